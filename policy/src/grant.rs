@@ -1,0 +1,113 @@
+//! The verdict on one call, and the terms it carries.
+
+use crate::{Access, FileKind, Profile};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The verdict on one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The command may run, on these terms.
+    Allow(Grant),
+    /// It may not.
+    Deny(Denial),
+}
+
+/// Leave to run one command on exactly these terms. Only [`crate::Policy::decide`]
+/// makes one; it has no public constructor and never crosses the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub(crate) tool: String,
+    pub(crate) principal: String,
+    pub(crate) rule: String,
+    pub(crate) argv: Vec<String>,
+    pub(crate) paths: Vec<PathGrant>,
+    pub(crate) identity: Identity,
+    pub(crate) profile: Arc<Profile>,
+}
+
+impl Grant {
+    /// The tool that was called.
+    #[must_use]
+    pub fn tool(&self) -> &str {
+        &self.tool
+    }
+
+    /// The principal that the caller was matched as.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        &self.principal
+    }
+
+    /// The rule that allowed the call, such as `tool.tail_log.allow`.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// The argument vector; the first element is the absolute path of the program.
+    #[must_use]
+    pub fn argv(&self) -> &[String] {
+        &self.argv
+    }
+
+    /// The absolute path of the program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        Path::new(self.argv.first().map_or("", String::as_str))
+    }
+
+    /// One entry for each path argument that is present.
+    #[must_use]
+    pub fn paths(&self) -> &[PathGrant] {
+        &self.paths
+    }
+
+    /// The user and groups to run as.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The restrictions to run under.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+}
+
+/// A path argument: leave to use one file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathGrant {
+    /// The declared directory that the path must not leave.
+    pub root: PathBuf,
+    /// The rest of the path, relative to `root`: without `..`, without empty or
+    /// `.` components; `.` alone for the root itself.
+    pub beneath: PathBuf,
+    /// What it may be used for.
+    pub access: Access,
+    /// What it must be.
+    pub kind: FileKind,
+}
+
+/// Unix credentials that a command runs under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Real, effective and saved user id.
+    pub uid: u32,
+    /// Real, effective and saved group id.
+    pub gid: u32,
+    /// Supplementary group ids, exactly.
+    pub groups: Vec<u32>,
+}
+
+/// Why a call was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Stable word for programs, such as `path_outside`.
+    pub code: &'static str,
+    /// The part of the policy that refused, such as `tool.tail_log.args.file`.
+    pub rule: String,
+    /// One sentence for people, lower case, without final period.
+    pub reason: String,
+}

@@ -1,0 +1,21 @@
+//! The policy language: TOML text → [`Policy`] → [`Decision`].
+//!
+//! Everything here is pure: no file, clock, environment or account database is
+//! touched, so both processes reach the same decision from the same text, and a
+//! test can reach every line. What must be looked up outside comes in through
+//! [`Accounts`] and [`Setting`].
+//!
+//! The verdict carries its terms: [`Decision::Allow`] holds a [`Grant`], whose
+//! fields are private and which nothing outside this crate can make.
+
+#![forbid(unsafe_code)]
+
+mod caller;
+mod grant;
+mod profile;
+mod value;
+
+pub use caller::{Account, Accounts, Caller, Setting};
+pub use grant::{Decision, Denial, Grant, Identity, PathGrant};
+pub use profile::{Network, Profile};
+pub use value::{Access, Arguments, FileKind, Value};

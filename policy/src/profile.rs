@@ -1,0 +1,48 @@
+//! Profiles: named bundles of restrictions, resolved and with defaults filled in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a command that runs under this profile may use. Every field is final:
+/// defaults are applied and `${…}` is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Profile {
+    /// Name in the policy, `[profile.NAME]`.
+    pub name: String,
+    /// Files and trees it may read.
+    pub read: Vec<PathBuf>,
+    /// Files and trees it may read and write.
+    pub write: Vec<PathBuf>,
+    /// Files and trees it may execute, besides the program of the tool itself.
+    pub execute: Vec<PathBuf>,
+    /// Wall time until the whole process tree is killed.
+    pub timeout: Duration,
+    /// Memory of all processes together, in bytes; without a cgroup controller,
+    /// writable private memory of each process.
+    pub memory_max: u64,
+    /// Processes and threads together.
+    pub tasks_max: u64,
+    /// Size of any file written, in bytes.
+    pub limit_fsize: u64,
+    /// Open descriptors of each process.
+    pub limit_nofile: u64,
+    /// Output kept of each stream, half of it head and half tail, in bytes.
+    pub output_max: u64,
+    /// Which network the command reaches.
+    pub network: Network,
+    /// Oldest Landlock ABI to accept; see landlock(7).
+    pub minimum_landlock: u32,
+    /// Directory the command starts in.
+    pub working_directory: PathBuf,
+    /// The whole environment of the command, sorted by name.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Which network a command reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Network {
+    /// None: no socket of any family but unnamed pairs.
+    None,
+}

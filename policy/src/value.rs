@@ -1,0 +1,37 @@
+//! Argument values and what a path argument may be used for.
+
+use std::collections::BTreeMap;
+
+/// The arguments of one call by name.
+pub type Arguments = BTreeMap<String, Value>;
+
+/// One argument value, as typed by the client.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text: strings, enum members and paths.
+    Text(String),
+}
+
+/// What a path argument or a path rule opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// Read the file, or list and read what is beneath the directory.
+    Read,
+    /// Read and write the file; beneath a directory also create, rename and remove.
+    Write,
+}
+
+/// Which kind of file a path argument must name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// Either.
+    Any,
+}

@@ -1,0 +1,32 @@
+//! What supervisor and worker say to each other, and nothing else.
+//!
+//! One message is one packet of an `AF_UNIX` `SOCK_SEQPACKET` socket, so the
+//! kernel keeps frames and their descriptors together; see unix(7). A packet is
+//! a postcard encoding of [`Request`] or [`Reply`]. The vocabulary is closed:
+//! whatever does not decode whole, is larger than [`FRAME_MAX`], or is followed
+//! by more bytes is an error, upon which the receiver hangs up.
+//!
+//! The life of a connection: `Hello` → `Welcome`, then any number of
+//! `Run` → `Denied` | `Failed` | `Started` … `Finished`, and
+//! `Report` → `Recorded` | `Failed`. While a command runs, the only request is
+//! `Cancel`, and hanging up means the same.
+
+#![forbid(unsafe_code)]
+
+mod frame;
+mod message;
+
+pub use frame::{FrameError, SendError, decode, encode, send};
+pub use message::{
+    Argument, Denial, Failure, Hello, Outcome, PolicyDigest, Reply, Report, Request, Run, Status,
+    Value, Welcome,
+};
+
+/// Version of the vocabulary; both sides refuse any other.
+pub const VERSION: u16 = 1;
+
+/// Largest packet, in bytes.
+pub const FRAME_MAX: usize = 64 * 1024;
+
+/// Most descriptors that come with one packet.
+pub const DESCRIPTORS_MAX: usize = 3;

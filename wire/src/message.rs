@@ -1,0 +1,156 @@
+//! The messages. Adding, removing or reordering a field or variant changes
+//! [`crate::VERSION`].
+
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of the policy a message was decided under.
+pub type PolicyDigest = [u8; 32];
+
+/// From supervisor to worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// First message of every connection.
+    Hello(Hello),
+    /// Run a command. Descriptors: the write ends of the pipes for standard
+    /// output and standard error, then, unless the worker serves a single user,
+    /// a duplicate of the client's socket.
+    Run(Run),
+    /// Record a denial that the supervisor decided by itself. Descriptors: the
+    /// client's socket, unless the worker serves a single user.
+    Report(Report),
+    /// Kill the running command; its `Finished` still follows.
+    Cancel,
+}
+
+/// Opens a connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`crate::VERSION`] of the sender.
+    pub version: u16,
+    /// The policy the supervisor loaded.
+    pub policy: PolicyDigest,
+}
+
+/// A call that the supervisor's own decision allows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The supervisor's name for the call, for correlation in the audit trail;
+    /// at most 128 bytes.
+    pub request: String,
+    /// The policy it was decided under.
+    pub policy: PolicyDigest,
+    /// Name of the tool.
+    pub tool: String,
+    /// Arguments as the client gave them, without defaults.
+    pub arguments: Vec<Argument>,
+}
+
+/// A denial for the audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// As in [`Run::request`].
+    pub request: String,
+    /// Name of the tool as the client gave it, cut to 128 bytes.
+    pub tool: String,
+    /// The denial, its reason cut to 1024 bytes.
+    pub denial: Denial,
+}
+
+/// One named argument.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Argument {
+    /// Name of the parameter.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// The value of an argument.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text: strings, enum members and paths.
+    Text(String),
+}
+
+/// From worker to supervisor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Answers `Hello`; when version or policy differ, the worker hangs up after it.
+    Welcome(Welcome),
+    /// The command has been executed and runs.
+    Started {
+        /// Name of the run in the audit trail.
+        run: String,
+    },
+    /// The policy does not allow the call. Recorded; nothing ran.
+    Denied(Denial),
+    /// The call is allowed but could not be carried out. Nothing is left running.
+    Failed(Failure),
+    /// The command and everything it started have ended.
+    Finished(Outcome),
+    /// The report stands in the audit trail.
+    Recorded,
+}
+
+/// Answers [`Hello`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`crate::VERSION`] of the worker.
+    pub version: u16,
+    /// The policy the worker loaded.
+    pub policy: PolicyDigest,
+}
+
+/// Why a call was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Denial {
+    /// Stable word for programs.
+    pub code: String,
+    /// The part of the policy that refused.
+    pub rule: String,
+    /// One sentence for people.
+    pub reason: String,
+}
+
+/// An allowed call that could not be carried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable word for programs: `audit`, `open`, `sandbox`, `launch`,
+    /// `attestation`, `stale_policy`.
+    pub code: String,
+    /// The error with its causes, one line; may carry a hint on a second line.
+    pub reason: String,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Name of the run in the audit trail.
+    pub run: String,
+    /// How the program itself ended.
+    pub status: Status,
+    /// The deadline passed and the process tree was killed.
+    pub timed_out: bool,
+    /// The caller cancelled or hung up and the process tree was killed.
+    pub cancelled: bool,
+    /// Processor time of the whole process tree, user and system, in microseconds.
+    pub cpu_us: u64,
+    /// Largest resident set of any one process, or of the whole tree where the
+    /// kernel counts it (`memory.peak`), in bytes.
+    pub memory_peak: u64,
+    /// From just before the launch until the process tree was gone, in microseconds.
+    pub wall_us: u64,
+}
+
+/// How a process ended, wait(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// It exited with this code, 0 to 255.
+    Exited(i32),
+    /// This signal killed it.
+    Signaled(i32),
+}
