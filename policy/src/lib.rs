@@ -11,11 +11,22 @@
 #![forbid(unsafe_code)]
 
 mod caller;
+mod diagnostic;
+mod embedded;
+mod file;
 mod grant;
+mod policy;
 mod profile;
+mod template;
+mod tool;
 mod value;
 
 pub use caller::{Account, Accounts, Caller, Setting};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use embedded::{EMBEDDED, EMBEDDED_NAME};
+pub use file::{POLICY_MAX, Untrusted, trusted};
 pub use grant::{Decision, Denial, Grant, Identity, PathGrant};
-pub use profile::{Network, Profile};
+pub use policy::Policy;
+pub use profile::{Network, PathRule, Profile, RunAs};
+pub use tool::{Kind, Parameter, Pattern, Tool};
 pub use value::{Access, Arguments, FileKind, Value};

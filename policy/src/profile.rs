@@ -11,11 +11,13 @@ pub struct Profile {
     /// Name in the policy, `[profile.NAME]`.
     pub name: String,
     /// Files and trees it may read.
-    pub read: Vec<PathBuf>,
+    pub read: Vec<PathRule>,
     /// Files and trees it may read and write.
-    pub write: Vec<PathBuf>,
+    pub write: Vec<PathRule>,
     /// Files and trees it may execute, besides the program of the tool itself.
-    pub execute: Vec<PathBuf>,
+    pub execute: Vec<PathRule>,
+    /// Whom it runs as.
+    pub run_as: RunAs,
     /// Wall time until the whole process tree is killed.
     pub timeout: Duration,
     /// Memory of all processes together, in bytes; without a cgroup controller,
@@ -37,6 +39,31 @@ pub struct Profile {
     pub working_directory: PathBuf,
     /// The whole environment of the command, sorted by name.
     pub environment: Vec<(String, String)>,
+}
+
+/// A file or tree that a profile opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathRule {
+    /// Absolute path, normalised: no `.`, no `..`, no doubled or final slash.
+    pub path: PathBuf,
+    /// Written with a leading `-`: when the path does not exist, there is no rule.
+    pub optional: bool,
+}
+
+/// Whom a command runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunAs {
+    /// The caller, with the user, group and supplementary groups that the kernel proved.
+    Caller,
+    /// A user of the account database, with the primary group and no other.
+    User {
+        /// Name in the policy.
+        name: String,
+        /// User id; 0 only when `name` is `root`.
+        uid: u32,
+        /// Primary group id.
+        gid: u32,
+    },
 }
 
 /// Which network a command reaches.
