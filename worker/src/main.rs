@@ -1,2 +1,130 @@
-//! x
-fn main() {}
+//! mini-mcp-worker: decides, confines, executes and audits.
+//!
+//! One process keeps the door and the audit trail ([`worker`]); for each
+//! connection of the supervisor it forks a lane ([`lane`]) that serves one
+//! command at a time through the sandbox ([`sandbox`]). There are no threads, no
+//! asynchronous runtime, no network and no parser but the policy's and the
+//! wire's. `unsafe` is in [`sys`] and nowhere else.
+
+mod audit;
+mod bounds;
+mod context;
+mod door;
+mod explain;
+mod lane;
+mod open;
+mod options;
+mod policy_file;
+mod sandbox;
+#[expect(
+    unsafe_code,
+    reason = "the one door to the kernel for what no safe wrapper offers"
+)]
+mod sys;
+mod worker;
+
+use audit::Log;
+use context::{Context, Trust};
+use door::Door;
+use explain::explain;
+use nix::unistd::geteuid;
+use options::{Action, Mode, Options};
+use policy::{Policy, Setting};
+use sandbox::containment::Containment;
+use sandbox::seccomp;
+use std::error::Error;
+use std::process::ExitCode;
+use worker::{Worker, say};
+
+fn main() -> ExitCode {
+    match options::parse(std::env::args_os().skip(1)) {
+        Ok(Action::Help) => {
+            print!("{}", options::HELP);
+            ExitCode::SUCCESS
+        }
+        Ok(Action::Version) => {
+            println!("mini-mcp-worker {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Ok(Action::Work(options)) => match work(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say(&explain(error.as_ref()));
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => {
+            say(&format!(
+                "{}\nhint: see `mini-mcp-worker --help`",
+                explain(&error)
+            ));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The whole life of the first process and, below the fork, of each lane.
+fn work(options: &Options) -> Result<(), Box<dyn Error>> {
+    // Commands of the same user must not read our memory or descriptors.
+    nix::sys::prctl::set_dumpable(false)?;
+    let policy = load_policy(&options.mode)?;
+    let (door, trust) = match &options.mode {
+        Mode::System {
+            socket,
+            front,
+            supervisor,
+            ..
+        } => (
+            Door::listen(socket, supervisor)?,
+            Trust::Front(front.clone()),
+        ),
+        Mode::SingleUser { .. } => (Door::parent()?, Trust::myself()?),
+    };
+    let log = Log::open(&options.audit)?;
+    let containment = Containment::choose(options.containment)?;
+    bounds::apply(&options.mode, &containment)?;
+    announce(&policy, &containment);
+
+    let context = Context {
+        policy,
+        trust,
+        containment,
+        filter: seccomp::filter(),
+        null: context::open_null()?,
+    };
+    match Worker::new(context, door, log)?.run()? {
+        Some(lane) => Ok(lane.serve()?),
+        None => Ok(()),
+    }
+}
+
+fn load_policy(mode: &Mode) -> Result<Policy, policy_file::PolicyError> {
+    match mode {
+        Mode::System { policy, .. } => policy_file::load(Some(policy), &Setting::System),
+        Mode::SingleUser { policy, workspace } => {
+            let setting = Setting::SingleUser {
+                uid: geteuid().as_raw(),
+                workspace: workspace.clone(),
+            };
+            policy_file::load(policy.as_deref(), &setting)
+        }
+    }
+}
+
+/// What the administrator must know before the first call fails.
+fn announce(policy: &Policy, containment: &Containment) {
+    let abi = sys::landlock_abi();
+    say(&format!(
+        "ready: containment {}, Landlock ABI {abi}",
+        containment.name()
+    ));
+    for profile in policy
+        .profiles()
+        .filter(|profile| profile.minimum_landlock > abi)
+    {
+        let (name, need) = (&profile.name, profile.minimum_landlock);
+        say(&format!(
+            "profile `{name}` refuses every call: it needs Landlock ABI {need}"
+        ));
+    }
+}

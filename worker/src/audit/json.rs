@@ -1,0 +1,119 @@
+//! Writes JSON objects, RFC 8259. There is no reader: the worker parses no JSON.
+
+use std::fmt::Write;
+
+/// One object under construction.
+#[derive(Debug)]
+pub(crate) struct Object {
+    text: String,
+}
+
+impl Object {
+    /// An object without members.
+    pub(crate) fn new() -> Self {
+        Self {
+            text: String::from("{"),
+        }
+    }
+
+    /// Adds a string.
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        self.name(name);
+        quote(&mut self.text, value);
+        self
+    }
+
+    /// Adds anything whose `Display` is JSON: a number or a boolean.
+    pub(crate) fn literal(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.name(name);
+        let _infallible = write!(self.text, "{value}");
+        self
+    }
+
+    /// Adds a number, or null.
+    pub(crate) fn number(self, name: &str, value: Option<i32>) -> Self {
+        match value {
+            Some(value) => self.literal(name, value),
+            None => self.literal(name, "null"),
+        }
+    }
+
+    /// Adds an array of strings.
+    pub(crate) fn texts(mut self, name: &str, values: &[String]) -> Self {
+        self.name(name);
+        self.text.push('[');
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                self.text.push(',');
+            }
+            quote(&mut self.text, value);
+        }
+        self.text.push(']');
+        self
+    }
+
+    /// Adds an object.
+    pub(crate) fn object(self, name: &str, value: Self) -> Self {
+        self.literal(name, value.finish())
+    }
+
+    /// The text of the object.
+    pub(crate) fn finish(mut self) -> String {
+        self.text.push('}');
+        self.text
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        quote(&mut self.text, name);
+        self.text.push(':');
+    }
+}
+
+/// Besides what JSON demands, everything outside printable ASCII and letters of
+/// other scripts is escaped, so that a trail shown in a terminal cannot move its cursor.
+fn quote(text: &mut String, value: &str) {
+    text.push('"');
+    for character in value.chars() {
+        match character {
+            '"' | '\\' => {
+                text.push('\\');
+                text.push(character);
+            }
+            plain if plain.is_alphanumeric() || (' '..='~').contains(&plain) => text.push(plain),
+            other => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    let _infallible = write!(text, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_stays_inside_its_string() {
+        let object = Object::new().text("a\"b", "x\"},\n\u{1b}[2J\\\u{202e}é\u{1f600}");
+        let expected = r#"{"a\"b":"x\"},\u000a\u001b[2J\\\u202eé\ud83d\ude00"}"#;
+        assert_eq!(object.finish(), expected);
+    }
+
+    #[test]
+    fn members_are_separated() {
+        let inner = Object::new().number("n", None).number("m", Some(-1));
+        let object = Object::new()
+            .texts("v", &["a".into(), "b".into()])
+            .texts("e", &[])
+            .object("o", inner);
+        assert_eq!(
+            object.literal("t", true).finish(),
+            r#"{"v":["a","b"],"e":[],"o":{"n":null,"m":-1},"t":true}"#
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! The fields of each kind of line; documented in docs/audit.md.
+
+use super::json::Object;
+use super::{Call, Decider, Ending, Entry};
+use wire::{Outcome, Status};
+
+/// The line for `entry`, after sequence and time; `run` names the run that it
+/// starts or ends.
+pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
+    match entry {
+        Entry::Start {
+            call,
+            principal,
+            rule,
+            argv,
+        } => {
+            let line = with_call(
+                line.text("event", "start")
+                    .text("run", run.unwrap_or_default()),
+                call,
+            );
+            line.text("principal", principal)
+                .text("decision", "allow")
+                .text("rule", rule)
+                .texts("argv", argv)
+        }
+        Entry::End(ending) => end(
+            line.text("event", "end")
+                .text("run", run.unwrap_or_default()),
+            ending,
+        ),
+        Entry::Deny { call, by, denial } => with_call(line.text("event", "deny"), call)
+            .text("decision", "deny")
+            .text("by", decider(*by))
+            .text("code", &denial.code)
+            .text("rule", &denial.rule)
+            .text("reason", &denial.reason),
+        Entry::Refuse { call, failure } => {
+            with_failure(with_call(line.text("event", "refuse"), call), failure)
+        }
+    }
+}
+
+fn with_call(line: Object, call: &Call) -> Object {
+    let line = line.text("request", &call.request);
+    let line = match call.caller {
+        Some((uid, gid)) => line.literal("uid", uid).literal("gid", gid),
+        None => line,
+    };
+    line.text("tool", &call.tool)
+}
+
+fn with_failure(line: Object, failure: &wire::Failure) -> Object {
+    line.text("code", &failure.code)
+        .text("reason", &failure.reason)
+}
+
+fn decider(by: Decider) -> &'static str {
+    match by {
+        Decider::Supervisor => "supervisor",
+        Decider::Worker => "worker",
+    }
+}
+
+fn end(line: Object, ending: &Ending) -> Object {
+    match ending {
+        Ending::Finished(outcome) => line.object("outcome", self::outcome(outcome)),
+        Ending::Failed(failure) => with_failure(line, failure),
+    }
+}
+
+fn outcome(outcome: &Outcome) -> Object {
+    let (exit_code, signal) = match outcome.status {
+        Status::Exited(code) => (Some(code), None),
+        Status::Signaled(signal) => (None, Some(signal)),
+    };
+    Object::new()
+        .number("exit_code", exit_code)
+        .number("signal", signal)
+        .literal("timed_out", outcome.timed_out)
+        .literal("cancelled", outcome.cancelled)
+        .literal("cpu_us", outcome.cpu_us)
+        .literal("memory_peak", outcome.memory_peak)
+        .literal("wall_us", outcome.wall_us)
+}

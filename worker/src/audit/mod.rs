@@ -1,0 +1,86 @@
+//! The audit trail: one JSON object a line, written before the effect.
+//!
+//! Only the worker's first process writes it; lanes send it [`Entry`]s and wait
+//! for the answer. What cannot be recorded is not done.
+
+mod json;
+mod line;
+mod log;
+
+pub(crate) use log::{AuditError, Log};
+
+use serde::{Deserialize, Serialize};
+
+/// What happened, as a lane tells it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Entry {
+    /// An allowed command is about to run. Answered with the name of the run.
+    Start {
+        /// The call.
+        call: Call,
+        /// The principal that the caller was matched as.
+        principal: String,
+        /// The rule that allows it.
+        rule: String,
+        /// The exact argument vector.
+        argv: Vec<String>,
+    },
+    /// The run that was started last has ended.
+    End(Ending),
+    /// The policy does not allow the call.
+    Deny {
+        /// The call.
+        call: Call,
+        /// Whose decision it was.
+        by: Decider,
+        /// Why.
+        denial: wire::Denial,
+    },
+    /// The call is allowed, or its caller unknown, but it could not be carried out.
+    Refuse {
+        /// The call.
+        call: Call,
+        /// Why.
+        failure: wire::Failure,
+    },
+}
+
+/// Who called what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Call {
+    /// The supervisor's name for it.
+    pub request: String,
+    /// The proven user and group, where the caller could be attested.
+    pub caller: Option<(u32, u32)>,
+    /// The tool.
+    pub tool: String,
+}
+
+/// Which process decided.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Decider {
+    /// The supervisor, which reported it.
+    Supervisor,
+    /// The worker itself.
+    Worker,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Ending {
+    /// The command was executed.
+    Finished(wire::Outcome),
+    /// It could not be executed, or its lane was lost.
+    Failed(wire::Failure),
+}
+
+/// What the first process tells a lane.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Note {
+    /// The entry stands in the trail; for [`Entry::Start`], the name of the run.
+    Recorded(Option<String>),
+    /// It could not be written: nothing may run.
+    Failed(String),
+    /// Stop: kill what runs, record its end, and go.
+    Stop,
+}

@@ -1,0 +1,56 @@
+//! What every lane is born with: read once by the worker's first process.
+
+use crate::sandbox::containment::Containment;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, getegid, geteuid, getgroups};
+use policy::{Caller, Policy};
+use seccompiler::BpfProgram;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+/// Settings that lanes share.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// What is allowed.
+    pub policy: Policy,
+    /// Whom to believe.
+    pub trust: Trust,
+    /// How process trees are held.
+    pub containment: Containment,
+    /// The system calls of commands.
+    pub filter: BpfProgram,
+    /// /dev/null, the standard input of commands.
+    pub null: OwnedFd,
+}
+
+/// How a caller proves who he is.
+#[derive(Debug)]
+pub(crate) enum Trust {
+    /// By the socket he connected to the supervisor's listener, which is bound here.
+    Front(PathBuf),
+    /// There is one caller: the user who started this process, and who alone can
+    /// reach it.
+    Only(Caller),
+}
+
+impl Trust {
+    /// The user whom this process runs as.
+    pub(crate) fn myself() -> nix::Result<Self> {
+        let groups = getgroups()?.into_iter().map(Gid::as_raw).collect();
+        Ok(Self::Only(Caller {
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+            groups,
+        }))
+    }
+}
+
+/// Opens what commands read from.
+pub(crate) fn open_null() -> nix::Result<OwnedFd> {
+    open(
+        "/dev/null",
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+}

@@ -1,0 +1,173 @@
+//! Where connections of the supervisor come from.
+
+use crate::sys;
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, socket,
+};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Uid, User, chown};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// A door that cannot be opened, or that leads nowhere any more.
+#[derive(Debug, Error)]
+pub(crate) enum DoorError {
+    /// There is no such user.
+    #[error("cannot find the supervisor's user `{0}`\nhint: give an existing name, or an id")]
+    User(String),
+    /// Another process answers there.
+    #[error("cannot listen on `{0}`: another worker does")]
+    Taken(PathBuf),
+    /// The socket cannot be made.
+    #[error("cannot listen on `{0}`")]
+    Listen(PathBuf, #[source] io::Error),
+    /// Nothing can be received any more.
+    #[error("cannot accept connections")]
+    Accept(#[source] Errno),
+}
+
+/// Accepts connections of one user only.
+#[derive(Debug)]
+pub(crate) struct Door {
+    socket: OwnedFd,
+    entrance: Entrance,
+    /// The one user.
+    user: Uid,
+}
+
+#[derive(Debug)]
+enum Entrance {
+    /// A listening socket at this path.
+    Listener(PathBuf),
+    /// A socket over which the parent process passes connections.
+    Parent,
+}
+
+/// What came through a door.
+#[derive(Debug)]
+pub(crate) enum Visit {
+    /// A connection of the supervisor.
+    Connection(OwnedFd),
+    /// Somebody else, by user id; already turned away.
+    Stranger(Uid),
+    /// No connection: the peer was gone already, or sent nonsense.
+    Nobody,
+    /// No more connections will come.
+    Closed,
+}
+
+impl Door {
+    /// Listens at `path` for `supervisor`, a name or an id.
+    pub(crate) fn listen(path: &Path, supervisor: &str) -> Result<Self, DoorError> {
+        let user = find_user(supervisor)?;
+        let failed = |error: io::Error| DoorError::Listen(path.to_path_buf(), error);
+        let address = UnixAddr::new(path).map_err(|errno| failed(errno.into()))?;
+        let socket = new_socket().map_err(|errno| failed(errno.into()))?;
+        remove_stale(path, &address)?;
+        // Nobody but root connects before the owner is set.
+        let before = umask(Mode::from_bits_truncate(0o177));
+        let bound = bind(socket.as_raw_fd(), &address);
+        umask(before);
+        bound
+            .and_then(|()| chown(path, Some(user), None))
+            .and_then(|()| listen(&socket, Backlog::new(128)?))
+            .map_err(|errno| failed(errno.into()))?;
+        Ok(Self {
+            socket,
+            entrance: Entrance::Listener(path.to_path_buf()),
+            user,
+        })
+    }
+
+    /// Takes connections from the process that started this one, over descriptor 0.
+    pub(crate) fn parent() -> Result<Self, DoorError> {
+        let socket = io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|_| DoorError::Accept(Errno::EBADF))?;
+        Ok(Self {
+            socket,
+            entrance: Entrance::Parent,
+            user: Uid::effective(),
+        })
+    }
+
+    /// Call when the descriptor is readable.
+    pub(crate) fn accept(&self) -> Result<Visit, DoorError> {
+        let connection = match &self.entrance {
+            Entrance::Listener(_) => match sys::accept(self.socket.as_fd()) {
+                Ok(connection) => connection,
+                Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EAGAIN) => {
+                    return Ok(Visit::Nobody);
+                }
+                Err(errno) => return Err(DoorError::Accept(errno)),
+            },
+            Entrance::Parent => match sys::receive(self.socket.as_fd(), &mut [0]) {
+                Ok(packet) if packet.length == 0 => return Ok(Visit::Closed),
+                Ok(packet) => match packet.descriptors.into_iter().next() {
+                    Some(connection) => connection,
+                    None => return Ok(Visit::Nobody),
+                },
+                Err(Errno::ECONNRESET) => return Ok(Visit::Closed),
+                Err(errno) => return Err(DoorError::Accept(errno)),
+            },
+        };
+        Ok(self.check(connection))
+    }
+
+    fn check(&self, connection: OwnedFd) -> Visit {
+        match getsockopt(&connection, PeerCredentials).map(|peer| Uid::from_raw(peer.uid())) {
+            Ok(user) if user == self.user => Visit::Connection(connection),
+            Ok(user) => Visit::Stranger(user),
+            Err(_) => Visit::Nobody,
+        }
+    }
+
+    /// Removes the socket from the file system.
+    pub(crate) fn close(self) {
+        if let Entrance::Listener(path) = self.entrance {
+            let _gone_already = fs::remove_file(path);
+        }
+    }
+}
+
+impl AsFd for Door {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn new_socket() -> nix::Result<OwnedFd> {
+    socket(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+}
+
+fn find_user(name: &str) -> Result<Uid, DoorError> {
+    if let Ok(id) = name.parse() {
+        return Ok(Uid::from_raw(id));
+    }
+    let user = User::from_name(name).ok().flatten();
+    user.map(|user| user.uid)
+        .ok_or_else(|| DoorError::User(name.to_owned()))
+}
+
+/// A socket that a killed worker left is removed; one that answers is not.
+fn remove_stale(path: &Path, address: &UnixAddr) -> Result<(), DoorError> {
+    let failed = |error| DoorError::Listen(path.to_path_buf(), error);
+    let probe = new_socket().map_err(|errno| failed(errno.into()))?;
+    match connect(probe.as_raw_fd(), address) {
+        Err(Errno::ENOENT) => Ok(()),
+        Err(Errno::ECONNREFUSED) => fs::remove_file(path).map_err(failed),
+        Ok(()) => Err(DoorError::Taken(path.to_path_buf())),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}

@@ -1,0 +1,276 @@
+//! One call, from the request to its outcome.
+
+use super::attest::attest;
+use super::watch::outcome;
+use super::{HangUp, Lane};
+use crate::audit::{Call, Decider, Ending, Entry};
+use crate::context::{Context, Trust};
+use crate::explain::explain;
+use crate::open::{Opened, open_path};
+use crate::sandbox::child::Plan;
+use crate::sandbox::launch::{Running, launch};
+use crate::sandbox::limits::Limits;
+use landlock::RulesetCreated;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{SFlag, fstat};
+use policy::{Arguments, Caller, Decision, Grant};
+use std::error::Error;
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use wire::{Denial, Failure, Reply, Report, Run, Value};
+
+/// The descriptors that come with [`wire::Request::Run`].
+struct Streams {
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    client: Option<OwnedFd>,
+}
+
+impl Lane {
+    /// Decides `run` again, carries it out, and answers.
+    pub(super) fn call(&mut self, run: &Run, descriptors: Vec<OwnedFd>) -> Result<(), HangUp> {
+        let Streams {
+            stdout,
+            stderr,
+            client,
+        } = streams(descriptors)?;
+        let mut call = Call {
+            request: run.request.clone(),
+            caller: None,
+            tool: run.tool.clone(),
+        };
+
+        let caller = match attest(&self.context.trust, client.as_ref()) {
+            Ok(caller) => caller,
+            Err(error) => return self.refuse(call, failure("attestation", &error)),
+        };
+        call.caller = Some((caller.uid, caller.gid));
+        if run.policy != self.context.policy.digest() {
+            return self.refuse(call, stale());
+        }
+        let grant = match self.decide(&caller, run) {
+            Decision::Allow(grant) => grant,
+            Decision::Deny(denial) => return self.deny(call, denial),
+        };
+        let (opened, domain) = match self.prepare(&grant) {
+            Ok(prepared) => prepared,
+            Err(failure) => return self.refuse(call, failure),
+        };
+        let name = match self.records.record(&start(call, &grant))? {
+            Ok(name) => name.unwrap_or_default(),
+            Err(failure) => return self.reply(&Reply::Failed(failure)),
+        };
+        let running = match self.launch(&grant, domain, &stdout, &stderr) {
+            Ok(running) => running,
+            Err(failure) => {
+                return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
+            }
+        };
+        // The readers must see the end of the output when the command's tree has ended.
+        drop((stdout, stderr, opened));
+        let started = self.reply(&Reply::Started { run: name.clone() });
+
+        let reason = match started {
+            Ok(()) => self.watch(&running, client.as_ref(), grant.profile().timeout),
+            Err(_) => super::watch::Reason::Abandoned,
+        };
+        let end = running
+            .end()
+            .map_err(|error| HangUp::Broken(explain(&error)))?;
+        let outcome = outcome(name, reason, &end)?;
+        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))
+    }
+
+    /// Records a denial of the supervisor's own.
+    pub(super) fn report(
+        &mut self,
+        report: Report,
+        mut descriptors: Vec<OwnedFd>,
+    ) -> Result<(), HangUp> {
+        let mut call = Call {
+            request: report.request,
+            caller: None,
+            tool: report.tool,
+        };
+        match attest(&self.context.trust, descriptors.pop().as_ref()) {
+            Ok(caller) => call.caller = Some((caller.uid, caller.gid)),
+            Err(error) => return self.refuse(call, failure("attestation", &error)),
+        }
+        let entry = Entry::Deny {
+            call,
+            by: Decider::Supervisor,
+            denial: report.denial,
+        };
+        match self.records.record(&entry)? {
+            Ok(_) => self.reply(&Reply::Recorded),
+            Err(failure) => self.reply(&Reply::Failed(failure)),
+        }
+    }
+
+    fn decide(&self, caller: &Caller, run: &Run) -> Decision {
+        self.context
+            .policy
+            .decide(caller, &run.tool, &arguments(run))
+    }
+
+    /// Opens path arguments and builds the ruleset that grants exactly them.
+    fn prepare(&mut self, grant: &Grant) -> Result<(Vec<Opened>, RulesetCreated), Failure> {
+        let opened: Result<Vec<Opened>, _> = grant.paths().iter().map(open_path).collect();
+        let opened = opened.map_err(|error| failure("open", &error))?;
+        let domain = self
+            .domains
+            .domain(grant, &opened)
+            .map_err(|error| failure("sandbox", &error))?;
+        Ok((opened, domain))
+    }
+
+    fn launch(
+        &mut self,
+        grant: &Grant,
+        domain: RulesetCreated,
+        stdout: &OwnedFd,
+        stderr: &OwnedFd,
+    ) -> Result<Running, Failure> {
+        let plan = plan(&self.context, grant, domain, stdout, stderr).ok_or_else(|| Failure {
+            code: "launch".to_owned(),
+            reason: "cannot pass a NUL byte".to_owned(),
+        })?;
+        self.launched += 1;
+        launch(
+            plan,
+            grant.profile(),
+            &self.context.containment,
+            self.launched,
+        )
+        .map_err(|error| failure("launch", &error))
+    }
+
+    fn deny(&mut self, call: Call, denial: policy::Denial) -> Result<(), HangUp> {
+        let denial = Denial {
+            code: denial.code.to_owned(),
+            rule: denial.rule,
+            reason: denial.reason,
+        };
+        match self.records.record(&Entry::Deny {
+            call,
+            by: Decider::Worker,
+            denial: denial.clone(),
+        })? {
+            Ok(_) => self.reply(&Reply::Denied(denial)),
+            Err(failure) => self.reply(&Reply::Failed(failure)),
+        }
+    }
+
+    fn refuse(&mut self, call: Call, failure: Failure) -> Result<(), HangUp> {
+        let recorded = self.records.record(&Entry::Refuse {
+            call,
+            failure: failure.clone(),
+        })?;
+        self.reply(&Reply::Failed(recorded.err().unwrap_or(failure)))
+    }
+
+    /// Records the end of the run and answers; an end that cannot be recorded is
+    /// the answer, for the caller must know that the trail is incomplete.
+    fn end(&mut self, ending: Ending, reply: &Reply) -> Result<(), HangUp> {
+        match self.records.record(&Entry::End(ending))? {
+            Ok(_) => self.reply(reply),
+            Err(failure) => self.reply(&Reply::Failed(failure)),
+        }
+    }
+}
+
+/// Two pipes to write to, and perhaps a socket. Nothing else may become a
+/// command's descriptor: a directory, say, would be a way out of its root.
+fn streams(descriptors: Vec<OwnedFd>) -> Result<Streams, HangUp> {
+    let mut descriptors = descriptors.into_iter();
+    let mut pipe = || {
+        descriptors
+            .next()
+            .filter(is_write_end)
+            .ok_or(HangUp::Order("output must go to pipes"))
+    };
+    let (stdout, stderr) = (pipe()?, pipe()?);
+    Ok(Streams {
+        stdout,
+        stderr,
+        client: descriptors.next(),
+    })
+}
+
+fn is_write_end(descriptor: &OwnedFd) -> bool {
+    let fifo = fstat(descriptor).is_ok_and(|stat| {
+        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFIFO
+    });
+    let flags = fcntl(descriptor, FcntlArg::F_GETFL).map(OFlag::from_bits_truncate);
+    fifo && flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE == OFlag::O_WRONLY)
+}
+
+fn arguments(run: &Run) -> Arguments {
+    let value = |value: &Value| match value {
+        Value::Boolean(value) => policy::Value::Boolean(*value),
+        Value::Integer(value) => policy::Value::Integer(*value),
+        Value::Text(value) => policy::Value::Text(value.clone()),
+    };
+    run.arguments
+        .iter()
+        .map(|argument| (argument.name.clone(), value(&argument.value)))
+        .collect()
+}
+
+fn start(call: Call, grant: &Grant) -> Entry {
+    Entry::Start {
+        call,
+        principal: grant.principal().to_owned(),
+        rule: grant.rule().to_owned(),
+        argv: grant.argv().to_vec(),
+    }
+}
+
+/// `None` when a string holds a NUL byte, which the policy refuses.
+fn plan<'a>(
+    context: &'a Context,
+    grant: &'a Grant,
+    domain: RulesetCreated,
+    stdout: &'a OwnedFd,
+    stderr: &'a OwnedFd,
+) -> Option<Plan<'a>> {
+    let profile = grant.profile();
+    let variables = profile
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let identity = grant.identity();
+    Some(Plan {
+        argv: grant
+            .argv()
+            .iter()
+            .map(|word| CString::new(word.as_str()).ok())
+            .collect::<Option<_>>()?,
+        environment: variables
+            .map(|variable| CString::new(variable).ok())
+            .collect::<Option<_>>()?,
+        directory: CString::new(profile.working_directory.as_os_str().as_encoded_bytes()).ok()?,
+        null: &context.null,
+        stdout,
+        stderr,
+        limits: Limits::new(profile, context.containment.tasks_elsewhere(identity.uid)),
+        identity: matches!(context.trust, Trust::Front(_)).then_some(identity),
+        domain,
+        filter: &context.filter,
+    })
+}
+
+fn failure(code: &str, error: &dyn Error) -> Failure {
+    Failure {
+        code: code.to_owned(),
+        reason: explain(error),
+    }
+}
+
+fn stale() -> Failure {
+    let reason = "cannot run under another policy than the worker has loaded\nhint: restart or reload both processes";
+    Failure {
+        code: "stale_policy".to_owned(),
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,160 @@
+//! A lane: a forked, single-threaded copy of the worker that serves one
+//! connection of the supervisor, one command at a time.
+//!
+//! It decides everything anew and believes of the supervisor's messages only
+//! what the kernel proves. When the connection, the caller or the worker's first
+//! process goes away, what runs is killed; so it is when the lane itself dies,
+//! by the first process.
+
+mod attest;
+mod call;
+mod records;
+mod watch;
+
+use crate::context::Context;
+use crate::explain::explain;
+use crate::sandbox::landlock::Domains;
+use crate::sys;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use records::Records;
+use std::os::fd::{AsFd, OwnedFd};
+use thiserror::Error;
+use wire::{FrameError, Reply, Request, SendError, Welcome};
+
+pub(crate) use records::send_note;
+
+/// Why a lane ends before its connection was closed in order.
+#[derive(Debug, Error)]
+pub(crate) enum HangUp {
+    /// The supervisor sent something outside the vocabulary.
+    #[error("cannot understand the supervisor")]
+    Frame(#[from] FrameError),
+    /// It sent a message that has no place here.
+    #[error("cannot accept a message of the supervisor: {0}")]
+    Order(&'static str),
+    /// The connection broke.
+    #[error("cannot receive from the supervisor")]
+    Receive(#[source] Errno),
+    /// The connection broke.
+    #[error("cannot answer the supervisor")]
+    Send(#[from] SendError),
+    /// The worker's first process is gone, and with it the audit trail.
+    #[error("cannot reach the worker's first process")]
+    Records,
+    /// The lane cannot be set up, or a command cannot be ended.
+    #[error("cannot go on: {0}")]
+    Broken(String),
+}
+
+/// One connection and what its commands need.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    connection: OwnedFd,
+    records: Records,
+    context: Context,
+    domains: Domains,
+    /// Room for one packet.
+    buffer: Vec<u8>,
+    /// How many commands it has launched.
+    launched: u64,
+    /// The supervisor is gone, or has broken the protocol.
+    hung_up: bool,
+}
+
+impl Lane {
+    /// A lane for `connection`; `records` leads to the first process.
+    pub(crate) fn new(connection: OwnedFd, records: OwnedFd, context: Context) -> Self {
+        Self {
+            connection,
+            records: Records::new(records),
+            context,
+            domains: Domains::new(),
+            buffer: vec![0; wire::FRAME_MAX],
+            launched: 0,
+            hung_up: false,
+        }
+    }
+
+    /// Serves the connection to its end.
+    pub(crate) fn serve(mut self) -> Result<(), HangUp> {
+        let broken = |errno: Errno| HangUp::Broken(explain(&errno));
+        // Orphans of a command become children of the lane, which reaps them.
+        prctl::set_child_subreaper(true).map_err(broken)?;
+        prctl::set_name(c"mini-mcp-lane").map_err(broken)?;
+        if !self.greet()? {
+            return Ok(());
+        }
+        while let Some((request, descriptors)) = self.next()? {
+            match request {
+                Request::Run(run) => self.call(&run, descriptors)?,
+                Request::Report(report) => self.report(report, descriptors)?,
+                // It crossed the end of the command that it was for.
+                Request::Cancel => {}
+                Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The first message must be a greeting of the same version and policy.
+    fn greet(&mut self) -> Result<bool, HangUp> {
+        let Some((request, _)) = self.next()? else {
+            return Ok(false);
+        };
+        let Request::Hello(hello) = request else {
+            return Err(HangUp::Order("the first one is no greeting"));
+        };
+        let welcome = Welcome {
+            version: wire::VERSION,
+            policy: self.context.policy.digest(),
+        };
+        let same = hello.version == welcome.version && hello.policy == welcome.policy;
+        self.reply(&Reply::Welcome(welcome))?;
+        Ok(same)
+    }
+
+    /// The next request; `None` when the supervisor hung up or the worker stops.
+    fn next(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, HangUp> {
+        while !self.records.stopping() && !self.hung_up {
+            let mut descriptors = [
+                PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut descriptors, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(HangUp::Receive(errno)),
+            }
+            let [connection, records] =
+                descriptors.map(|descriptor| descriptor.any().unwrap_or(true));
+            if records {
+                self.records.stop();
+            } else if connection {
+                return self.receive();
+            }
+        }
+        Ok(None)
+    }
+
+    fn receive(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, HangUp> {
+        let packet = match sys::receive(self.connection.as_fd(), &mut self.buffer) {
+            Ok(packet) if packet.length == 0 => return Ok(None),
+            Err(Errno::ECONNRESET) => return Ok(None),
+            result => result.map_err(HangUp::Receive)?,
+        };
+        let bytes = self
+            .buffer
+            .get(..packet.length)
+            .ok_or(HangUp::Frame(FrameError::TooLarge(packet.length)))?;
+        Ok(Some((wire::decode(bytes)?, packet.descriptors)))
+    }
+
+    fn reply(&self, reply: &Reply) -> Result<(), HangUp> {
+        if self.hung_up {
+            return Ok(());
+        }
+        let packet = wire::encode(reply)?;
+        Ok(wire::send(self.connection.as_fd(), &packet, &[])?)
+    }
+}

@@ -1,0 +1,114 @@
+//! Waits for the end of a running command, or for a reason to end it.
+
+use super::{HangUp, Lane};
+use crate::sandbox::launch::{End, Running};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+use wire::{Outcome, Request, Status};
+
+/// Why a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// By itself.
+    Exit,
+    /// Its time is up.
+    Deadline,
+    /// The supervisor asked for it.
+    Cancelled,
+    /// The supervisor, the caller or the first process went away, or the
+    /// supervisor broke the protocol.
+    Abandoned,
+}
+
+/// What happened first.
+enum Event {
+    Ended,
+    Timeout,
+    Message,
+    Stop,
+    CallerGone,
+}
+
+impl Lane {
+    /// Waits until the program of `running` ends, or must be ended.
+    pub(super) fn watch(
+        &mut self,
+        running: &Running,
+        client: Option<&OwnedFd>,
+        timeout: Duration,
+    ) -> Reason {
+        let deadline = Instant::now() + timeout;
+        match self.first_event(running, client, deadline) {
+            Event::Ended => Reason::Exit,
+            Event::Timeout => Reason::Deadline,
+            Event::Stop => {
+                self.records.stop();
+                Reason::Abandoned
+            }
+            Event::CallerGone => Reason::Abandoned,
+            Event::Message => match self.receive() {
+                Ok(Some((Request::Cancel, _))) => Reason::Cancelled,
+                Ok(_) | Err(_) => {
+                    self.hung_up = true;
+                    Reason::Abandoned
+                }
+            },
+        }
+    }
+
+    fn first_event(&self, running: &Running, client: Option<&OwnedFd>, deadline: Instant) -> Event {
+        loop {
+            let mut descriptors = vec![
+                PollFd::new(running.pidfd(), PollFlags::POLLIN),
+                PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
+            ];
+            // No event but the peer's complete hang-up, which is always reported.
+            descriptors
+                .extend(client.map(|client| PollFd::new(client.as_fd(), PollFlags::empty())));
+            match poll(&mut descriptors, until(deadline)) {
+                Ok(0) if Instant::now() >= deadline => return Event::Timeout,
+                Ok(0) | Err(Errno::EINTR) => continue,
+                Err(_) => return Event::Stop,
+                Ok(_) => {}
+            }
+            let events = [Event::Ended, Event::Message, Event::Stop, Event::CallerGone];
+            let ready = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(true);
+            if let Some((_, event)) = descriptors
+                .iter()
+                .zip(events)
+                .find(|(descriptor, _)| ready(descriptor))
+            {
+                return event;
+            }
+        }
+    }
+}
+
+/// Rounded up, so that the deadline has passed when poll(2) returns.
+fn until(deadline: Instant) -> PollTimeout {
+    let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+    PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+}
+
+/// What the supervisor and the audit trail are told.
+pub(super) fn outcome(run: String, reason: Reason, end: &End) -> Result<Outcome, HangUp> {
+    let status = match WaitStatus::from_raw(Pid::from_raw(0), end.status) {
+        Ok(WaitStatus::Exited(_, code)) => Status::Exited(code),
+        Ok(WaitStatus::Signaled(_, signal, _)) => Status::Signaled(signal as i32),
+        other => return Err(HangUp::Broken(format!("a command ended with {other:?}"))),
+    };
+    Ok(Outcome {
+        run,
+        status,
+        timed_out: reason == Reason::Deadline,
+        cancelled: matches!(reason, Reason::Cancelled | Reason::Abandoned),
+        cpu_us: end.cpu_us,
+        memory_peak: end.memory_peak,
+        wall_us: u64::try_from(end.wall.as_micros()).unwrap_or(u64::MAX),
+    })
+}

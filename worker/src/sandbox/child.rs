@@ -1,0 +1,211 @@
+//! What a command's process does between its birth and execve(2).
+//!
+//! The process is a copy of its lane (clone3(2) without `CLONE_VM`), so this is
+//! ordinary code; it ends in `execve` or in a [`Failure`] written to the pipe
+//! that the lane reads. docs/sandbox.md lists the same stages with their reasons.
+
+use super::limits::Limits;
+use super::privilege;
+use crate::sys;
+use landlock::RulesetCreated;
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{self, Pid};
+use policy::Identity;
+use seccompiler::BpfProgram;
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fmt;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Everything a command's process needs, prepared before it is born.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    /// Absolute path of the program, then its arguments.
+    pub argv: Vec<CString>,
+    /// The whole environment, `NAME=value`.
+    pub environment: Vec<CString>,
+    /// Where it starts.
+    pub directory: CString,
+    /// Standard input.
+    pub null: &'a OwnedFd,
+    /// Standard output.
+    pub stdout: &'a OwnedFd,
+    /// Standard error.
+    pub stderr: &'a OwnedFd,
+    /// Resource limits, setrlimit(2).
+    pub limits: Limits,
+    /// Whom to become; `None` for a single user's worker, which already is that user.
+    pub identity: Option<&'a Identity>,
+    /// Files, and TCP and scopes where the kernel has them.
+    pub domain: RulesetCreated,
+    /// System calls.
+    pub filter: &'a BpfProgram,
+}
+
+/// A named step of a child's set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    Signals = 1,
+    Session,
+    Streams,
+    Limits,
+    BoundingSet,
+    Groups,
+    GroupId,
+    UserId,
+    Capabilities,
+    Verify,
+    ParentDeath,
+    Directory,
+    NoNewPrivileges,
+    Landlock,
+    Descriptors,
+    Seccomp,
+    Execute,
+}
+
+/// In the order in which they happen.
+const STAGES: [(Stage, &str); 17] = [
+    (Stage::Signals, "reset signals"),
+    (Stage::Session, "start a session"),
+    (Stage::Streams, "connect standard streams"),
+    (Stage::Limits, "set resource limits"),
+    (Stage::BoundingSet, "drop the capability bounding set"),
+    (Stage::Groups, "set supplementary groups"),
+    (Stage::GroupId, "set the group id"),
+    (Stage::UserId, "set the user id"),
+    (Stage::Capabilities, "drop capabilities"),
+    (Stage::Verify, "verify that privileges are gone"),
+    (Stage::ParentDeath, "tie the command to its lane"),
+    (Stage::Directory, "enter the working directory"),
+    (Stage::NoNewPrivileges, "forbid new privileges"),
+    (Stage::Landlock, "restrict files with Landlock"),
+    (Stage::Descriptors, "close other descriptors"),
+    (Stage::Seccomp, "install the system call filter"),
+    (Stage::Execute, "execute the program"),
+];
+
+impl fmt::Display for Stage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = STAGES
+            .iter()
+            .find(|(stage, _)| stage == self)
+            .map_or("set up the command", |(_, words)| words);
+        formatter.write_str(words)
+    }
+}
+
+/// A stage that did not succeed, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Which one.
+    pub stage: Stage,
+    /// What the kernel said.
+    pub errno: Errno,
+}
+
+/// Length of an encoded [`Failure`].
+pub(crate) const FAILURE_SIZE: usize = 5;
+
+impl Failure {
+    fn encode(self) -> [u8; FAILURE_SIZE] {
+        let [a, b, c, d] = (self.errno as i32).to_le_bytes();
+        [self.stage as u8, a, b, c, d]
+    }
+
+    /// The failure that a child wrote.
+    pub(crate) fn decode([stage, errno @ ..]: [u8; FAILURE_SIZE]) -> Option<Self> {
+        let (stage, _) = STAGES.iter().find(|(known, _)| *known as u8 == stage)?;
+        Some(Self {
+            stage: *stage,
+            errno: Errno::from_raw(i32::from_le_bytes(errno)),
+        })
+    }
+}
+
+/// Becomes the command, or reports why not and ends. `parent` is this process's
+/// parent as it sees it.
+pub(crate) fn become_command(plan: Plan<'_>, parent: Pid, report: OwnedFd) -> ! {
+    let Err(failure) = stages(plan, parent);
+    // If the lane is gone there is nobody to tell.
+    let _unheard = File::from(report).write_all(&failure.encode());
+    sys::exit(127)
+}
+
+fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
+    let at = |stage| move |errno| Failure { stage, errno };
+
+    sys::default_signals().map_err(at(Stage::Signals))?;
+    // A session of its own has no controlling terminal to inject input into.
+    unistd::setsid().map_err(at(Stage::Session))?;
+    connect_streams(&plan).map_err(at(Stage::Streams))?;
+    plan.limits.apply().map_err(at(Stage::Limits))?;
+
+    // Needs CAP_SETPCAP, which goes with the user id.
+    let bounded = privilege::drop_bounding_set().map_err(at(Stage::BoundingSet))?;
+    if let Some(identity) = plan.identity {
+        // Groups first: changing them needs CAP_SETGID, which goes with the user id.
+        privilege::set_groups(identity).map_err(at(Stage::Groups))?;
+        privilege::set_gid(identity).map_err(at(Stage::GroupId))?;
+        privilege::set_uid(identity).map_err(at(Stage::UserId))?;
+    }
+    // A user id of 0 keeps its capabilities across setresuid(2).
+    privilege::drop_capabilities().map_err(at(Stage::Capabilities))?;
+    privilege::verify(plan.identity, bounded).map_err(at(Stage::Verify))?;
+
+    // The kernel clears the parent-death signal whenever the user id changes.
+    tie_to(parent).map_err(at(Stage::ParentDeath))?;
+    // With the user's own rights, so that a directory closed to him stays closed.
+    unistd::chdir(plan.directory.as_c_str()).map_err(at(Stage::Directory))?;
+
+    prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
+    super::landlock::restrict(plan.domain).map_err(at(Stage::Landlock))?;
+    // On exec, not now: the report pipe must live until then, or failure looks like success.
+    sys::close_on_exec_from(3).map_err(at(Stage::Descriptors))?;
+    // Last: what comes before needs calls that the command does not get.
+    super::seccomp::install(plan.filter).map_err(at(Stage::Seccomp))?;
+
+    let program = plan.argv.first().ok_or(Failure {
+        stage: Stage::Execute,
+        errno: Errno::ENOENT,
+    })?;
+    unistd::execve(program, &plan.argv, &plan.environment).map_err(at(Stage::Execute))
+}
+
+fn connect_streams(plan: &Plan<'_>) -> Result<(), Errno> {
+    unistd::dup2_stdin(plan.null.as_fd())?;
+    unistd::dup2_stdout(plan.stdout.as_fd())?;
+    unistd::dup2_stderr(plan.stderr.as_fd())
+}
+
+fn tie_to(parent: Pid) -> Result<(), Errno> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // It may have died before.
+    if unistd::getppid() == parent {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_survives_the_pipe() {
+        for (stage, _) in STAGES {
+            let failure = Failure {
+                stage,
+                errno: Errno::EACCES,
+            };
+            assert_eq!(Failure::decode(failure.encode()), Some(failure));
+        }
+        assert_eq!(Failure::decode([0, 1, 0, 0, 0]), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! How the process tree of a command is held, so that all of it can be killed:
+//! chosen once when the worker starts, by trying.
+
+use super::cgroup::{Base, CgroupError};
+use super::tree;
+use crate::options::Preference;
+use crate::sys::{self, Fork, Process};
+use nix::errno::Errno;
+use nix::unistd::{Pid, Uid};
+use std::collections::BTreeSet;
+use thiserror::Error;
+
+/// The containments there are, strongest first.
+#[derive(Debug)]
+pub(crate) enum Containment {
+    /// A cgroup v2 group for each command.
+    Cgroup(Base),
+    /// A pid namespace for each command, inside a user namespace where this
+    /// process is not privileged.
+    PidNamespace {
+        /// Whether it needs a user namespace.
+        user: bool,
+    },
+    /// The lane adopts orphans and walks /proc.
+    Subreaper,
+}
+
+/// A containment that the host does not offer.
+#[derive(Debug, Error)]
+pub(crate) enum ContainmentError {
+    /// No writable cgroup v2 hierarchy.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// The kernel does not start a process in a given cgroup.
+    #[error(
+        "cannot start a process in a cgroup of its own\n\
+         hint: clone3 is needed; under systemd, RestrictNamespaces= takes it away"
+    )]
+    CloneInto(#[source] Errno),
+    /// The kernel does not make pid namespaces for us.
+    #[error(
+        "cannot make a pid namespace\nhint: run as root, or allow user namespaces (user.max_user_namespaces)"
+    )]
+    PidNamespace(#[source] Errno),
+}
+
+impl Containment {
+    /// The one that was asked for; for [`Preference::Auto`], the first that works.
+    pub(crate) fn choose(preference: Preference) -> Result<Self, ContainmentError> {
+        match preference {
+            Preference::Cgroup => Self::cgroup(),
+            Preference::PidNamespace => Self::pid_namespace(),
+            Preference::Subreaper => Ok(Self::Subreaper),
+            Preference::Auto => Ok(Self::cgroup()
+                .or_else(|_| Self::pid_namespace())
+                .unwrap_or(Self::Subreaper)),
+        }
+    }
+
+    /// What it is called on the command line and in the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Cgroup(_) => "cgroup",
+            Self::PidNamespace { .. } => "pid-namespace",
+            Self::Subreaper => "subreaper",
+        }
+    }
+
+    /// Flags of clone(2) for a command's first process.
+    pub(super) fn namespaces(user: bool) -> i32 {
+        if user {
+            libc::CLONE_NEWUSER | libc::CLONE_NEWPID
+        } else {
+            libc::CLONE_NEWPID
+        }
+    }
+
+    /// How many tasks of `uid` the kernel counts besides those of a command, for
+    /// `RLIMIT_NPROC`; without bound where a cgroup counts the command by itself.
+    pub(crate) fn tasks_elsewhere(&self, uid: u32) -> u64 {
+        match self {
+            // A user namespace has counts of its own, which begin with init.
+            Self::PidNamespace { user: true } => 1,
+            Self::Cgroup(base) if base.counts_tasks() => u64::from(u32::MAX),
+            Self::Cgroup(_) | Self::PidNamespace { user: false } | Self::Subreaper => {
+                tree::tasks_of(uid)
+            }
+        }
+    }
+
+    /// Ends what a lost lane left behind; `lanes` are those that live.
+    pub(crate) fn sweep(&self, lost: Pid, lanes: &BTreeSet<Pid>) {
+        match self {
+            Self::Cgroup(base) => base.sweep(lost),
+            // Its init died with the lane, and all else with its init.
+            Self::PidNamespace { .. } => {}
+            Self::Subreaper => tree::kill_descendants(lanes),
+        }
+    }
+
+    /// Leaves the host as it was, once no lane is left.
+    pub(crate) fn remove(&self) {
+        if let Self::Cgroup(base) = self {
+            base.remove();
+        }
+    }
+
+    fn cgroup() -> Result<Self, ContainmentError> {
+        let base = Base::new()?;
+        match base.try_clone_into() {
+            Ok(()) => Ok(Self::Cgroup(base)),
+            Err(errno) => {
+                base.remove();
+                Err(ContainmentError::CloneInto(errno))
+            }
+        }
+    }
+
+    fn pid_namespace() -> Result<Self, ContainmentError> {
+        let user = !Uid::effective().is_root();
+        try_fork(Self::namespaces(user), None).map_err(ContainmentError::PidNamespace)?;
+        Ok(Self::PidNamespace { user })
+    }
+}
+
+impl Base {
+    fn try_clone_into(&self) -> Result<(), Errno> {
+        let group = self.probe().map_err(|_| Errno::EACCES)?;
+        let result = try_fork(0, Some(&group));
+        group.end().map_err(|_| Errno::EBUSY)?;
+        result
+    }
+}
+
+/// Makes a process that ends at once.
+fn try_fork(namespaces: i32, group: Option<&super::cgroup::Cgroup>) -> Result<(), Errno> {
+    match sys::fork(namespaces, group.map(super::cgroup::Cgroup::directory))? {
+        Fork::Child => sys::exit(0),
+        Fork::Parent(Process { pid, .. }) => sys::wait(Some(pid)).map(drop),
+    }
+}

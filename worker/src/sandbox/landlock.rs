@@ -1,0 +1,300 @@
+//! Which files a command may use, landlock(7). Every right that the running
+//! kernel knows is handled, so what is not granted is refused; TCP and the
+//! scopes for signals and abstract sockets likewise.
+//!
+//! Rules are looked up once for each tool and lane. Before each call the paths
+//! are compared with what they were, so that a file replaced by an upgrade is
+//! found; rules that a path argument adds make a ruleset of their own.
+
+use crate::open::Opened;
+use crate::sandbox::elf;
+use crate::sys;
+use ::landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+};
+use nix::errno::Errno;
+use policy::{Access, Grant, PathRule, Profile};
+use std::collections::HashMap;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Most tools whose rules a lane remembers.
+const REMEMBERED: usize = 256;
+
+/// Devices that hold nothing and that programs take for granted.
+const DEVICES: [(&str, bool); 5] = [
+    ("/dev/null", true),
+    ("/dev/full", true),
+    ("/dev/zero", false),
+    ("/dev/random", false),
+    ("/dev/urandom", false),
+];
+
+/// Files that cannot be restricted as the profile demands.
+#[derive(Debug, Error)]
+pub(crate) enum DomainError {
+    /// The kernel is too old, or Landlock is switched off.
+    #[error(
+        "cannot restrict files: the kernel has Landlock ABI {have}, profile `{profile}` needs {need}\n\
+         hint: use a newer kernel (ABI 6 is Linux 6.12), or accept less with `minimum_landlock = {have}`"
+    )]
+    Kernel {
+        /// The profile.
+        profile: String,
+        /// What it demands.
+        need: u32,
+        /// What there is; 0 for nothing.
+        have: u32,
+    },
+    /// A path of the profile, or the program, cannot be opened.
+    #[error("cannot grant `{0}`")]
+    Path(PathBuf, #[source] io::Error),
+    /// The kernel refused a rule.
+    #[error("cannot build a Landlock ruleset")]
+    Ruleset(#[from] RulesetError),
+}
+
+/// Builds rulesets and remembers those that calls have in common.
+#[derive(Debug)]
+pub(crate) struct Domains {
+    /// ABI of the running kernel.
+    abi: u32,
+    tools: HashMap<String, Prepared>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    rules: Vec<Rule>,
+    ruleset: RulesetCreated,
+}
+
+impl Domains {
+    /// For the running kernel.
+    pub(crate) fn new() -> Self {
+        Self {
+            abi: sys::landlock_abi(),
+            tools: HashMap::new(),
+        }
+    }
+
+    /// The ruleset of one call.
+    pub(crate) fn domain(
+        &mut self,
+        grant: &Grant,
+        opened: &[Opened],
+    ) -> Result<RulesetCreated, DomainError> {
+        let profile = grant.profile();
+        if self.abi < profile.minimum_landlock {
+            let (profile, need) = (profile.name.clone(), profile.minimum_landlock);
+            return Err(DomainError::Kernel {
+                profile,
+                need,
+                have: self.abi,
+            });
+        }
+        let abi = ABI::from(i32::try_from(self.abi).unwrap_or(i32::MAX));
+        let prepared = self.prepared(grant, abi)?;
+        if opened.is_empty() {
+            let path = |error| DomainError::Path(grant.program().to_path_buf(), error);
+            return prepared.ruleset.try_clone().map_err(path);
+        }
+        let mut ruleset = build(abi, &prepared.rules)?;
+        for file in opened {
+            let rights = rights(abi, Right::from(file.access), file.directory);
+            ruleset = ruleset.add_rule(PathBeneath::new(file.descriptor.as_fd(), rights))?;
+        }
+        Ok(ruleset)
+    }
+
+    fn prepared(&mut self, grant: &Grant, abi: ABI) -> Result<&Prepared, DomainError> {
+        let current = self
+            .tools
+            .get(grant.tool())
+            .is_some_and(|prepared| prepared.rules.iter().all(Rule::is_current));
+        if !current {
+            let rules = rules(grant)?;
+            let ruleset = build(abi, &rules)?;
+            if self.tools.len() >= REMEMBERED {
+                self.tools.clear();
+            }
+            self.tools
+                .insert(grant.tool().to_owned(), Prepared { rules, ruleset });
+        }
+        let gone = || {
+            DomainError::Path(
+                grant.program().to_path_buf(),
+                io::ErrorKind::NotFound.into(),
+            )
+        };
+        self.tools.get(grant.tool()).ok_or_else(gone)
+    }
+}
+
+/// Enters the domain; there is no way back.
+pub(super) fn restrict(domain: RulesetCreated) -> Result<(), Errno> {
+    // Compatibility is a hard requirement, so success means fully enforced.
+    domain.restrict_self().map(drop).map_err(|_| Errno::last())
+}
+
+/// What a rule lets a command do with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Read,
+    Write,
+    Execute,
+    Device { writable: bool },
+}
+
+impl From<Access> for Right {
+    fn from(access: Access) -> Self {
+        match access {
+            Access::Read => Self::Read,
+            Access::Write => Self::Write,
+        }
+    }
+}
+
+/// One path and what it was when it was looked up.
+#[derive(Debug)]
+struct Rule {
+    path: PathBuf,
+    right: Right,
+    /// `None` for an optional path that does not exist.
+    anchor: Option<Anchor>,
+}
+
+#[derive(Debug)]
+struct Anchor {
+    /// Opened with `O_PATH`; holds the inode, so that its number is not used again.
+    file: File,
+    identity: (u64, u64),
+    directory: bool,
+}
+
+impl Rule {
+    fn new(path: &Path, right: Right, optional: bool) -> Result<Self, DomainError> {
+        let anchor = match Anchor::new(path) {
+            Ok(anchor) => Some(anchor),
+            Err(error) if optional && error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(DomainError::Path(path.to_path_buf(), error)),
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            right,
+            anchor,
+        })
+    }
+
+    fn is_current(&self) -> bool {
+        let now = fs::metadata(&self.path).ok().as_ref().map(identity);
+        now == self.anchor.as_ref().map(|anchor| anchor.identity)
+    }
+}
+
+impl Anchor {
+    fn new(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_CLOEXEC)
+            .open(path)?;
+        let metadata = file.metadata()?;
+        Ok(Self {
+            file,
+            identity: identity(&metadata),
+            directory: metadata.is_dir(),
+        })
+    }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Everything that calls of this tool have in common.
+fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
+    let profile = grant.profile();
+    let mut rules = Vec::new();
+    for (device, writable) in DEVICES {
+        rules.push(Rule::new(
+            Path::new(device),
+            Right::Device { writable },
+            true,
+        )?);
+    }
+    for (paths, right) in [
+        (&profile.read, Right::Read),
+        (&profile.write, Right::Write),
+        (&profile.execute, Right::Execute),
+    ] {
+        for PathRule { path, optional, .. } in paths {
+            rules.push(Rule::new(path, right, *optional)?);
+        }
+    }
+    for path in executables(grant.program(), profile) {
+        rules.push(Rule::new(&path, Right::Execute, false)?);
+    }
+    Ok(rules)
+}
+
+/// The program, and the loaders that it and the profile's executables ask for.
+fn executables(program: &Path, profile: &Profile) -> Vec<PathBuf> {
+    let granted = profile.execute.iter().map(|rule| rule.path.as_path());
+    let mut loaders: Vec<PathBuf> = granted
+        .chain([program])
+        .filter_map(elf::interpreter)
+        .collect();
+    loaders.sort();
+    loaders.dedup();
+    loaders.push(program.to_path_buf());
+    loaders
+}
+
+fn build(abi: ABI, rules: &[Rule]) -> Result<RulesetCreated, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(abi))?;
+    if abi >= ABI::V4 {
+        ruleset = ruleset.handle_access(AccessNet::from_all(abi))?;
+    }
+    if abi >= ABI::V6 {
+        ruleset = ruleset.scope(Scope::from_all(abi))?;
+    }
+    let mut created = ruleset.create()?;
+    for rule in rules {
+        if let Some(anchor) = &rule.anchor {
+            let rights = rights(abi, rule.right, anchor.directory);
+            created = created.add_rule(PathBeneath::new(anchor.file.as_fd(), rights))?;
+        }
+    }
+    Ok(created)
+}
+
+/// Device nodes are never made: `MakeChar` and `MakeBlock` are granted to nobody,
+/// and neither are sockets and device commands.
+fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let never = AccessFs::Execute
+        | AccessFs::MakeChar
+        | AccessFs::MakeBlock
+        | AccessFs::MakeSock
+        | AccessFs::IoctlDev
+        | AccessFs::ResolveUnix;
+    let rights = match right {
+        Right::Read => read,
+        Right::Write => AccessFs::from_all(abi) & !never,
+        Right::Execute => read | AccessFs::Execute,
+        Right::Device { writable: true } => AccessFs::ReadFile | AccessFs::WriteFile,
+        Right::Device { writable: false } => AccessFs::ReadFile.into(),
+    };
+    let known = AccessFs::from_all(abi);
+    if directory {
+        rights & known
+    } else {
+        rights & AccessFs::from_file(abi)
+    }
+}

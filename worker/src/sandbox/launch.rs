@@ -1,0 +1,240 @@
+//! Starts a command in its containment, and ends it with its whole tree.
+
+use super::cgroup::{Cgroup, CgroupError, Usage};
+use super::child::{self, FAILURE_SIZE, Failure, Plan, Stage};
+use super::containment::Containment;
+use super::init::{self, Mapping};
+use super::tree;
+use crate::sys::{self, Fork, Process};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Gid, Pid, Uid, pipe2};
+use policy::Profile;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// A command that did not start; nothing of it is left.
+#[derive(Debug, Error)]
+pub(crate) enum LaunchError {
+    /// No cgroup for it.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// No process or pipe for it.
+    #[error("cannot make a process for the command")]
+    Fork(#[source] Errno),
+    /// A stage of its set-up failed.
+    #[error("cannot {stage}{}", hint(*.stage, *.source))]
+    Stage {
+        /// Which one.
+        stage: Stage,
+        /// What the kernel said.
+        source: Errno,
+    },
+    /// It ended, or was ended, before it was executed and did not say why.
+    #[error("cannot set up the command: it ended without a word")]
+    Silent,
+}
+
+fn hint(stage: Stage, errno: Errno) -> &'static str {
+    match (stage, errno) {
+        (Stage::Execute, Errno::EACCES) => {
+            " with its own rights\nhint: is it executable by the user it runs as? an interpreter (`#!`) must be in the \
+             profile's `execute`, and its libraries in `read`"
+        }
+        (Stage::Directory, Errno::EACCES) => {
+            " with its own rights\nhint: `working_directory` is closed to that user"
+        }
+        _ => "",
+    }
+}
+
+/// A running command.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Its first process: the program itself, or the init of its namespace.
+    process: Process,
+    hold: Hold,
+    started: Instant,
+}
+
+/// What is needed to end the whole tree.
+#[derive(Debug)]
+enum Hold {
+    Cgroup(Cgroup),
+    /// Where init writes the wait status of the program.
+    PidNamespace(OwnedFd),
+    Subreaper,
+}
+
+/// The end of a command and of everything it started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// As wait(2) reports it for the program.
+    pub status: i32,
+    /// Processor time of the tree in microseconds.
+    pub cpu_us: u64,
+    /// Memory in bytes, see [`wire::Outcome::memory_peak`].
+    pub memory_peak: u64,
+    /// From launch to the end of the tree.
+    pub wall: Duration,
+}
+
+/// Starts the command of `plan` and returns once it is executed. `number` tells
+/// apart the commands of this lane.
+pub(crate) fn launch(
+    plan: Plan<'_>,
+    profile: &Profile,
+    containment: &Containment,
+    number: u64,
+) -> Result<Running, LaunchError> {
+    let started = Instant::now();
+    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
+    let (process, hold) = match containment {
+        Containment::Cgroup(base) => {
+            let group = base.create(Pid::this(), number, profile)?;
+            match spawn(plan, Some(&group), report_end) {
+                Ok(process) => (process, Hold::Cgroup(group)),
+                Err(error) => {
+                    group.end()?;
+                    return Err(error);
+                }
+            }
+        }
+        Containment::PidNamespace { user } => {
+            let (status, status_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
+            (
+                spawn_init(plan, *user, status_end, report_end)?,
+                Hold::PidNamespace(status),
+            )
+        }
+        Containment::Subreaper => (spawn(plan, None, report_end)?, Hold::Subreaper),
+    };
+    let running = Running {
+        process,
+        hold,
+        started,
+    };
+    match failure(report, profile.timeout) {
+        None => Ok(running),
+        Some(error) => {
+            running.end()?;
+            Err(error)
+        }
+    }
+}
+
+fn spawn(plan: Plan<'_>, group: Option<&Cgroup>, report: OwnedFd) -> Result<Process, LaunchError> {
+    let lane = Pid::this();
+    match sys::fork(0, group.map(Cgroup::directory)).map_err(LaunchError::Fork)? {
+        Fork::Child => child::become_command(plan, lane, report),
+        Fork::Parent(process) => Ok(process),
+    }
+}
+
+fn spawn_init(
+    plan: Plan<'_>,
+    user: bool,
+    status: OwnedFd,
+    report: OwnedFd,
+) -> Result<Process, LaunchError> {
+    let mapping = user.then(|| Mapping {
+        uid: Uid::effective(),
+        gid: Gid::effective(),
+    });
+    match sys::fork(Containment::namespaces(user), None).map_err(LaunchError::Fork)? {
+        Fork::Child => init::run(plan, mapping, status, report),
+        Fork::Parent(process) => Ok(process),
+    }
+}
+
+/// Reads the pipe that closes when the program is executed.
+fn failure(report: OwnedFd, patience: Duration) -> Option<LaunchError> {
+    let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+    let mut descriptors = [PollFd::new(report.as_fd(), PollFlags::POLLIN)];
+    if poll(&mut descriptors, patience) != Ok(1) {
+        return Some(LaunchError::Silent);
+    }
+    let mut bytes = [0; FAILURE_SIZE];
+    match File::from(report).read(&mut bytes) {
+        Ok(0) => None,
+        Ok(FAILURE_SIZE) => Some(Failure::decode(bytes).map_or(
+            LaunchError::Silent,
+            |Failure { stage, errno }| LaunchError::Stage {
+                stage,
+                source: errno,
+            },
+        )),
+        Ok(_) | Err(_) => Some(LaunchError::Silent),
+    }
+}
+
+impl Running {
+    /// Readable once the program has ended.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.process.pidfd.as_fd()
+    }
+
+    /// Kills whatever is left of the tree and reaps it. On return nothing of the
+    /// command runs any more.
+    pub(crate) fn end(self) -> Result<End, LaunchError> {
+        let pid = self.process.pid;
+        let (status, ended, usage) = match self.hold {
+            Hold::Cgroup(group) => {
+                let usage = group.end()?;
+                let ended = reap(pid)?;
+                tree::reap_ended();
+                (ended.status, ended, usage)
+            }
+            Hold::PidNamespace(status) => {
+                // The kernel lets init end only after everything in its namespace.
+                let told = tell(status, self.process.pidfd.as_fd());
+                let _ended_before = kill(pid, Signal::SIGKILL);
+                let ended = reap(pid)?;
+                (told.unwrap_or(libc::SIGKILL), ended, Usage::default())
+            }
+            Hold::Subreaper => {
+                let exited = has_ended(self.process.pidfd.as_fd());
+                if !exited {
+                    let _ended_since = kill(pid, Signal::SIGKILL);
+                }
+                let ended = reap(pid)?;
+                tree::kill_descendants(&BTreeSet::new());
+                (ended.status, ended, Usage::default())
+            }
+        };
+        Ok(End {
+            status,
+            cpu_us: usage.cpu_us.unwrap_or(ended.cpu_us),
+            memory_peak: usage.memory_peak.unwrap_or(ended.memory_peak),
+            wall: self.started.elapsed(),
+        })
+    }
+}
+
+fn reap(pid: Pid) -> Result<sys::Ended, LaunchError> {
+    let ended = sys::wait(Some(pid)).map_err(LaunchError::Fork)?;
+    ended.map(|(_, ended)| ended).ok_or(LaunchError::Silent)
+}
+
+fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
+    poll(
+        &mut [PollFd::new(pidfd, PollFlags::POLLIN)],
+        PollTimeout::ZERO,
+    ) == Ok(1)
+}
+
+/// The wait status that init wrote, if it did before it ended.
+fn tell(status: OwnedFd, init: BorrowedFd<'_>) -> Option<i32> {
+    if !has_ended(init) {
+        return None;
+    }
+    let mut bytes = [0; 4];
+    File::from(status).read_exact(&mut bytes).ok()?;
+    Some(i32::from_le_bytes(bytes))
+}

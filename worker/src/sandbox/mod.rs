@@ -1,0 +1,17 @@
+//! From a grant to a running, confined process tree, and to its end.
+//!
+//! [`child`] is the list of stages that a command goes through; the other
+//! modules are one restriction each. Whatever cannot be enforced is an error
+//! before anything is executed.
+
+pub(crate) mod cgroup;
+pub(crate) mod child;
+pub(crate) mod containment;
+pub(crate) mod elf;
+mod init;
+pub(crate) mod landlock;
+pub(crate) mod launch;
+pub(crate) mod limits;
+mod privilege;
+pub(crate) mod seccomp;
+pub(crate) mod tree;

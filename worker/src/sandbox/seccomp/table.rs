@@ -1,0 +1,162 @@
+//! The system calls of the default profile: what ordinary programs need on
+//! files, memory, processes of their own, time and events.
+//!
+//! Absent, and so refused with `EPERM`: everything that traces or reads other
+//! processes (ptrace, process_vm_*, kcmp, pidfd_getfd), mounts or changes
+//! namespaces (mount family, unshare, setns, chroot, pivot_root), opens by
+//! handle, loads code into the kernel (bpf, modules, kexec), widens its surface
+//! (io_uring, userfaultfd, perf, keyctl), shares memory with strangers (SysV and
+//! POSIX queues), or administers the host (clock, swap, quota, reboot, syslog).
+
+use super::{Action, Check, Test};
+use libc::{
+    EACCES, ENOSYS, EPERM, SYS_clone, SYS_clone3, SYS_ioctl, SYS_memfd_create, SYS_personality,
+    SYS_prctl, SYS_socket, SYS_socketpair,
+};
+use std::collections::BTreeMap;
+
+/// Calls that need no look at their arguments.
+#[rustfmt::skip]
+const ALLOWED: &[libc::c_long] = {
+    use libc::*;
+    &[
+        // Files by descriptor.
+        SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2,
+        SYS_pwritev2, SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_fcntl, SYS_flock, SYS_fsync,
+        SYS_fdatasync, SYS_sync_file_range, SYS_syncfs, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_readahead,
+        SYS_copy_file_range, SYS_sendfile, SYS_splice, SYS_tee, SYS_vmsplice, SYS_pipe2, SYS_getdents64, SYS_fchdir,
+        SYS_fchmod, SYS_fchown, SYS_fstatfs, SYS_fstat, SYS_fgetxattr, SYS_flistxattr, SYS_fsetxattr,
+        SYS_fremovexattr,
+        // Files by path: Landlock and the user's rights decide.
+        SYS_openat, SYS_openat2, SYS_statx, SYS_newfstatat, SYS_statfs, SYS_faccessat, SYS_faccessat2, SYS_readlinkat,
+        SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_linkat, SYS_symlinkat, SYS_mknodat, SYS_fchmodat,
+        SYS_fchownat, SYS_utimensat, SYS_truncate, SYS_chdir, SYS_getcwd, SYS_umask, SYS_getxattr, SYS_lgetxattr,
+        SYS_listxattr, SYS_llistxattr, SYS_setxattr, SYS_lsetxattr, SYS_removexattr, SYS_lremovexattr,
+        SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_sync,
+        // Memory.
+        SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_brk, SYS_madvise, SYS_msync, SYS_mincore, SYS_mlock,
+        SYS_mlock2, SYS_munlock, SYS_mlockall, SYS_munlockall, SYS_membarrier, SYS_pkey_alloc, SYS_pkey_free,
+        SYS_pkey_mprotect, SYS_get_mempolicy,
+        // Processes and threads of its own.
+        SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid, SYS_getpid, SYS_getppid,
+        SYS_gettid, SYS_getpgid, SYS_setpgid, SYS_getsid, SYS_setsid, SYS_kill, SYS_tkill, SYS_tgkill,
+        SYS_pidfd_open, SYS_pidfd_send_signal, SYS_set_tid_address, SYS_set_robust_list, SYS_get_robust_list,
+        SYS_futex, SYS_rseq, SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_getparam,
+        SYS_sched_getscheduler, SYS_sched_setscheduler, SYS_sched_getattr, SYS_sched_get_priority_max,
+        SYS_sched_get_priority_min, SYS_sched_rr_get_interval, SYS_getpriority, SYS_setpriority, SYS_ioprio_get,
+        SYS_ioprio_set, SYS_getrlimit, SYS_setrlimit, SYS_prlimit64, SYS_getrusage, SYS_times, SYS_getcpu,
+        // Ids: without capabilities nothing can be gained.
+        SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_setuid,
+        SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setfsuid, SYS_setfsgid,
+        SYS_setgroups, SYS_capget, SYS_capset,
+        // Signals.
+        SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigpending, SYS_rt_sigtimedwait,
+        SYS_rt_sigsuspend, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_sigaltstack, SYS_signalfd4,
+        SYS_restart_syscall,
+        // Time.
+        SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_getitimer,
+        SYS_setitimer, SYS_timer_create, SYS_timer_settime, SYS_timer_gettime, SYS_timer_getoverrun,
+        SYS_timer_delete, SYS_timerfd_create, SYS_timerfd_settime, SYS_timerfd_gettime,
+        // Events.
+        SYS_ppoll, SYS_pselect6, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_eventfd2,
+        // Descriptors of socket pairs.
+        SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown,
+        SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt,
+        // The system in general; sandboxes of the program's own.
+        SYS_uname, SYS_sysinfo, SYS_getrandom, SYS_landlock_create_ruleset, SYS_landlock_add_rule,
+        SYS_landlock_restrict_self, SYS_seccomp,
+    ]
+};
+
+/// The older forms that only x86-64 has.
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+const ALLOWED_HERE: &[libc::c_long] = {
+    use libc::*;
+    &[
+        SYS_open, SYS_creat, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_mkdir, SYS_rmdir, SYS_unlink,
+        SYS_rename, SYS_link, SYS_symlink, SYS_mknod, SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes,
+        SYS_futimesat, SYS_getdents, SYS_dup2, SYS_pipe, SYS_poll, SYS_select, SYS_epoll_create, SYS_epoll_wait,
+        SYS_epoll_ctl_old, SYS_epoll_wait_old, SYS_eventfd, SYS_signalfd, SYS_inotify_init, SYS_fork, SYS_vfork,
+        SYS_getpgrp, SYS_pause, SYS_alarm, SYS_time, SYS_arch_prctl,
+    ]
+};
+#[cfg(target_arch = "aarch64")]
+const ALLOWED_HERE: &[libc::c_long] = &[];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("the system call table covers x86-64 and 64-bit ARM");
+
+/// Flags of clone(2) that make namespaces.
+const NEW_NAMESPACE: u32 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET)
+    .cast_unsigned();
+
+/// Operations of prctl(2) that concern the caller alone and take nothing back.
+const PRCTL: &[u32] = &[
+    libc::PR_SET_PDEATHSIG.cast_unsigned(),
+    libc::PR_GET_PDEATHSIG.cast_unsigned(),
+    libc::PR_GET_DUMPABLE.cast_unsigned(),
+    libc::PR_SET_DUMPABLE.cast_unsigned(),
+    libc::PR_GET_KEEPCAPS.cast_unsigned(),
+    libc::PR_SET_NAME.cast_unsigned(),
+    libc::PR_GET_NAME.cast_unsigned(),
+    libc::PR_GET_SECCOMP.cast_unsigned(),
+    libc::PR_SET_SECCOMP.cast_unsigned(),
+    libc::PR_CAPBSET_READ.cast_unsigned(),
+    libc::PR_GET_SECUREBITS.cast_unsigned(),
+    libc::PR_SET_TIMERSLACK.cast_unsigned(),
+    libc::PR_GET_TIMERSLACK.cast_unsigned(),
+    libc::PR_SET_CHILD_SUBREAPER.cast_unsigned(),
+    libc::PR_GET_CHILD_SUBREAPER.cast_unsigned(),
+    libc::PR_SET_NO_NEW_PRIVS.cast_unsigned(),
+    libc::PR_GET_NO_NEW_PRIVS.cast_unsigned(),
+    libc::PR_GET_TID_ADDRESS.cast_unsigned(),
+    libc::PR_SET_THP_DISABLE.cast_unsigned(),
+    libc::PR_GET_THP_DISABLE.cast_unsigned(),
+    libc::PR_CAP_AMBIENT.cast_unsigned(),
+    libc::PR_SET_VMA.cast_unsigned(),
+];
+
+/// The only family of socket pairs.
+const AF_UNIX: u32 = libc::AF_UNIX.cast_unsigned();
+
+/// `PER_LINUX`, and the question which personality is set.
+const PERSONALITY: &[u32] = &[0, 0xffff_ffff];
+
+/// Every system call that has an action other than to be refused with `EPERM`.
+pub(super) fn actions() -> BTreeMap<u32, Action> {
+    let allowed = ALLOWED
+        .iter()
+        .chain(ALLOWED_HERE)
+        .map(|call| (*call, Action::Allow));
+    let special = [
+        // Its flags lie in memory, where a filter cannot look; libc falls back to clone.
+        (SYS_clone3, Action::Refuse(ENOSYS)),
+        // What it returns can be executed and is no file to Landlock.
+        (SYS_memfd_create, Action::Refuse(ENOSYS)),
+        (SYS_clone, check(0, Test::Without(NEW_NAMESPACE), EPERM)),
+        (SYS_prctl, check(0, Test::OneOf(PRCTL), EPERM)),
+        (SYS_personality, check(0, Test::OneOf(PERSONALITY), EPERM)),
+        // Both put input into a terminal, where somebody's shell reads it.
+        (SYS_ioctl, check(1, Test::NoneOf(&[0x5412, 0x541c]), EPERM)),
+        (SYS_socket, Action::Refuse(EACCES)),
+        (SYS_socketpair, check(0, Test::OneOf(&[AF_UNIX]), EACCES)),
+    ];
+    allowed
+        .chain(special)
+        .filter_map(|(call, action)| Some((u32::try_from(call).ok()?, action)))
+        .collect()
+}
+
+fn check(argument: u8, test: Test, errno: i32) -> Action {
+    Action::Check(Check {
+        argument,
+        test,
+        errno,
+    })
+}

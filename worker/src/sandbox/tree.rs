@@ -1,0 +1,90 @@
+//! Process trees by their parents in /proc: the containment of last resort, for
+//! users without cgroups and without namespaces. The process that calls this is
+//! a child subreaper, so descendants whose parent died become its own children.
+
+use crate::sys;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::Duration;
+
+/// Kills every descendant of this process but those in `spared` and theirs, and
+/// reaps them, again and again until a walk finds none.
+pub(crate) fn kill_descendants(spared: &BTreeSet<Pid>) {
+    loop {
+        let doomed = descendants(Pid::this(), spared);
+        if doomed.is_empty() {
+            return;
+        }
+        for pid in &doomed {
+            // A descendant cannot vanish from its number before its parent waits for it;
+            // those that become ours are waited for below.
+            let _gone = kill(*pid, Signal::SIGKILL);
+        }
+        for pid in &doomed {
+            reap(*pid);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Waits for `pid` if it has ended and is a child of ours.
+fn reap(pid: Pid) {
+    let ended = nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
+    debug_assert!(ended.is_ok() || ended == Err(Errno::ECHILD));
+}
+
+/// Waits for every child that has ended, such as an adopted one.
+pub(crate) fn reap_ended() -> Vec<(Pid, sys::Ended)> {
+    std::iter::from_fn(|| sys::wait(None).ok().flatten()).collect()
+}
+
+fn descendants(root: Pid, spared: &BTreeSet<Pid>) -> Vec<Pid> {
+    let mut children: BTreeMap<Pid, Vec<Pid>> = BTreeMap::new();
+    for (pid, parent) in processes() {
+        children.entry(parent).or_default().push(pid);
+    }
+    let (mut found, mut open) = (Vec::new(), vec![root]);
+    while let Some(parent) = open.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            if !spared.contains(&child) {
+                found.push(child);
+                open.push(child);
+            }
+        }
+    }
+    found
+}
+
+fn processes() -> impl Iterator<Item = (Pid, Pid)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        // proc_pid_stat(5): pid (comm) state ppid …; comm may hold anything, `)` too.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let parent: i32 = rest.split(' ').nth(1)?.parse().ok()?;
+        Some((Pid::from_raw(pid), Pid::from_raw(parent)))
+    })
+}
+
+/// How many tasks the user `uid` runs, for limits that the kernel counts by user.
+pub(crate) fn tasks_of(uid: u32) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_user = entries.filter(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .first()
+            .is_some_and(u8::is_ascii_digit)
+            && entry.metadata().is_ok_and(|metadata| metadata.uid() == uid)
+    });
+    of_user
+        .map(|entry| {
+            fs::read_dir(entry.path().join("task")).map_or(1, |tasks| tasks.count() as u64)
+        })
+        .sum()
+}

@@ -1,0 +1,263 @@
+//! The one door to the kernel for what no safe wrapper offers; all `unsafe` of
+//! the project is here. Each function takes and returns owned or borrowed
+//! types, so that nothing outside has an invariant of memory to keep.
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::unistd::Pid;
+use std::io::IoSliceMut;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+/// linux/sched.h; libc's constant has 32 bits and loses it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Which side of [`fork`] this is.
+#[derive(Debug)]
+pub(crate) enum Fork {
+    /// The new process.
+    Child,
+    /// The calling process.
+    Parent(Process),
+}
+
+/// A child process that has not been waited for.
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Its process id; cannot be reused before [`wait`] returned.
+    pub pid: Pid,
+    /// Readable once it has ended, pidfd_open(2).
+    pub pidfd: OwnedFd,
+}
+
+/// How a process ended and what it and its waited-for descendants used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// As wait(2) reports it.
+    pub status: i32,
+    /// Processor time, user and system, in microseconds.
+    pub cpu_us: u64,
+    /// Largest resident set of one process, in bytes.
+    pub memory_peak: u64,
+}
+
+/// Duplicates this process, which must have a single thread, by clone3(2).
+/// `namespaces` are `CLONE_NEW*` flags; with `cgroup`, an open cgroup v2
+/// directory, the child starts its life in it.
+pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork, Errno> {
+    let mut pidfd: RawFd = -1;
+    // SAFETY: `clone_args` is a plain structure of integers, for which zero is "not used".
+    let mut args: libc::clone_args = unsafe { MaybeUninit::zeroed().assume_init() };
+    args.flags = u64::from(namespaces.cast_unsigned()) | libc::CLONE_PIDFD as u64;
+    args.pidfd = (&raw mut pidfd) as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(directory) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = u64::from(directory.as_raw_fd().cast_unsigned());
+    }
+    // SAFETY: without CLONE_VM the child has its own copy of all memory, like fork(2),
+    // and this process has one thread, so no lock is held by a thread that is not copied;
+    // the kernel writes only to `pidfd`, which outlives the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw mut args,
+            size_of::<libc::clone_args>(),
+        )
+    };
+    match Errno::result(result)? {
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(Process {
+            pid: Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
+            // SAFETY: CLONE_PIDFD succeeded, so this is a new descriptor that nothing else owns.
+            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
+        })),
+    }
+}
+
+/// Waits for `pid`, a child of this process, and reaps it; with `None`, for any
+/// child that has already ended. `Ok(None)` when no such child has ended yet.
+pub(crate) fn wait(pid: Option<Pid>) -> Result<Option<(Pid, Ended)>, Errno> {
+    let (target, options) = pid.map_or((-1, libc::WNOHANG), |pid| (pid.as_raw(), 0));
+    let (reaped, ended) = wait4(target, options)?;
+    Ok((reaped.as_raw() != 0).then_some((reaped, ended)))
+}
+
+/// Waits until any child of this process ends, and reaps it.
+pub(crate) fn wait_any() -> Result<(Pid, Ended), Errno> {
+    wait4(-1, 0)
+}
+
+fn wait4(target: i32, options: i32) -> Result<(Pid, Ended), Errno> {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let reaped = loop {
+        // SAFETY: both pointers are to live locals of the types that wait4(2) fills.
+        match Errno::result(unsafe {
+            libc::wait4(target, &raw mut status, options, usage.as_mut_ptr())
+        }) {
+            Err(Errno::EINTR) => {}
+            result => break result?,
+        }
+    };
+    // SAFETY: `rusage` is a plain structure of integers, zeroed above and filled by wait4.
+    let usage = unsafe { usage.assume_init() };
+    let micros = |time: libc::timeval| {
+        time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned()
+    };
+    let ended = Ended {
+        status,
+        cpu_us: micros(usage.ru_utime) + micros(usage.ru_stime),
+        memory_peak: usage.ru_maxrss.cast_unsigned() * 1024,
+    };
+    Ok((Pid::from_raw(reaped), ended))
+}
+
+/// One packet and the descriptors that came with it.
+#[derive(Debug)]
+pub(crate) struct Packet {
+    /// Bytes received; more than the buffer holds when the packet was cut.
+    pub length: usize,
+    /// Close-on-exec.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// Receives one packet from a `SOCK_SEQPACKET` socket into `buffer`, with at most
+/// [`wire::DESCRIPTORS_MAX`] descriptors. A packet of length 0 is the end.
+///
+/// # Errors
+/// `EMSGSIZE` when the packet or its descriptors did not fit; the excess is closed.
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Packet, Errno> {
+    let mut control = nix::cmsg_space!([RawFd; wire::DESCRIPTORS_MAX]);
+    let mut vectors = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<()>(
+        socket.as_raw_fd(),
+        &mut vectors,
+        Some(&mut control),
+        MsgFlags::MSG_CMSG_CLOEXEC,
+    )?;
+    let cut = message
+        .flags
+        .intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
+    let mut descriptors = Vec::new();
+    // A cut control buffer still carries descriptors that must be closed; nix refuses to
+    // iterate it, which leaks at most DESCRIPTORS_MAX of them until the lane ends, at once.
+    for part in message.cmsgs().map_err(|_| Errno::EMSGSIZE)? {
+        if let ControlMessageOwned::ScmRights(raw) = part {
+            // SAFETY: the kernel just installed these descriptors for us; nothing else owns them.
+            descriptors.extend(
+                raw.into_iter()
+                    .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
+            );
+        }
+    }
+    if cut {
+        return Err(Errno::EMSGSIZE);
+    }
+    Ok(Packet {
+        length: message.bytes,
+        descriptors,
+    })
+}
+
+/// Takes over a connection from accept4(2) on `listener`, close-on-exec.
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let flags = nix::sys::socket::SockFlag::SOCK_CLOEXEC;
+    let raw = nix::sys::socket::accept4(listener.as_raw_fd(), flags)?;
+    // SAFETY: accept4 returned a new descriptor that nothing else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// The supplementary groups of the peer of a Unix socket, `SO_PEERGROUPS` in unix(7).
+pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    let mut groups = vec![0_u32; 64];
+    loop {
+        let mut length = libc::socklen_t::try_from(groups.len() * size_of::<u32>())
+            .map_err(|_| Errno::ERANGE)?;
+        // SAFETY: the kernel writes at most `length` bytes, the size of the live vector's elements.
+        let result = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let count = length as usize / size_of::<u32>();
+        match Errno::result(result) {
+            Ok(_) => {
+                groups.truncate(count);
+                return Ok(groups);
+            }
+            Err(Errno::ERANGE) => groups.resize(count, 0),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Marks every descriptor from `first` on close-on-exec, close_range(2). They stay
+/// open until then, so the pipe that reports a failed launch still works.
+pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: takes integers only; no descriptor is closed here.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            first,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Closes every descriptor from `first` on, close_range(2): for a forked process
+/// that uses none of them again and ends by [`exit`], which drops nothing.
+pub(crate) fn close_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: takes integers only. Owners of these descriptors live on in this process,
+    // but it never returns to them: its only ways on are the functions of `init`.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// The Landlock ABI of the running kernel, 0 where it is absent or switched off,
+/// landlock_create_ruleset(2).
+pub(crate) fn landlock_abi() -> u32 {
+    const VERSION: u32 = 1;
+    // SAFETY: with LANDLOCK_CREATE_RULESET_VERSION the kernel reads no memory and returns a number.
+    let abi = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            ptr::null::<u8>(),
+            0_usize,
+            VERSION,
+        )
+    };
+    u32::try_from(abi).unwrap_or(0)
+}
+
+/// Gives every signal its default action and unblocks all, as an executed program
+/// expects: Rust ignores `SIGPIPE`, and a lane blocks what it reads by descriptor.
+pub(crate) fn default_signals() -> Result<(), Errno> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in [
+        Signal::SIGPIPE,
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGCHLD,
+    ] {
+        // SAFETY: the default action runs no code of this process.
+        unsafe { sigaction(signal, &default) }?;
+    }
+    SigSet::empty().thread_set_mask()
+}
+
+/// Ends this process at once, without destructors or exit handlers: for forked
+/// children, which share both with their parent.
+pub(crate) fn exit(code: i32) -> ! {
+    // SAFETY: _exit(2) takes an integer and does not return.
+    unsafe { libc::_exit(code) }
+}

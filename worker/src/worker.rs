@@ -1,0 +1,352 @@
+//! The worker's first process: it lets the supervisor in, forks a lane for each
+//! connection, keeps the audit trail, and cleans up after lanes that are lost.
+//! It never touches a request.
+
+use crate::audit::{AuditError, Ending, Entry, Log, Note};
+use crate::context::Context;
+use crate::door::{Door, DoorError, Visit};
+use crate::explain::explain;
+use crate::lane::{Lane, send_note};
+use crate::sandbox::tree;
+use crate::sys::{self, Fork, Process};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+use wire::Failure;
+
+/// Most lanes at once; the supervisor opens fewer.
+const LANES_MAX: usize = 128;
+
+/// How long lanes have to end their commands when the worker stops.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const SIGNALS: u64 = 0;
+const DOOR: u64 = 1;
+/// Lanes are numbered from here.
+const FIRST_LANE: u64 = 2;
+
+/// Why the worker cannot go on.
+#[derive(Debug, Error)]
+pub(crate) enum WorkerError {
+    /// The kernel refuses what a server needs.
+    #[error("cannot wait for events")]
+    Events(#[from] Errno),
+    /// The audit trail cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// No connection can come any more.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+}
+
+/// The state of the first process.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    context: Context,
+    door: Option<Door>,
+    log: Log,
+    events: Epoll,
+    signals: SignalFd,
+    lanes: BTreeMap<u64, LaneProcess>,
+    next_lane: u64,
+    runs: RunNames,
+    /// Set once the worker is to end.
+    deadline: Option<Instant>,
+}
+
+/// A lane as the first process sees it.
+#[derive(Debug)]
+struct LaneProcess {
+    process: Process,
+    records: OwnedFd,
+    /// The run that has begun and not ended.
+    run: Option<String>,
+}
+
+/// Names runs: unique over restarts without randomness.
+#[derive(Debug)]
+struct RunNames {
+    epoch: u64,
+    next: u64,
+}
+
+impl RunNames {
+    fn new() -> Self {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            epoch: u64::try_from(since.as_millis()).unwrap_or_default(),
+            next: 0,
+        }
+    }
+
+    fn next(&mut self) -> String {
+        self.next += 1;
+        format!("{:x}-{}", self.epoch, self.next)
+    }
+}
+
+impl Worker {
+    /// Ready to accept; the trail is open and the door too.
+    pub(crate) fn new(context: Context, door: Door, mut log: Log) -> Result<Self, WorkerError> {
+        log.begin(&context.policy.digest())?;
+        let signals = block_signals()?;
+        let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        events.add(&signals, readable(SIGNALS))?;
+        events.add(&door, readable(DOOR))?;
+        Ok(Self {
+            context,
+            door: Some(door),
+            log,
+            events,
+            signals,
+            lanes: BTreeMap::new(),
+            next_lane: FIRST_LANE,
+            runs: RunNames::new(),
+            deadline: None,
+        })
+    }
+
+    /// Works until told to stop. In the process of a new lane, returns that lane.
+    pub(crate) fn run(mut self) -> Result<Option<Lane>, WorkerError> {
+        while self.deadline.is_none() || !self.lanes.is_empty() {
+            let mut ready = [EpollEvent::empty(); 32];
+            let count = match self.events.wait(&mut ready, self.patience()) {
+                Err(Errno::EINTR) => 0,
+                count => count?,
+            };
+            if count == 0 {
+                self.kill_lanes();
+            }
+            for event in ready.iter().take(count) {
+                match event.data() {
+                    SIGNALS => self.signal()?,
+                    DOOR => {
+                        if let Some((connection, records)) = self.visit()? {
+                            return Ok(Some(self.into_lane(connection, records)));
+                        }
+                    }
+                    lane => self.entry(lane)?,
+                }
+            }
+        }
+        self.context.containment.remove();
+        Ok(None)
+    }
+
+    fn patience(&self) -> EpollTimeout {
+        let Some(deadline) = self.deadline else {
+            return EpollTimeout::NONE;
+        };
+        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
+    }
+
+    fn signal(&mut self) -> Result<(), WorkerError> {
+        let Some(signal) = self.signals.read_signal()? else {
+            return Ok(());
+        };
+        if i32::try_from(signal.ssi_signo) == Ok(Signal::SIGCHLD as i32) {
+            return self.reap();
+        }
+        self.stop();
+        Ok(())
+    }
+
+    /// Lets nobody in any more and tells every lane to end.
+    fn stop(&mut self) {
+        if let Some(door) = self.door.take() {
+            let _closed_anyway = self.events.delete(&door);
+            door.close();
+        }
+        for lane in self.lanes.values() {
+            let _lost_already = send_note(lane.records.as_fd(), &Note::Stop);
+        }
+        self.deadline.get_or_insert(Instant::now() + PATIENCE);
+    }
+
+    /// Patience is over: what the lanes leave is swept when they are reaped.
+    fn kill_lanes(&mut self) {
+        if self
+            .deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+        {
+            for lane in self.lanes.values() {
+                let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
+            }
+        }
+    }
+
+    /// Accepts a connection and forks. In the child, returns what a lane needs.
+    fn visit(&mut self) -> Result<Option<(OwnedFd, OwnedFd)>, WorkerError> {
+        let Some(door) = &self.door else {
+            return Ok(None);
+        };
+        match door.accept()? {
+            Visit::Closed => self.stop(),
+            Visit::Nobody => {}
+            Visit::Stranger(user) => say(&format!(
+                "cannot let user {user} in: he is not the supervisor"
+            )),
+            Visit::Connection(_) if self.lanes.len() >= LANES_MAX => {
+                say(&format!(
+                    "cannot let the supervisor in: it has {LANES_MAX} connections already"
+                ));
+            }
+            Visit::Connection(connection) => return self.fork(connection),
+        }
+        Ok(None)
+    }
+
+    fn fork(&mut self, connection: OwnedFd) -> Result<Option<(OwnedFd, OwnedFd)>, WorkerError> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        match sys::fork(0, None)? {
+            Fork::Child => Ok(Some((connection, theirs))),
+            Fork::Parent(process) => {
+                self.events.add(&ours, readable(self.next_lane))?;
+                self.lanes.insert(
+                    self.next_lane,
+                    LaneProcess {
+                        process,
+                        records: ours,
+                        run: None,
+                    },
+                );
+                self.next_lane += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps nothing of the first process: its door, its trail, its other lanes.
+    fn into_lane(self, connection: OwnedFd, records: OwnedFd) -> Lane {
+        let Self { context, .. } = self;
+        Lane::new(connection, records, context)
+    }
+
+    /// Writes what a lane asks to record, and answers.
+    fn entry(&mut self, number: u64) -> Result<(), WorkerError> {
+        let Some(lane) = self.lanes.get_mut(&number) else {
+            return Ok(());
+        };
+        let mut buffer = vec![0; wire::FRAME_MAX];
+        let entry = sys::receive(lane.records.as_fd(), &mut buffer)
+            .ok()
+            .and_then(|packet| wire::decode::<Entry>(buffer.get(..packet.length)?).ok());
+        let Some(entry) = entry else {
+            // It has ended, or does not make sense any more.
+            let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
+            self.events.delete(&lane.records)?;
+            return Ok(());
+        };
+        let note = match self
+            .log
+            .record(&entry, lane.name(&entry, &mut self.runs).as_deref())
+        {
+            Ok(()) => Note::Recorded(lane.note_recorded(&entry)),
+            Err(error) => {
+                let reason = explain(&error);
+                say(&reason);
+                lane.note_lost(&entry);
+                Note::Failed(reason)
+            }
+        };
+        let _lost_already = send_note(lane.records.as_fd(), &note);
+        Ok(())
+    }
+
+    /// Waits for ended children: lanes, and what lost lanes left to us.
+    fn reap(&mut self) -> Result<(), WorkerError> {
+        for (pid, ended) in tree::reap_ended() {
+            let lane = self
+                .lanes
+                .iter()
+                .find(|(_, lane)| lane.process.pid == pid)
+                .map(|(number, _)| *number);
+            if let Some(lane) = lane.and_then(|number| self.lanes.remove(&number)) {
+                self.lost(lane, ended.status)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends what a lane left behind and records it.
+    fn lost(&mut self, lane: LaneProcess, status: i32) -> Result<(), WorkerError> {
+        let _deleted_already = self.events.delete(&lane.records);
+        let Some(run) = lane.run else { return Ok(()) };
+        let living: BTreeSet<Pid> = self.lanes.values().map(|lane| lane.process.pid).collect();
+        self.context.containment.sweep(lane.process.pid, &living);
+        let reason =
+            format!("cannot tell how the command ended: its lane was lost (wait status {status})");
+        say(&format!("{reason}; run {run}"));
+        let failure = Failure {
+            code: "lane_lost".to_owned(),
+            reason,
+        };
+        Ok(self
+            .log
+            .record(&Entry::End(Ending::Failed(failure)), Some(&run))?)
+    }
+}
+
+impl LaneProcess {
+    /// The name of the run that `entry` is about.
+    fn name(&mut self, entry: &Entry, runs: &mut RunNames) -> Option<String> {
+        match entry {
+            Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
+            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } => self.run.clone(),
+        }
+    }
+
+    /// What the lane is told; only a start gives it a name, and an end takes it away.
+    fn note_recorded(&mut self, entry: &Entry) -> Option<String> {
+        match entry {
+            Entry::Start { .. } => self.run.clone(),
+            Entry::End(_) => {
+                self.run = None;
+                None
+            }
+            Entry::Deny { .. } | Entry::Refuse { .. } => None,
+        }
+    }
+
+    /// A start that is not recorded does not happen, and an end is not tried again.
+    fn note_lost(&mut self, entry: &Entry) {
+        if matches!(entry, Entry::Start { .. } | Entry::End(_)) {
+            self.run = None;
+        }
+    }
+}
+
+/// Signals are read from a descriptor; lanes inherit the mask, so that a signal
+/// to the whole service stops them in order, through the first process.
+fn block_signals() -> Result<SignalFd, Errno> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD] {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+fn readable(data: u64) -> EpollEvent {
+    EpollEvent::new(EpollFlags::EPOLLIN, data)
+}
+
+/// One line for the administrator, on standard error.
+pub(crate) fn say(text: &str) {
+    eprintln!("mini-mcp-worker: {text}");
+}
