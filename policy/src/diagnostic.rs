@@ -1,6 +1,12 @@
 //! What is wrong with a policy, and where.
 
+use crate::excerpt::{Place, Source};
+use crate::quote::harmless;
 use std::fmt;
+use std::ops::Range;
+
+/// Most mistakes that are printed; all are counted.
+const PRINTED_MAX: usize = 1000;
 
 /// One mistake in a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,20 +20,65 @@ pub struct Diagnostic {
     pub message: String,
     /// What may cure it.
     pub hint: Option<String>,
+    shown: String,
+    mark: Range<usize>,
 }
 
 /// All mistakes in a policy, in the order of the text. `Display` prints each
-/// with file, line, column, source line and caret, then how many there are.
+/// with file, line, column, source line and caret, then how many there are;
+/// whatever the text holds, the print has no control characters but newlines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     name: String,
     list: Vec<Diagnostic>,
+    total: usize,
+}
+
+/// A mistake as found, by its span in bytes.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Diagnostics {
-    /// The mistakes, in the order of the text; at least one.
+    pub(crate) fn new(name: &str, text: &str, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|finding| finding.span.start);
+        let total = findings.len();
+        let source = Source::new(text);
+        let printed = findings.into_iter().take(PRINTED_MAX);
+        Self {
+            name: harmless(name),
+            list: printed
+                .map(|finding| Diagnostic::new(&finding, &source))
+                .collect(),
+            total,
+        }
+    }
+
+    /// The mistakes, in the order of the text; at least one, at most 1000.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
+    }
+}
+
+impl Diagnostic {
+    fn new(finding: &Finding, source: &Source<'_>) -> Self {
+        let Place {
+            line,
+            column,
+            shown,
+            mark,
+        } = source.locate(&finding.span);
+        Self {
+            line,
+            column,
+            message: harmless(&finding.message),
+            hint: finding.hint.as_deref().map(harmless),
+            shown,
+            mark,
+        }
     }
 }
 
@@ -35,13 +86,30 @@ impl std::error::Error for Diagnostics {}
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for found in &self.list {
-            writeln!(
-                f,
-                "{}:{}:{}: error: {}",
-                self.name, found.line, found.column, found.message
-            )?;
+        for diagnostic in &self.list {
+            writeln!(f, "{}:{diagnostic}", self.name)?;
         }
-        write!(f, "{} errors", self.list.len())
+        match self.total {
+            1 => write!(f, "1 error"),
+            total => write!(f, "{total} errors"),
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// From the line number on, with a newline at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        let indent = " ".repeat(self.mark.start);
+        let carets = "^".repeat(self.mark.len());
+        writeln!(f, "{}:{}: error: {}", self.line, self.column, self.message)?;
+        writeln!(f, "{gutter} |")?;
+        writeln!(f, "{}", format!("{number} | {}", self.shown).trim_end())?;
+        writeln!(f, "{gutter} | {indent}{carets}")?;
+        match &self.hint {
+            Some(hint) => writeln!(f, "hint: {hint}"),
+            None => Ok(()),
+        }
     }
 }

@@ -10,13 +10,20 @@
 
 #![forbid(unsafe_code)]
 
+mod argument;
 mod caller;
+mod decide;
 mod diagnostic;
 mod embedded;
+mod excerpt;
 mod file;
 mod grant;
+mod path;
 mod policy;
+mod principal;
 mod profile;
+mod quote;
+mod read;
 mod template;
 mod tool;
 mod value;

@@ -1,14 +1,23 @@
 //! The policy itself: what was written, resolved and ready to decide.
 
-use crate::{Accounts, Arguments, Caller, Decision, Denial, Diagnostics, Profile, Setting, Tool};
+use crate::decide::decide;
+use crate::principal::Principal;
+use crate::{Accounts, Arguments, Caller, Decision, Diagnostics, Profile, Setting, Tool, read};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// A policy without mistakes.
 #[derive(Debug)]
 pub struct Policy {
     digest: [u8; 32],
+    pub(crate) setting: Setting,
+    principals: Vec<Arc<Principal>>,
     profiles: Vec<Arc<Profile>>,
     tools: Vec<Tool>,
+    /// Indices of `tools`.
+    by_name: HashMap<String, usize>,
 }
 
 impl Policy {
@@ -17,50 +26,72 @@ impl Policy {
     /// # Errors
     /// [`Diagnostics`] with every mistake: a policy with one is refused whole.
     pub fn parse(
-        _name: &str,
+        name: &str,
         text: &str,
         setting: &Setting,
-        _accounts: &dyn Accounts,
+        accounts: &dyn Accounts,
     ) -> Result<Policy, Diagnostics> {
-        Ok(Policy {
-            digest: digest(text, setting),
-            profiles: Vec::new(),
-            tools: Vec::new(),
-        })
+        read::policy(name, text, setting, accounts)
     }
 
-    /// SHA-256 of the text and, for a single user, the workspace.
+    pub(crate) fn new(
+        text: &str,
+        setting: &Setting,
+        principals: Vec<Arc<Principal>>,
+        profiles: Vec<Arc<Profile>>,
+        mut tools: Vec<Tool>,
+    ) -> Self {
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        let names = tools.iter().map(|tool| tool.name.clone());
+        Self {
+            digest: digest(text, setting),
+            setting: setting.clone(),
+            principals,
+            profiles,
+            by_name: names.zip(0..).collect(),
+            tools,
+        }
+    }
+
+    /// SHA-256 over the text and, for a single user, the workspace.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
-    /// The verdict on one call.
+    /// The verdict on one call: deny, unless a rule allows it.
     #[must_use]
-    pub fn decide(&self, _caller: &Caller, tool: &str, _arguments: &Arguments) -> Decision {
-        Decision::Deny(Denial {
-            code: "not_allowed",
-            rule: "default".to_owned(),
-            reason: format!("no tool `{tool}` is allowed to you"),
-        })
+    pub fn decide(&self, caller: &Caller, tool: &str, arguments: &Arguments) -> Decision {
+        match decide(self, caller, tool, arguments) {
+            Ok(grant) => Decision::Allow(grant),
+            Err(denial) => Decision::Deny(denial),
+        }
     }
 
     /// Whether some principal matches `caller`: only then may he attach.
     #[must_use]
     pub fn knows(&self, caller: &Caller) -> bool {
-        !self.principals_of(caller).is_empty()
+        self.principals
+            .iter()
+            .any(|principal| principal.matches(caller))
     }
 
-    /// The names of all principals that match `caller`.
+    /// The names of all principals that match `caller`, sorted.
     #[must_use]
-    pub fn principals_of(&self, _caller: &Caller) -> Vec<&str> {
-        Vec::new()
+    pub fn principals_of(&self, caller: &Caller) -> Vec<&str> {
+        let matching = self
+            .principals
+            .iter()
+            .filter(|principal| principal.matches(caller));
+        matching.map(|principal| principal.name.as_str()).collect()
     }
 
     /// The tools that `caller` may call, sorted by name.
     #[must_use]
-    pub fn tools_for(&self, _caller: &Caller) -> Vec<&Tool> {
-        Vec::new()
+    pub fn tools_for(&self, caller: &Caller) -> Vec<&Tool> {
+        self.tools()
+            .filter(|tool| tool.principal(caller).is_some())
+            .collect()
     }
 
     /// All tools, sorted by name.
@@ -72,12 +103,14 @@ impl Policy {
     pub fn profiles(&self) -> impl Iterator<Item = &Arc<Profile>> {
         self.profiles.iter()
     }
+
+    pub(crate) fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools.get(*self.by_name.get(name)?)
+    }
 }
 
-/// The lengths keep the two parts apart.
+/// The length keeps the two parts apart.
 fn digest(text: &str, setting: &Setting) -> [u8; 32] {
-    use sha2::{Digest, Sha256};
-    use std::os::unix::ffi::OsStrExt;
     let mut hash = Sha256::new();
     hash.update(text.len().to_le_bytes());
     hash.update(text);

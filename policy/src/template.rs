@@ -6,4 +6,38 @@
 pub(crate) struct Template {
     /// Absolute path of the program, the first element.
     pub(crate) program: String,
+    /// The other elements.
+    pub(crate) elements: Vec<Element>,
+}
+
+impl Template {
+    /// Whether the value of a parameter is a whole element, without a prefix.
+    pub(crate) fn is_whole(&self, index: usize) -> bool {
+        self.elements.iter().any(|element| match element {
+            Element::Value { parameter, prefix } => *parameter == index && prefix.is_empty(),
+            Element::Literal(_) | Element::Flag { .. } => false,
+        })
+    }
+}
+
+/// One element of a command after the program.
+#[derive(Debug, Clone)]
+pub(crate) enum Element {
+    /// Always the same.
+    Literal(String),
+    /// A fixed prefix, often empty, and the value of a parameter; dropped whole
+    /// when the parameter is absent.
+    Value {
+        /// Index in the tool's parameters.
+        parameter: usize,
+        /// What stands before the value.
+        prefix: String,
+    },
+    /// What stands for a flag; dropped when the flag is false.
+    Flag {
+        /// Index in the tool's parameters.
+        parameter: usize,
+        /// The whole element, such as `-h`.
+        flag: String,
+    },
 }

@@ -1,7 +1,9 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
+use crate::principal::Principal;
 use crate::template::Template;
-use crate::{Access, FileKind, Profile, Value};
+use crate::{Access, Caller, FileKind, Profile, Value};
+use regex_lite::{Regex, RegexBuilder};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ pub struct Tool {
     pub(crate) description: String,
     pub(crate) template: Template,
     pub(crate) profile: Arc<Profile>,
+    /// In the order of the policy.
+    pub(crate) allow: Vec<Arc<Principal>>,
     pub(crate) read_only: bool,
     pub(crate) parameters: Vec<Parameter>,
 }
@@ -51,6 +55,12 @@ impl Tool {
     #[must_use]
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// The first principal that may call it and that `caller` is.
+    pub(crate) fn principal(&self, caller: &Caller) -> Option<&Principal> {
+        let mut allowed = self.allow.iter().map(Arc::as_ref);
+        allowed.find(|principal| principal.matches(caller))
     }
 }
 
@@ -133,10 +143,14 @@ pub enum Kind {
     },
 }
 
+/// Largest compiled expression, in bytes: bounds the time of a match.
+const PATTERN_MAX: usize = 256 * 1024;
+
 /// A regular expression that a whole value must match.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
+    regex: Regex,
 }
 
 impl Pattern {
@@ -145,4 +159,25 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Compiles `text`, to match a whole value.
+    ///
+    /// # Errors
+    /// What is wrong with the expression.
+    pub(crate) fn new(text: &str) -> Result<Self, regex_lite::Error> {
+        // First by itself: `a)|(b` is a mistake, and anchoring would hide it.
+        compile(text)?;
+        Ok(Self {
+            regex: compile(&format!("^(?:{text})$"))?,
+            text: text.to_owned(),
+        })
+    }
+
+    pub(crate) fn matches(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+}
+
+fn compile(text: &str) -> Result<Regex, regex_lite::Error> {
+    RegexBuilder::new(text).size_limit(PATTERN_MAX).build()
 }

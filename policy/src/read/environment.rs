@@ -1,0 +1,154 @@
+//! `environment = { … }`: what a command finds in its environment. It is built
+//! here from nothing; nothing is inherited.
+
+use super::fields::Fields;
+use std::collections::BTreeMap;
+
+/// Always there, unless the profile says otherwise.
+const BASE: [(&str, &str); 5] = [
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("LC_ALL", "C.UTF-8"),
+    ("PAGER", "cat"),
+    ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+    ("TERM", "dumb"),
+];
+
+/// Harmless in spite of [`DANGEROUS`].
+const FINE: [&str; 2] = ["GIT_PAGER", "GIT_TERMINAL_PROMPT"];
+
+/// Variables that make programs load or run code, or read other files than the
+/// ones they are told to: dynamic linkers, libc, shells, interpreters, git,
+/// pagers. A final `*` stands for anything.
+const DANGEROUS: [&str; 44] = [
+    // ld.so(8) and libc
+    "LD_*",
+    "GCONV_PATH",
+    "GETCONF_DIR",
+    "GLIBC_TUNABLES",
+    "HOSTALIASES",
+    "LOCALDOMAIN",
+    "LOCPATH",
+    "MALLOC_*",
+    "NIS_PATH",
+    "NLSPATH",
+    "RESOLV_HOST_CONF",
+    "RES_OPTIONS",
+    "TZDIR",
+    // shells
+    "BASHOPTS",
+    "BASH_ENV",
+    "BASH_FUNC_*",
+    "BASH_LOADABLES_PATH",
+    "CDPATH",
+    "ENV",
+    "GLOBIGNORE",
+    "IFS",
+    "PROMPT_COMMAND",
+    "PS4",
+    "SHELLOPTS",
+    "ZDOTDIR",
+    // interpreters
+    "CLASSPATH",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "LUA_*",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PERL5*",
+    "PERLLIB",
+    "PERLIO_DEBUG",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "PYTHON*",
+    "RUBYLIB",
+    "RUBYOPT",
+    "_JAVA_OPTIONS",
+    // programs that start others
+    "GIT_*",
+    "LESSCLOSE",
+    "LESSOPEN",
+    "RIPGREP_CONFIG_PATH",
+];
+
+/// The environment that `profile` gives, sorted by name.
+pub(super) fn environment(profile: &Fields<'_, '_>) -> Vec<(String, String)> {
+    let mut all: BTreeMap<String, String> = BASE
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    if let Some(table) = profile.table("environment", "`environment`".to_owned()) {
+        for (name, _) in table.entries() {
+            if let Some(value) = variable(&table, name.value, &name.span) {
+                all.insert(name.value.to_owned(), value);
+            }
+        }
+    }
+    all.into_iter().collect()
+}
+
+fn variable(table: &Fields<'_, '_>, name: &str, span: &super::Span) -> Option<String> {
+    if !is_name(name) {
+        let message = format!("`{name}` is not a name for an environment variable");
+        let hint = "use letters, digits and `_`, and no digit first";
+        table.reader.error_hint(span, message, hint);
+    } else if is_dangerous(name) {
+        let message = format!("environment variable `{name}` cannot be set");
+        let hint = "it makes programs run other code than they were called for";
+        table.reader.error_hint(span, message, hint);
+    }
+    let value = table.text(name)?;
+    if value.value.contains('\0') {
+        table
+            .reader
+            .error(&value.span, format!("`{name}` has a NUL character"));
+    }
+    Some(value.value.to_owned())
+}
+
+fn is_name(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
+}
+
+fn is_dangerous(name: &str) -> bool {
+    let refused = |pattern: &&str| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *pattern,
+    };
+    !FINE.contains(&name) && DANGEROUS.iter().any(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_run_code_are_dangerous() {
+        for name in [
+            "LD_PRELOAD",
+            "GIT_SSH_COMMAND",
+            "PYTHONPATH",
+            "BASH_ENV",
+            "PERL5LIB",
+        ] {
+            assert!(is_dangerous(name), "{name}");
+        }
+        for name in [
+            "HOME",
+            "GIT_PAGER",
+            "PATH",
+            "TZ",
+            "ld_preload",
+            "ENVIRONMENT",
+        ] {
+            assert!(!is_dangerous(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_identifiers() {
+        assert!(is_name("_A1"));
+        for name in ["", "1A", "A-B", "A=B", "Ä", "A B"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}

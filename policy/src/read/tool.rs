@@ -1,0 +1,273 @@
+//! `[tool.NAME]`: commands that exist.
+
+use super::command::Written;
+use super::fields::Fields;
+use super::nearest::hint;
+use super::parameter::{Declared, Parsed, parameters};
+use super::principal::{NO_SELF, ONLY_SELF, SELF};
+use super::{Defined, Located, Node, Reader, Span};
+use crate::argument::{Place, accept};
+use crate::path::absolute;
+use crate::principal::Principal;
+use crate::template::{Element, Template};
+use crate::{Kind, Profile, Setting, Tool};
+use std::path::Path;
+use std::sync::Arc;
+
+const KEYS: [&str; 6] = [
+    "description",
+    "command",
+    "profile",
+    "allow",
+    "read_only",
+    "args",
+];
+
+/// What tools refer to.
+pub(super) struct Known<'a> {
+    pub(super) principals: &'a Defined<Arc<Principal>>,
+    pub(super) profiles: &'a Defined<Arc<Profile>>,
+}
+
+/// All tools.
+pub(super) fn tools(reader: &Reader<'_>, root: &Fields<'_, '_>, known: &Known<'_>) -> Vec<Tool> {
+    let tables = root.tables("tool").into_iter();
+    tables
+        .filter_map(|(name, node)| tool(reader, &name, node, known))
+        .collect()
+}
+
+fn tool(
+    reader: &Reader<'_>,
+    name: &Located<&str>,
+    node: &Node<'_>,
+    known: &Known<'_>,
+) -> Option<Tool> {
+    let owner = format!("tool `{}`", name.value);
+    let fields = Fields::open(reader, owner, name.span.clone(), node)?;
+    reader.tool_name(name);
+    fields.only(&KEYS);
+    let description = description(&fields);
+    let profile = profile(&fields, known.profiles);
+    let allow = allow(&fields, known.principals);
+    let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
+    let declared = parameters(&fields);
+    let template = template(&fields, &declared);
+    for (index, declared) in declared.iter().enumerate() {
+        let place = template.as_ref().map(|template| template.is_whole(index));
+        default(reader, declared, place, profile.as_deref());
+    }
+    Some(Tool {
+        name: name.value.to_owned(),
+        description: description?,
+        template: template?,
+        profile: profile?,
+        allow: allow?,
+        read_only,
+        parameters: declared
+            .into_iter()
+            .map(|one| Some(one.parsed?.parameter))
+            .collect::<Option<_>>()?,
+    })
+}
+
+fn description(fields: &Fields<'_, '_>) -> Option<String> {
+    fields.require("description", "say what it does, for people and models");
+    let text = fields.text("description")?;
+    if text.value.trim().is_empty() {
+        let hint = "say what it does, for people and models";
+        fields
+            .reader
+            .error_hint(&text.span, "`description` is empty", hint);
+    }
+    Some(text.value.to_owned())
+}
+
+fn profile(fields: &Fields<'_, '_>, profiles: &Defined<Arc<Profile>>) -> Option<Arc<Profile>> {
+    fields.require("profile", "name a `[profile.NAME]`");
+    let name = fields.text("profile")?;
+    let found = profiles.get(name.value);
+    if found.is_none() {
+        let message = format!(
+            "{} names profile `{}`, which does not exist",
+            fields.owner, name.value
+        );
+        let hint = hint(name.value, profiles.keys().map(String::as_str));
+        fields.reader.note(&name.span, message, hint);
+    }
+    found.cloned().flatten()
+}
+
+fn allow(
+    fields: &Fields<'_, '_>,
+    principals: &Defined<Arc<Principal>>,
+) -> Option<Vec<Arc<Principal>>> {
+    fields.require("allow", "name principals; `allow = []` is nobody");
+    let names = fields.texts("allow")?;
+    let found = names.value.iter().filter_map(|name| {
+        let found = principals.get(name.value);
+        if found.is_none() {
+            let message = format!(
+                "{} allows principal `{}`, which does not exist",
+                fields.owner, name.value
+            );
+            let hint = unknown_principal(fields.reader.setting, name.value, principals);
+            fields.reader.note(&name.span, message, hint);
+        }
+        found.cloned().flatten()
+    });
+    Some(found.collect())
+}
+
+fn unknown_principal(
+    setting: &Setting,
+    name: &str,
+    principals: &Defined<Arc<Principal>>,
+) -> Option<String> {
+    match setting {
+        Setting::SingleUser { .. } => Some(ONLY_SELF.to_owned()),
+        Setting::System if name == SELF => Some(NO_SELF.to_owned()),
+        Setting::System => hint(name, principals.keys().map(String::as_str)),
+    }
+}
+
+/// The command with its placeholders resolved; each parameter exactly once.
+fn template(fields: &Fields<'_, '_>, declared: &[Declared<'_>]) -> Option<Template> {
+    fields.require("command", "write `command = [\"/usr/bin/…\", …]`");
+    let texts = fields.texts("command")?;
+    let Some((first, rest)) = texts.value.split_first() else {
+        fields.reader.error(&texts.span, "`command` is empty");
+        return None;
+    };
+    let program = program(fields.reader, first);
+    let mut uses = Uses {
+        fields,
+        declared,
+        used: vec![false; declared.len()],
+    };
+    let elements: Vec<Option<Element>> = rest.iter().map(|text| uses.element(text)).collect();
+    let elements = elements.into_iter().collect::<Option<Vec<Element>>>()?;
+    uses.all();
+    Some(Template {
+        program: program?,
+        elements,
+    })
+}
+
+fn program(reader: &Reader<'_>, text: &Located<&str>) -> Option<String> {
+    let written = reader.element(text)?;
+    if let Some((_, range)) = written.placeholder {
+        let span = reader.within(text, range);
+        reader.error(&span, "the program cannot be chosen by an argument");
+        return None;
+    }
+    match absolute(&written.literal) {
+        Ok(program) => Some(program),
+        Err(fault) => {
+            let message = format!("program `{}` {fault}", text.value);
+            reader.error_hint(&text.span, message, "write the whole path of the program");
+            None
+        }
+    }
+}
+
+/// Which parameters a command has used so far.
+struct Uses<'a> {
+    fields: &'a Fields<'a, 'a>,
+    declared: &'a [Declared<'a>],
+    used: Vec<bool>,
+}
+
+impl Uses<'_> {
+    fn element(&mut self, text: &Located<&str>) -> Option<Element> {
+        let reader = self.fields.reader;
+        let Written {
+            literal,
+            placeholder,
+        } = reader.element(text)?;
+        let Some((name, range)) = placeholder else {
+            return Some(Element::Literal(literal));
+        };
+        let span = reader.within(text, range);
+        let parameter = self.parameter(name, &span)?;
+        let parsed = self.declared.get(parameter)?.parsed.as_ref();
+        match parsed.and_then(|parsed| parsed.flag.clone()) {
+            None => Some(Element::Value {
+                parameter,
+                prefix: literal,
+            }),
+            Some(flag) if literal.is_empty() => Some(Element::Flag { parameter, flag }),
+            Some(_) => {
+                let message = format!("something stands before the flag `{name}`");
+                reader.error_hint(&text.span, message, "a flag is an element by itself");
+                None
+            }
+        }
+    }
+
+    /// The index of the parameter `name`, which stands at `span`.
+    fn parameter(&mut self, name: &str, span: &Span) -> Option<usize> {
+        let Some(index) = self.declared.iter().position(|one| one.name.value == name) else {
+            let message = format!("{} has no argument `{name}`", self.fields.owner);
+            let hint =
+                hint(name, self.declared.iter().map(|one| one.name.value)).unwrap_or_else(|| {
+                    "declare it in `args`; for literal braces write `{{` and `}}`".to_owned()
+                });
+            self.fields.reader.error_hint(span, message, hint);
+            return None;
+        };
+        let used = self.used.get_mut(index)?;
+        if std::mem::replace(used, true) {
+            self.fields
+                .reader
+                .error(span, format!("argument `{name}` is used twice"));
+            return None;
+        }
+        Some(index)
+    }
+
+    /// Notes the parameters that are not used.
+    fn all(&self) {
+        for (one, used) in self.declared.iter().zip(&self.used) {
+            if !used {
+                let name = one.name.value;
+                let message = format!("argument `{name}` is not used in the command");
+                let hint = format!("write `{{{name}}}` as an element of `command`");
+                self.fields.reader.error_hint(&one.name.span, message, hint);
+            }
+        }
+    }
+}
+
+/// Checks the default of a parameter as if a caller had given it.
+fn default(
+    reader: &Reader<'_>,
+    declared: &Declared<'_>,
+    whole: Option<bool>,
+    profile: Option<&Profile>,
+) {
+    let Some(Parsed {
+        parameter,
+        default: Some(span),
+        ..
+    }) = &declared.parsed
+    else {
+        return;
+    };
+    let base = match profile {
+        Some(profile) => profile.working_directory.as_path(),
+        // The profile has a mistake of its own: where relative paths lead is not known.
+        None if matches!(parameter.kind, Kind::Path { .. }) => return,
+        None => Path::new("/"),
+    };
+    let place = Place {
+        whole: whole.unwrap_or(false),
+        base,
+    };
+    if let Some(Err(fault)) = parameter
+        .default()
+        .map(|value| accept(parameter, value, &place))
+    {
+        reader.error(span, format!("`default` {}", fault.reason));
+    }
+}
