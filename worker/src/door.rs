@@ -7,7 +7,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, socket,
 };
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Uid, User, chown};
+use nix::unistd::{Uid, User, chown, dup2_stdin};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -85,11 +85,14 @@ impl Door {
     }
 
     /// Takes connections from the process that started this one, over descriptor 0.
-    pub(crate) fn parent() -> Result<Self, DoorError> {
+    pub(crate) fn parent(null: &OwnedFd) -> Result<Self, DoorError> {
         let socket = io::stdin()
             .as_fd()
             .try_clone_to_owned()
             .map_err(|_| DoorError::Accept(Errno::EBADF))?;
+        // Lanes inherit descriptor 0: the parent must see the end of the first process,
+        // not that of the last lane.
+        dup2_stdin(null).map_err(DoorError::Accept)?;
         Ok(Self {
             socket,
             entrance: Entrance::Parent,

@@ -68,6 +68,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     // Commands of the same user must not read our memory or descriptors.
     nix::sys::prctl::set_dumpable(false)?;
     let policy = load_policy(&options.mode)?;
+    let null = context::open_null()?;
     let (door, trust) = match &options.mode {
         Mode::System {
             socket,
@@ -78,7 +79,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
             Door::listen(socket, supervisor)?,
             Trust::Front(front.clone()),
         ),
-        Mode::SingleUser { .. } => (Door::parent()?, Trust::myself()?),
+        Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
     let log = Log::open(&options.audit)?;
     let containment = Containment::choose(options.containment)?;
@@ -90,7 +91,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         trust,
         containment,
         filter: seccomp::filter(),
-        null: context::open_null()?,
+        null,
     };
     match Worker::new(context, door, log)?.run()? {
         Some(lane) => Ok(lane.serve()?),

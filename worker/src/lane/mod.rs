@@ -18,6 +18,7 @@ use crate::sys;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
+use nix::unistd;
 use records::Records;
 use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
@@ -79,6 +80,16 @@ impl Lane {
 
     /// Serves the connection to its end.
     pub(crate) fn serve(mut self) -> Result<(), HangUp> {
+        let first = unistd::getppid();
+        let result = self.converse();
+        if unistd::getppid() != first {
+            // The first process was killed: the last of its lanes tidies up.
+            self.context.containment.remove();
+        }
+        result
+    }
+
+    fn converse(&mut self) -> Result<(), HangUp> {
         let broken = |errno: Errno| HangUp::Broken(explain(&errno));
         // Orphans of a command become children of the lane, which reaps them.
         prctl::set_child_subreaper(true).map_err(broken)?;

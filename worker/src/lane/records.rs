@@ -40,7 +40,15 @@ impl Records {
         &mut self,
         entry: &Entry,
     ) -> Result<Result<Option<String>, Failure>, HangUp> {
-        let packet = wire::encode(entry)?;
+        let Ok(packet) = wire::encode(entry) else {
+            let reason =
+                "cannot record a call of this size\nhint: lower `max_length` in the policy"
+                    .to_owned();
+            return Ok(Err(Failure {
+                code: "audit".to_owned(),
+                reason,
+            }));
+        };
         wire::send(self.socket.as_fd(), &packet, &[]).map_err(|_| HangUp::Records)?;
         loop {
             match self.receive()? {

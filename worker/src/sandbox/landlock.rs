@@ -11,7 +11,7 @@ use crate::sandbox::elf;
 use crate::sys;
 use ::landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use nix::errno::Errno;
 use policy::{Access, Grant, PathRule, Profile};
@@ -137,8 +137,12 @@ impl Domains {
 
 /// Enters the domain; there is no way back.
 pub(super) fn restrict(domain: RulesetCreated) -> Result<(), Errno> {
-    // Compatibility is a hard requirement, so success means fully enforced.
-    domain.restrict_self().map(drop).map_err(|_| Errno::last())
+    let status = domain.restrict_self().map_err(|_| Errno::last())?;
+    if status.ruleset == RulesetStatus::FullyEnforced {
+        Ok(())
+    } else {
+        Err(Errno::EOPNOTSUPP)
+    }
 }
 
 /// What a rule lets a command do with a path.
