@@ -1,0 +1,135 @@
+//! What crosses the wire comes back as it was, and nothing else is understood.
+
+use proptest::prelude::*;
+use wire::{
+    Argument, Denial, FRAME_MAX, Failure, FrameError, Hello, Outcome, Reply, Report, Request, Run,
+    Status, VERSION, Value, Welcome, decode, encode,
+};
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::Boolean),
+        any::<i64>().prop_map(Value::Integer),
+        ".{0,40}".prop_map(Value::Text)
+    ]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let argument = ("[a-z]{1,8}", value()).prop_map(|(name, value)| Argument { name, value });
+    let run = (
+        ".{0,20}",
+        any::<[u8; 32]>(),
+        ".{0,20}",
+        prop::collection::vec(argument, 0..8),
+    );
+    prop_oneof![
+        (any::<u16>(), any::<[u8; 32]>())
+            .prop_map(|(version, policy)| Request::Hello(Hello { version, policy })),
+        run.prop_map(|(request, policy, tool, arguments)| Request::Run(Run {
+            request,
+            policy,
+            tool,
+            arguments
+        })),
+        (".{0,20}", ".{0,20}", ".{0,20}").prop_map(|(request, tool, reason)| {
+            let denial = Denial {
+                code: "c".to_owned(),
+                rule: "r".to_owned(),
+                reason,
+            };
+            Request::Report(Report {
+                request,
+                tool,
+                denial,
+            })
+        }),
+        Just(Request::Cancel),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_request_comes_back(request in request()) {
+        prop_assert_eq!(decode::<Request>(&encode(&request).unwrap()).unwrap(), request);
+    }
+
+    #[test]
+    fn noise_is_an_error_or_exactly_one_message(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(request) = decode::<Request>(&bytes) {
+            // postcard accepts integers that are longer than they need be, and nothing more.
+            prop_assert!(encode(&request).unwrap().len() <= bytes.len());
+        }
+        let _ = decode::<Reply>(&bytes);
+    }
+
+    #[test]
+    fn a_cut_message_is_an_error(request in request(), cut in any::<prop::sample::Index>()) {
+        let packet = encode(&request).unwrap();
+        prop_assert!(decode::<Request>(&packet[..cut.index(packet.len())]).is_err());
+    }
+
+    #[test]
+    fn bytes_after_a_message_are_an_error(request in request(), more in 1_usize..9) {
+        let mut packet = encode(&request).unwrap();
+        packet.resize(packet.len() + more, 0);
+        prop_assert!(matches!(decode::<Request>(&packet), Err(FrameError::Trailing(count)) if count == more));
+    }
+}
+
+#[test]
+fn every_reply_comes_back() {
+    let outcome = Outcome {
+        run: "1-2".to_owned(),
+        status: Status::Signaled(9),
+        timed_out: true,
+        cancelled: false,
+        cpu_us: 1,
+        memory_peak: u64::MAX,
+        wall_us: 3,
+    };
+    for reply in [
+        Reply::Welcome(Welcome {
+            version: VERSION,
+            policy: [7; 32],
+        }),
+        Reply::Started {
+            run: "1-2".to_owned(),
+        },
+        Reply::Denied(Denial {
+            code: "c".to_owned(),
+            rule: "r".to_owned(),
+            reason: "s".to_owned(),
+        }),
+        Reply::Failed(Failure {
+            code: "c".to_owned(),
+            reason: "s".to_owned(),
+        }),
+        Reply::Finished(outcome),
+        Reply::Recorded,
+    ] {
+        assert_eq!(decode::<Reply>(&encode(&reply).unwrap()).unwrap(), reply);
+    }
+}
+
+#[test]
+fn an_unknown_message_is_an_error() {
+    assert!(matches!(
+        decode::<Request>(&[9]),
+        Err(FrameError::Malformed(_))
+    ));
+    assert!(matches!(
+        decode::<Request>(&[]),
+        Err(FrameError::Malformed(_))
+    ));
+}
+
+#[test]
+fn a_message_above_the_cap_is_neither_made_nor_read() {
+    let text = "x".repeat(FRAME_MAX);
+    let reply = Reply::Started { run: text };
+    assert!(matches!(encode(&reply), Err(FrameError::TooLarge(_))));
+    assert!(matches!(
+        decode::<Reply>(&vec![0; FRAME_MAX + 1]),
+        Err(FrameError::TooLarge(_))
+    ));
+}
