@@ -19,21 +19,16 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use wire::{Denial, Failure, Reply, Report, Run, Value};
 
-/// The descriptors that come with [`wire::Request::Run`].
-struct Streams {
+/// Where a command's output goes: the write ends of two pipes.
+struct Output {
     stdout: OwnedFd,
     stderr: OwnedFd,
-    client: Option<OwnedFd>,
 }
 
 impl Lane {
     /// Decides `run` again, carries it out, and answers.
     pub(super) fn call(&mut self, run: &Run, descriptors: Vec<OwnedFd>) -> Result<(), HangUp> {
-        let Streams {
-            stdout,
-            stderr,
-            client,
-        } = streams(descriptors)?;
+        let (output, client) = output(descriptors)?;
         let mut call = Call {
             request: run.request.clone(),
             caller: None,
@@ -60,14 +55,14 @@ impl Lane {
             Ok(name) => name.unwrap_or_default(),
             Err(failure) => return self.reply(&Reply::Failed(failure)),
         };
-        let running = match self.launch(&grant, domain, &stdout, &stderr) {
+        let running = match self.launch(&grant, domain, &output) {
             Ok(running) => running,
             Err(failure) => {
                 return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
             }
         };
         // The readers must see the end of the output when the command's tree has ended.
-        drop((stdout, stderr, opened));
+        drop((output, opened));
         let started = self.reply(&Reply::Started { run: name.clone() });
 
         let reason = match started {
@@ -128,10 +123,13 @@ impl Lane {
         &mut self,
         grant: &Grant,
         domain: RulesetCreated,
-        stdout: &OwnedFd,
-        stderr: &OwnedFd,
+        output: &Output,
     ) -> Result<Running, Failure> {
-        let plan = plan(&self.context, grant, domain, stdout, stderr).ok_or_else(|| Failure {
+        let tasks = self
+            .tasks
+            .elsewhere(&self.context.containment, grant.identity().uid);
+        let limits = Limits::new(grant.profile(), tasks);
+        let plan = plan(&self.context, grant, domain, limits, output).ok_or_else(|| Failure {
             code: "launch".to_owned(),
             reason: "cannot pass a NUL byte".to_owned(),
         })?;
@@ -181,7 +179,7 @@ impl Lane {
 
 /// Two pipes to write to, and perhaps a socket. Nothing else may become a
 /// command's descriptor: a directory, say, would be a way out of its root.
-fn streams(descriptors: Vec<OwnedFd>) -> Result<Streams, HangUp> {
+fn output(descriptors: Vec<OwnedFd>) -> Result<(Output, Option<OwnedFd>), HangUp> {
     let mut descriptors = descriptors.into_iter();
     let mut pipe = || {
         descriptors
@@ -189,12 +187,11 @@ fn streams(descriptors: Vec<OwnedFd>) -> Result<Streams, HangUp> {
             .filter(is_write_end)
             .ok_or(HangUp::Order("output must go to pipes"))
     };
-    let (stdout, stderr) = (pipe()?, pipe()?);
-    Ok(Streams {
-        stdout,
-        stderr,
-        client: descriptors.next(),
-    })
+    let output = Output {
+        stdout: pipe()?,
+        stderr: pipe()?,
+    };
+    Ok((output, descriptors.next()))
 }
 
 fn is_write_end(descriptor: &OwnedFd) -> bool {
@@ -231,15 +228,14 @@ fn plan<'a>(
     context: &'a Context,
     grant: &'a Grant,
     domain: RulesetCreated,
-    stdout: &'a OwnedFd,
-    stderr: &'a OwnedFd,
+    limits: Limits,
+    output: &'a Output,
 ) -> Option<Plan<'a>> {
     let profile = grant.profile();
     let variables = profile
         .environment
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
-    let identity = grant.identity();
     Some(Plan {
         argv: grant
             .argv()
@@ -251,10 +247,10 @@ fn plan<'a>(
             .collect::<Option<_>>()?,
         directory: CString::new(profile.working_directory.as_os_str().as_encoded_bytes()).ok()?,
         null: &context.null,
-        stdout,
-        stderr,
-        limits: Limits::new(profile, context.containment.tasks_elsewhere(identity.uid)),
-        identity: matches!(context.trust, Trust::Front(_)).then_some(identity),
+        stdout: &output.stdout,
+        stderr: &output.stderr,
+        limits,
+        identity: matches!(context.trust, Trust::Front(_)).then(|| grant.identity()),
         domain,
         filter: &context.filter,
     })

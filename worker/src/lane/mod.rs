@@ -14,6 +14,7 @@ mod watch;
 use crate::context::Context;
 use crate::explain::explain;
 use crate::sandbox::landlock::Domains;
+use crate::sandbox::tasks::TaskCounts;
 use crate::sys;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -56,6 +57,7 @@ pub(crate) struct Lane {
     records: Records,
     context: Context,
     domains: Domains,
+    tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
     /// How many commands it has launched.
@@ -72,6 +74,7 @@ impl Lane {
             records: Records::new(records),
             context,
             domains: Domains::new(),
+            tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
             launched: 0,
             hung_up: false,

@@ -75,19 +75,6 @@ impl Containment {
         }
     }
 
-    /// How many tasks of `uid` the kernel counts besides those of a command, for
-    /// `RLIMIT_NPROC`; without bound where a cgroup counts the command by itself.
-    pub(crate) fn tasks_elsewhere(&self, uid: u32) -> u64 {
-        match self {
-            // A user namespace has counts of its own, which begin with init.
-            Self::PidNamespace { user: true } => 1,
-            Self::Cgroup(base) if base.counts_tasks() => u64::from(u32::MAX),
-            Self::Cgroup(_) | Self::PidNamespace { user: false } | Self::Subreaper => {
-                tree::tasks_of(uid)
-            }
-        }
-    }
-
     /// Ends what a lost lane left behind; `lanes` are those that live.
     pub(crate) fn sweep(&self, lost: Pid, lanes: &BTreeSet<Pid>) {
         match self {

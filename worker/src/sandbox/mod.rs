@@ -14,4 +14,5 @@ pub(crate) mod launch;
 pub(crate) mod limits;
 mod privilege;
 pub(crate) mod seccomp;
+pub(crate) mod tasks;
 pub(crate) mod tree;

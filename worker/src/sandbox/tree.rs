@@ -69,22 +69,3 @@ fn processes() -> impl Iterator<Item = (Pid, Pid)> {
         Some((Pid::from_raw(pid), Pid::from_raw(parent)))
     })
 }
-
-/// How many tasks the user `uid` runs, for limits that the kernel counts by user.
-pub(crate) fn tasks_of(uid: u32) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let of_user = entries.filter(|entry| {
-        entry
-            .file_name()
-            .as_encoded_bytes()
-            .first()
-            .is_some_and(u8::is_ascii_digit)
-            && entry.metadata().is_ok_and(|metadata| metadata.uid() == uid)
-    });
-    of_user
-        .map(|entry| {
-            fs::read_dir(entry.path().join("task")).map_or(1, |tasks| tasks.count() as u64)
-        })
-        .sum()
-}
