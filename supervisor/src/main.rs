@@ -1,2 +1,88 @@
-//! x
-fn main() {}
+//! `mini-mcp`: the unprivileged front of Mini MCP and the administrator's commands.
+//!
+//! Speaks MCP with agents and asks the worker to run what the policy allows. It
+//! holds no privilege and no authority: the worker decides again, from the same
+//! policy, for whoever the kernel says is at the other end of the client's socket.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod cli;
+mod connect;
+mod error;
+mod front;
+mod lane;
+mod listener;
+mod load;
+mod log;
+mod output;
+mod peer;
+mod sanitize;
+mod serve;
+mod signals;
+mod stdio;
+mod vanish;
+mod watch;
+mod workspace;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use error::Error;
+use std::process::ExitCode;
+use tokio::runtime;
+
+fn main() -> ExitCode {
+    // Commands that run as the same user must not read this process's memory
+    // and environment; see PR_SET_DUMPABLE in prctl(2). It cannot fail.
+    let _ = nix::sys::prctl::set_dumpable(false);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return tell(&usage),
+    };
+    match run(cli.command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            error.report();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help and version on standard output are fine; everything else is wrong usage.
+fn tell(usage: &clap::Error) -> ExitCode {
+    // Nobody is left to be told when this fails.
+    let _ = usage.print();
+    if usage.use_stderr() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Whether what was asked for is as it should be.
+fn run(command: Command) -> Result<bool, Error> {
+    match command {
+        Command::Serve(options) => {
+            log::start("info")?;
+            block_on(serve::serve(options))?;
+        }
+        Command::Stdio(options) => {
+            log::start("warn")?;
+            block_on(stdio::serve(options))?;
+        }
+        Command::Connect(options) => connect::connect(&options)?,
+        Command::Check(options) => return check::check(&options),
+    }
+    Ok(true)
+}
+
+/// One thread: the work here is passing bytes on, and commands run elsewhere.
+fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Error::Process)?;
+    let result = runtime.block_on(work);
+    // A read of standard input may still be waiting for a client that is silent.
+    runtime.shutdown_background();
+    result
+}

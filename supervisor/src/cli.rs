@@ -1,0 +1,146 @@
+//! What can be typed: the commands and options of `mini-mcp`.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Lets an AI agent run the commands that a policy allows, and no others.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mini-mcp",
+    version,
+    after_help = "\
+Examples:
+  mini-mcp stdio                       tools for the current directory, no installation
+  mini-mcp stdio --policy mine.toml    the same with a policy of your own
+  mini-mcp connect                     attach to the service of this machine
+  mini-mcp check /etc/mini-mcp/policy.toml
+
+Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
+Exit status: 0 fine, 1 error, 2 wrong usage."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(Serve),
+    Connect(Connect),
+    Stdio(Stdio),
+    Check(Check),
+}
+
+/// Serve MCP on a Unix socket to the users that the policy names.
+///
+/// Started by systemd as the user `mini-mcp`. Commands are run by the worker,
+/// which must have loaded the same policy.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp serve
+  mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock")]
+pub(crate) struct Serve {
+    /// Policy file: owned by root, not writable by group or others
+    #[arg(long, value_name = "FILE", default_value = "/etc/mini-mcp/policy.toml")]
+    pub(crate) policy: PathBuf,
+    /// Unix socket to listen on
+    #[arg(long, value_name = "PATH", default_value = "/run/mini-mcp/mcp.sock")]
+    pub(crate) socket: PathBuf,
+    /// Unix socket of the worker
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/run/mini-mcp-worker/worker.sock"
+    )]
+    pub(crate) worker: PathBuf,
+}
+
+/// Pass bytes between standard input and output and the service's socket.
+///
+/// What MCP clients start that speak stdio only. It knows no policy and needs no
+/// privilege: the service sees who you are from the socket.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  claude mcp add server -- mini-mcp connect
+  mini-mcp connect --socket /run/mini-mcp/mcp.sock")]
+pub(crate) struct Connect {
+    /// Unix socket of the service
+    #[arg(long, value_name = "PATH", default_value = "/run/mini-mcp/mcp.sock")]
+    pub(crate) socket: PathBuf,
+}
+
+/// Serve MCP on standard input and output, for one user, without installation.
+///
+/// Starts a worker of its own. Without --policy there are read-only tools to
+/// inspect the machine and the files of the workspace.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  claude mcp add inspect -- mini-mcp stdio
+  mini-mcp stdio --workspace ~/project --policy ~/project/policy.toml")]
+pub(crate) struct Stdio {
+    /// Policy file: owned by you or root, not writable by group or others
+    /// [default: embedded, read-only inspection]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Directory that `${workspace}` stands for in the policy [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Audit trail, to which lines are appended
+    /// [default: $XDG_STATE_HOME/mini-mcp/audit.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Program of the worker
+    /// [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) worker_program: Option<PathBuf>,
+}
+
+/// Check policy files and print every mistake in them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp check /etc/mini-mcp/policy.toml
+  mini-mcp check --single-user --workspace ~/project policy.toml
+
+Exit status: 0 all files are fine, 1 some file is not, 2 wrong usage.")]
+pub(crate) struct Check {
+    /// Policy files
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Read them as `mini-mcp stdio` does, not as the service
+    #[arg(long)]
+    pub(crate) single_user: bool,
+    /// With --single-user: directory that `${workspace}` stands for [default: the current one]
+    #[arg(long, value_name = "DIR", requires = "single_user")]
+    pub(crate) workspace: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_workspace_belongs_to_a_single_user() {
+        let words = ["mini-mcp", "check", "--workspace", "/w", "p.toml"];
+        assert!(Cli::try_parse_from(words).is_err());
+        let words = [
+            "mini-mcp",
+            "check",
+            "--single-user",
+            "--workspace",
+            "/w",
+            "p.toml",
+        ];
+        assert!(Cli::try_parse_from(words).is_ok());
+    }
+}

@@ -1,0 +1,146 @@
+//! What ends the program, said once, at the top.
+
+use crate::lane::LaneError;
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why the program could not do what it was started for.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("cannot read `MINI_MCP_LOG`")]
+    Log(#[source] tracing_subscriber::filter::ParseError),
+    #[error("cannot read the policy `{}`", path.display())]
+    ReadPolicy { path: PathBuf, source: io::Error },
+    #[error("cannot use the policy `{}`", path.display())]
+    Untrusted {
+        path: PathBuf,
+        source: policy::Untrusted,
+    },
+    /// The diagnostics name the file themselves.
+    #[error("cannot use the policy\n{0}")]
+    Mistakes(policy::Diagnostics),
+    #[error("cannot use the workspace `{}`", path.display())]
+    Workspace { path: PathBuf, source: io::Error },
+    #[error("cannot tell where the audit trail belongs: neither XDG_STATE_HOME nor HOME is set")]
+    NoState,
+    #[error("cannot create the directory `{}`", path.display())]
+    CreateDirectory { path: PathBuf, source: io::Error },
+    #[error("cannot listen on `{}`", path.display())]
+    Listen { path: PathBuf, source: io::Error },
+    #[error("cannot listen on `{}`: another process answers there", path.display())]
+    Occupied { path: PathBuf },
+    #[error("cannot start the worker `{}`", path.display())]
+    StartWorker { path: PathBuf, source: io::Error },
+    #[error("cannot use the worker")]
+    Worker(#[from] LaneError),
+    #[error("cannot connect to `{}`", path.display())]
+    Connect { path: PathBuf, source: io::Error },
+    #[error("cannot use `{}`: the service closed the connection without an answer", path.display())]
+    Refused { path: PathBuf },
+    #[error("cannot pass bytes on")]
+    Bridge(#[source] io::Error),
+    #[error("cannot set up the process")]
+    Process(#[source] io::Error),
+}
+
+impl Error {
+    /// What may cure it, where that is known.
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Log(_) => Some("a filter such as `info` or `mini_mcp=debug`"),
+            Self::ReadPolicy { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("name another file with --policy")
+            }
+            Self::NoState => Some("name a file with --audit"),
+            Self::Listen { source, .. } => cure(LISTEN_CURES, source),
+            Self::Occupied { .. } => Some("stop the other process, or name another --socket"),
+            Self::StartWorker { .. } => Some(
+                "mini-mcp-worker belongs beside mini-mcp or in /usr/libexec/mini-mcp; \
+                 name it with --worker-program",
+            ),
+            Self::Worker(error) => error.hint(),
+            Self::Connect { source, .. } => cure(CONNECT_CURES, source),
+            Self::Refused { .. } => Some(
+                "a principal of the policy must name your user or one of your groups; \
+                 `journalctl -u mini-mcp` says who was refused",
+            ),
+            Self::ReadPolicy { .. }
+            | Self::Untrusted { .. }
+            | Self::Mistakes(_)
+            | Self::Workspace { .. }
+            | Self::CreateDirectory { .. }
+            | Self::Bridge(_)
+            | Self::Process(_) => None,
+        }
+    }
+
+    /// Prints the error with its causes and its hint.
+    pub(crate) fn report(&self) {
+        eprintln!("mini-mcp: {}", chain(self));
+        if let Some(hint) = self.hint() {
+            eprintln!("hint: {hint}");
+        }
+    }
+}
+
+/// The error and its causes in one line, `what: why: why`.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Pairs of a kind of error and its cure.
+type Cures = [(io::ErrorKind, &'static str)];
+
+const LISTEN_CURES: &Cures = &[
+    (
+        io::ErrorKind::NotFound,
+        "create its directory first, or name another --socket",
+    ),
+    (
+        io::ErrorKind::PermissionDenied,
+        "start it as its service: `systemctl start mini-mcp`",
+    ),
+];
+
+const CONNECT_CURES: &Cures = &[
+    (
+        io::ErrorKind::NotFound,
+        "start the service with `systemctl start mini-mcp`, name its socket with --socket, \
+         or use `mini-mcp stdio`, which needs no service",
+    ),
+    (
+        io::ErrorKind::ConnectionRefused,
+        "nothing answers there: start the service with `systemctl start mini-mcp`",
+    ),
+    (
+        io::ErrorKind::PermissionDenied,
+        "the socket's directory must let you in: join the group that owns it",
+    ),
+];
+
+fn cure(cures: &Cures, error: &io::Error) -> Option<&'static str> {
+    let (_, cure) = cures.iter().find(|(kind, _)| *kind == error.kind())?;
+    Some(cure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_names_each_cause_once() {
+        let error = Error::Connect {
+            path: "/run/x.sock".into(),
+            source: io::Error::other("gone"),
+        };
+        assert_eq!(chain(&error), "cannot connect to `/run/x.sock`: gone");
+    }
+}

@@ -1,0 +1,102 @@
+//! Arguments from JSON to the three types that a policy knows.
+
+use policy::{Arguments, Value};
+use rmcp::model::JsonObject;
+use serde_json::{Number, Value as Json};
+use wire::Denial;
+
+/// Largest magnitude below which every whole number has a float of its own.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// The arguments of a call to `tool`.
+///
+/// # Errors
+/// The denial for a value that no parameter takes: null, a list, an object, or
+/// a number that is not whole or does not fit 64 bits.
+pub(crate) fn typed(tool: &str, object: JsonObject) -> Result<Arguments, Denial> {
+    let typed_one = |(name, json): (String, Json)| match value(json) {
+        Ok(value) => Ok((name, value)),
+        Err(what) => Err(wrong_type(tool, &name, what)),
+    };
+    object.into_iter().map(typed_one).collect()
+}
+
+fn value(json: Json) -> Result<Value, &'static str> {
+    match json {
+        Json::Bool(flag) => Ok(Value::Boolean(flag)),
+        Json::Number(number) => integer(&number).map(Value::Integer),
+        Json::String(text) => Ok(Value::Text(text)),
+        Json::Null => Err("null"),
+        Json::Array(_) => Err("a list"),
+        Json::Object(_) => Err("an object"),
+    }
+}
+
+/// JSON has no integers: 5.0 is one, as JSON Schema has it.
+fn integer(number: &Number) -> Result<i64, &'static str> {
+    if let Some(whole) = number.as_i64() {
+        return Ok(whole);
+    }
+    match number.as_f64() {
+        Some(float) if float.fract() != 0.0 => Err("a number that is not whole"),
+        #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+        Some(float) if float.abs() <= EXACT_MAX => Ok(float as i64),
+        _ => Err("a number out of range"),
+    }
+}
+
+fn wrong_type(tool: &str, parameter: &str, what: &str) -> Denial {
+    Denial {
+        code: "wrong_type".to_owned(),
+        rule: format!("tool.{tool}.args.{parameter}"),
+        reason: format!("{what} is not a value that any argument takes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn typed_json(json: Json) -> Result<Arguments, Denial> {
+        let Json::Object(object) = json else {
+            panic!("arguments are an object");
+        };
+        typed("t", object)
+    }
+
+    #[test]
+    fn three_types_pass() {
+        let got = typed_json(json!({"a": true, "b": -7, "c": "x", "d": 5.0})).unwrap();
+        let wanted = Arguments::from([
+            ("a".to_owned(), Value::Boolean(true)),
+            ("b".to_owned(), Value::Integer(-7)),
+            ("c".to_owned(), Value::Text("x".to_owned())),
+            ("d".to_owned(), Value::Integer(5)),
+        ]);
+        assert_eq!(got, wanted);
+    }
+
+    #[test]
+    fn the_whole_range_of_integers_passes() {
+        let got = typed_json(json!({"min": i64::MIN, "max": i64::MAX})).unwrap();
+        assert_eq!(got["min"], Value::Integer(i64::MIN));
+        assert_eq!(got["max"], Value::Integer(i64::MAX));
+    }
+
+    #[test]
+    fn everything_else_is_of_the_wrong_type() {
+        for json in [
+            json!(null),
+            json!([1]),
+            json!({"a": 1}),
+            json!(1.5),
+            json!(u64::MAX),
+            json!(1e300),
+        ] {
+            let denial = typed_json(json!({ "x": json })).unwrap_err();
+            assert_eq!(denial.code, "wrong_type", "{json}");
+            assert_eq!(denial.rule, "tool.t.args.x", "{json}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One call on a lane: pipes, request, output, outcome.
+
+use super::Client;
+use super::result::Ending;
+use crate::lane::{LaneError, Lease, Pool};
+use crate::output::Capture;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::pipe2;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use wire::{Denial, Failure, Outcome, Reply, Report, Request, Run};
+
+/// How long output may keep coming after the command and everything it started
+/// have ended.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+
+/// Size of one read, in bytes: what a pipe holds.
+const READ_SIZE: usize = 64 * 1024;
+
+/// Has the command of `run` executed and waits for its end, keeping at most
+/// `output_max` bytes of each stream. Giving up the waiting kills the command.
+pub(crate) async fn run(
+    pool: &Arc<Pool>,
+    client: &Client,
+    run: Run,
+    output_max: u64,
+) -> Result<Ending, LaneError> {
+    let (out_reader, out_writer) = pipe().map_err(LaneError::Open)?;
+    let (err_reader, err_writer) = pipe().map_err(LaneError::Open)?;
+    let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
+    descriptors.extend(socket(client));
+    let mut lane = pool.submit(&Request::Run(run), &descriptors).await?;
+    drop(descriptors);
+    // The end of the output can be seen only when no write end is left here.
+    drop((out_writer, err_writer));
+
+    let mut stdout = Stream::new(out_reader, output_max);
+    let mut stderr = Stream::new(err_reader, output_max);
+    let reply = {
+        let reading = async { tokio::join!(stdout.drain(), stderr.drain()) };
+        tokio::pin!(reading);
+        tokio::select! {
+            reply = outcome(&mut lane) => {
+                let reply = reply?;
+                if reply.is_ok() {
+                    // When this runs out, a descriptor outlived the command.
+                    let _ = tokio::time::timeout(LAST_OUTPUT, reading).await;
+                }
+                reply
+            }
+            _ = &mut reading => outcome(&mut lane).await?,
+        }
+    };
+    lane.settle();
+    Ok(match reply {
+        Ok(outcome) => Ending::Finished {
+            outcome,
+            stdout: stdout.capture.finish(),
+            stderr: stderr.capture.finish(),
+        },
+        Err(refusal) => refusal,
+    })
+}
+
+/// Has a denial recorded in the audit trail; the ending to tell the client.
+pub(crate) async fn report(
+    pool: &Arc<Pool>,
+    client: &Client,
+    request: String,
+    tool: &str,
+    denial: Denial,
+) -> Ending {
+    let report = Request::Report(Report {
+        request,
+        tool: crate::sanitize::cut(tool, 128).to_owned(),
+        denial: Denial {
+            reason: crate::sanitize::cut(&denial.reason, 1024).to_owned(),
+            ..denial.clone()
+        },
+    });
+    match record(pool, client, &report).await {
+        Ok(None) => Ending::Denied(denial),
+        Ok(Some(failure)) => Ending::Failed(failure),
+        Err(error) => Ending::Failed(error.failure()),
+    }
+}
+
+async fn record(
+    pool: &Arc<Pool>,
+    client: &Client,
+    report: &Request,
+) -> Result<Option<Failure>, LaneError> {
+    let descriptors: Vec<BorrowedFd<'_>> = socket(client).collect();
+    let mut lane = pool.submit(report, &descriptors).await?;
+    let failure = match lane.reply().await? {
+        Reply::Recorded => None,
+        Reply::Failed(failure) => Some(failure),
+        other @ (Reply::Welcome(_)
+        | Reply::Started { .. }
+        | Reply::Denied(_)
+        | Reply::Finished(_)) => return Err(LaneError::out_of_turn(&other)),
+    };
+    lane.settle();
+    Ok(failure)
+}
+
+/// The client's own socket, by which it proves who it is.
+fn socket(client: &Client) -> impl Iterator<Item = BorrowedFd<'_>> {
+    client.socket.iter().map(|socket| socket.as_fd())
+}
+
+/// Waits until the command has ended, or was not started after all.
+async fn outcome(lane: &mut Lease) -> Result<Result<Outcome, Ending>, LaneError> {
+    loop {
+        match lane.reply().await? {
+            Reply::Started { run } => tracing::debug!(run, "command started"),
+            Reply::Finished(outcome) => return Ok(Ok(outcome)),
+            Reply::Denied(denial) => return Ok(Err(Ending::Denied(denial))),
+            Reply::Failed(failure) => return Ok(Err(Ending::Failed(failure))),
+            other @ (Reply::Welcome(_) | Reply::Recorded) => {
+                return Err(LaneError::out_of_turn(&other));
+            }
+        }
+    }
+}
+
+/// A pipe for a command's output: our end to read, and the command's to write.
+/// The command runs as another user, and may open its output by name
+/// (`/dev/stderr`), which needs permission to write.
+fn pipe() -> io::Result<(Receiver, OwnedFd)> {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+    fchmod(&writer, Mode::from_bits_truncate(0o622))?;
+    Ok((Receiver::from_owned_fd(reader)?, writer))
+}
+
+/// One output stream while it is read.
+struct Stream {
+    reader: Receiver,
+    capture: Capture,
+}
+
+impl Stream {
+    fn new(reader: Receiver, output_max: u64) -> Self {
+        Self {
+            reader,
+            capture: Capture::new(output_max),
+        }
+    }
+
+    /// Reads to the end. What was read stays when the reading is given up.
+    async fn drain(&mut self) {
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            buffer.reserve(READ_SIZE);
+            match self.reader.read_buf(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => self.capture.push(&buffer),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[tokio::test]
+    async fn a_stream_is_read_to_its_end_in_bounded_memory() {
+        let (reader, writer) = pipe().unwrap();
+        let written = std::thread::spawn(move || {
+            let mut writer = std::fs::File::from(writer);
+            for _ in 0..1000 {
+                writer.write_all(&[b'x'; 10_000]).unwrap();
+            }
+        });
+        let mut stream = Stream::new(reader, 1000);
+        stream.drain().await;
+        written.join().unwrap();
+        let captured = stream.capture.finish();
+        assert_eq!(captured.bytes, 10_000_000);
+        assert!(captured.truncated);
+        assert!(captured.text.len() < 1100);
+    }
+}

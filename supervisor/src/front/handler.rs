@@ -1,0 +1,226 @@
+//! What one client asks, and what it gets: the MCP methods.
+
+use super::result::{Ending, answer};
+use super::{Client, Front, arguments, call};
+use crate::lane::LaneError;
+use crate::sanitize::harmless_word;
+use policy::{Arguments, Decision, Grant};
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation,
+    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities,
+    ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::Instrument;
+use wire::{Argument, Denial, Failure, Run, Value};
+
+/// How often a client that gave a progress token hears that its command still
+/// runs; several clients give up after a silent minute.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How long a client may keep the list of its tools, in milliseconds.
+const LIST_TTL_MS: u64 = 60_000;
+
+/// What a model should know before its first call.
+const INSTRUCTIONS: &str = "\
+Each tool runs one command on this server that its administrator allows you. There is no shell: \
+an argument is passed to the command exactly as given, as one word. Commands run confined, with \
+bounded time, memory and output; of long output you get the head and the tail, and a line between \
+them says how much is left out.
+A result `denied [code] rule: reason` is the decision of the server's policy. Repeating the call \
+does not change it: choose other arguments or another tool, or tell the user which rule refused. \
+A result `failed [code] reason` means that an allowed call could not be carried out. \
+`[exit code N]` comes from the command itself.";
+
+/// The MCP server that one client talks to.
+pub(crate) struct Handler {
+    front: Arc<Front>,
+    client: Client,
+}
+
+impl Handler {
+    /// Serves `client` from `front`.
+    pub(crate) fn new(front: Arc<Front>, client: Client) -> Self {
+        Self { front, client }
+    }
+
+    /// Decides one call and carries it out.
+    async fn call(
+        &self,
+        name: String,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, ErrorData> {
+        let tool = request.name.into_owned();
+        let ending = match self.decide(&tool, request.arguments.unwrap_or_default()) {
+            Ok((grant, arguments)) => {
+                let run = self.run(name, &grant, arguments);
+                tokio::select! {
+                    ending = run => ending,
+                    () = context.ct.cancelled() => cancelled(),
+                    () = heartbeat(context) => cancelled(),
+                }
+            }
+            // Recorded even when the client no longer wants to know.
+            Err(denial) => call::report(&self.front.pool, &self.client, name, &tool, denial).await,
+        };
+        log(&ending);
+        answer(&tool, ending)
+    }
+
+    /// The supervisor's own decision: for a fast answer, not for safety.
+    fn decide(
+        &self,
+        tool: &str,
+        arguments: rmcp::model::JsonObject,
+    ) -> Result<(Grant, Arguments), Denial> {
+        let Front { policy, .. } = &*self.front;
+        let caller = &self.client.caller;
+        let typed = arguments::typed(tool, arguments);
+        let arguments = match typed {
+            Err(denial) if self.sees(tool) => return Err(denial),
+            // Whatever the arguments: the decision names the tool.
+            Err(_) => Arguments::new(),
+            Ok(arguments) => arguments,
+        };
+        match policy.decide(caller, tool, &arguments) {
+            Decision::Allow(grant) => Ok((grant, arguments)),
+            Decision::Deny(denial) => Err(Denial {
+                code: denial.code.to_owned(),
+                rule: denial.rule,
+                reason: denial.reason,
+            }),
+        }
+    }
+
+    fn sees(&self, tool: &str) -> bool {
+        let tools = self.front.policy.tools_for(&self.client.caller);
+        tools.iter().any(|visible| visible.name() == tool)
+    }
+
+    async fn run(&self, name: String, grant: &Grant, arguments: Arguments) -> Ending {
+        let run = Run {
+            request: name.clone(),
+            policy: self.front.policy.digest(),
+            tool: grant.tool().to_owned(),
+            arguments: arguments.into_iter().map(argument).collect(),
+        };
+        let Ok(_turn) = self.client.running.acquire().await else {
+            return cancelled();
+        };
+        let pool = &self.front.pool;
+        let output_max = grant.profile().output_max;
+        match call::run(pool, &self.client, run, output_max).await {
+            Ok(ending) => ending,
+            Err(LaneError::Request(error)) => {
+                let denial = too_large(grant.tool(), &error);
+                call::report(pool, &self.client, name, grant.tool(), denial).await
+            }
+            Err(error) => Ending::Failed(error.failure()),
+        }
+    }
+}
+
+fn too_large(tool: &str, error: &wire::FrameError) -> Denial {
+    Denial {
+        code: "too_large".to_owned(),
+        rule: format!("tool.{tool}.args"),
+        reason: format!("the arguments are too large together: {error}"),
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let name = Implementation::new("mini-mcp", env!("CARGO_PKG_VERSION"));
+        ServerConfig::new(capabilities)
+            .with_server_info(name.with_title("Mini MCP"))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        // The list is one page, so there is no cursor to come back with.
+        if request.is_some_and(|request| request.cursor.is_some()) {
+            return Err(ErrorData::invalid_params("Unknown cursor", None));
+        }
+        let Front {
+            policy, catalogue, ..
+        } = &*self.front;
+        let tools = catalogue.for_caller(policy, &self.client.caller);
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let name = self.client.name_call();
+        let tool = harmless_word(&request.name, 128);
+        let span = tracing::info_span!("call", request = name, tool, uid = self.client.caller.uid);
+        let call = self.call(name, request, &context).instrument(span);
+        call.await.map(CallToolResponse::from)
+    }
+}
+
+fn argument((name, value): (String, policy::Value)) -> Argument {
+    let value = match value {
+        policy::Value::Boolean(flag) => Value::Boolean(flag),
+        policy::Value::Integer(whole) => Value::Integer(whole),
+        policy::Value::Text(text) => Value::Text(text),
+    };
+    Argument { name, value }
+}
+
+/// For a client that no longer waits, or a server that stops.
+fn cancelled() -> Ending {
+    Ending::Failed(Failure {
+        code: "cancelled".to_owned(),
+        reason: "the call was cancelled and its command killed".to_owned(),
+    })
+}
+
+/// Tells the client now and then that its command still runs. Never ends.
+async fn heartbeat(context: &RequestContext<RoleServer>) {
+    let Some(token) = context.meta.get_progress_token() else {
+        return std::future::pending().await;
+    };
+    let mut running = Duration::ZERO;
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        running += HEARTBEAT;
+        let beat = ProgressNotificationParam::new(token.clone(), running.as_secs_f64())
+            .with_message(format!("running for {} s", running.as_secs()));
+        // A client that has gone is noticed elsewhere.
+        let _ = context.peer.notify_progress(beat).await;
+    }
+}
+
+/// One line for each call, without arguments and output.
+fn log(ending: &Ending) {
+    match ending {
+        Ending::Finished { outcome, .. } => tracing::info!(
+            run = outcome.run,
+            status = ?outcome.status,
+            timed_out = outcome.timed_out,
+            wall_us = outcome.wall_us,
+            "command finished"
+        ),
+        Ending::Denied(denial) => {
+            tracing::info!(code = denial.code, rule = ?denial.rule, "call denied");
+        }
+        Ending::Failed(failure) if failure.code == "cancelled" => tracing::info!("call cancelled"),
+        Ending::Failed(failure) => {
+            tracing::warn!(code = failure.code, reason = ?failure.reason, "call failed");
+        }
+    }
+}

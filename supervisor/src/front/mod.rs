@@ -1,0 +1,132 @@
+//! The MCP side: what a client sees and how its calls are carried out.
+//!
+//! Everything here handles bytes from agents and from commands, and has no
+//! authority: a decision made here only gives a fast and explained answer; the
+//! worker decides again.
+
+mod arguments;
+mod call;
+mod handler;
+mod result;
+mod schema;
+mod transport;
+
+use crate::lane::Pool;
+use crate::vanish::vanished;
+use handler::Handler;
+use policy::{Caller, Policy};
+use rmcp::ServiceExt;
+use rmcp::transport::async_rw::AsyncRwTransport;
+use schema::Catalogue;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use transport::Orderly;
+
+/// Longest message from a client, in bytes; a longer one is dropped. Arguments
+/// must fit a packet to the worker, which is far smaller.
+const MESSAGE_MAX: usize = 1024 * 1024;
+
+/// Most commands that one client runs at once, so that none takes all lanes.
+const RUNNING_MAX: usize = 32;
+
+/// What all clients share.
+#[derive(Debug)]
+pub(crate) struct Front {
+    policy: Policy,
+    catalogue: Catalogue,
+    pool: Arc<Pool>,
+}
+
+impl Front {
+    /// A front for `policy` whose commands run in `pool`.
+    pub(crate) fn new(policy: Policy, pool: Arc<Pool>) -> Self {
+        Self {
+            catalogue: Catalogue::new(&policy),
+            policy,
+            pool,
+        }
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+}
+
+/// One attached client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    caller: Caller,
+    /// The client's own socket, by which the worker proves who it is; none for
+    /// a single user, whom the worker knows.
+    socket: Option<Arc<OwnedFd>>,
+    number: u64,
+    calls: AtomicU64,
+    running: Semaphore,
+}
+
+impl Client {
+    /// The `number`-th client of this process.
+    pub(crate) fn new(number: u64, caller: Caller, socket: Option<Arc<OwnedFd>>) -> Self {
+        Self {
+            caller,
+            socket,
+            number,
+            calls: AtomicU64::new(0),
+            running: Semaphore::new(RUNNING_MAX),
+        }
+    }
+
+    /// A name for the next call, unique in this process: `CLIENT.CALL`.
+    fn name_call(&self) -> String {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}.{call}", self.number)
+    }
+}
+
+/// Serves one client until it has finished sending and all its calls are
+/// answered, until `stop` is cancelled, or until `answers`, the descriptor that
+/// it reads from, is abandoned. In the last two cases its commands are killed.
+pub(crate) async fn attend<R, W>(
+    front: Arc<Front>,
+    client: Client,
+    (reader, writer): (R, W),
+    answers: Arc<OwnedFd>,
+    stop: CancellationToken,
+) where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let stream = AsyncRwTransport::new_server(reader, writer).with_max_line_length(MESSAGE_MAX);
+    let serving = serve(
+        Handler::new(front, client),
+        Orderly::new(stream),
+        stop.clone(),
+    );
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return,
+        () = vanished(answers) => tracing::info!("client vanished"),
+    }
+    stop.cancel();
+    serving.await;
+}
+
+async fn serve<R, W>(handler: Handler, transport: Orderly<R, W>, stop: CancellationToken)
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    match handler.serve_with_ct(transport, stop).await {
+        Ok(service) => {
+            let ended = service.waiting().await;
+            tracing::debug!(?ended, "client served");
+        }
+        // Also how a client ends that never sent anything.
+        Err(error) => tracing::debug!(%error, "client left before a session began"),
+    }
+}

@@ -1,0 +1,343 @@
+//! Tools as clients see them: JSON Schema made from the policy's parameters.
+
+use policy::{Access, Caller, FileKind, Kind, Parameter, Pattern, Policy, Value};
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use serde_json::{Value as Json, json};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// All tools of a policy, described once.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    tools: HashMap<String, Tool>,
+}
+
+impl Catalogue {
+    /// Describes every tool of `policy`.
+    pub(crate) fn new(policy: &Policy) -> Self {
+        let output = Arc::new(output_schema());
+        let describe = |tool| (policy::Tool::name(tool).to_owned(), describe(tool, &output));
+        Self {
+            tools: policy.tools().map(describe).collect(),
+        }
+    }
+
+    /// The tools that `caller` may call, sorted by name.
+    pub(crate) fn for_caller(&self, policy: &Policy, caller: &Caller) -> Vec<Tool> {
+        let visible = policy.tools_for(caller);
+        let tools = visible
+            .iter()
+            .filter_map(|tool| self.tools.get(tool.name()));
+        tools.cloned().collect()
+    }
+}
+
+fn describe(tool: &policy::Tool, output: &Arc<JsonObject>) -> Tool {
+    let title = title(tool.name());
+    let annotations = ToolAnnotations::with_title(title.clone())
+        .read_only(tool.read_only())
+        .destructive(!tool.read_only())
+        // No profile grants a network.
+        .open_world(false);
+    let name = tool.name().to_owned();
+    let description = tool.description().to_owned();
+    Tool::new(name, description, input_schema(tool.parameters()))
+        .with_title(title)
+        .with_raw_output_schema(Arc::clone(output))
+        .with_annotations(annotations)
+}
+
+/// `tail_log` as people read it: `Tail log`.
+fn title(name: &str) -> String {
+    let words = name.replace(['_', '-', '.'], " ");
+    let mut characters = words.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => words,
+    }
+}
+
+fn object(json: Json) -> JsonObject {
+    match json {
+        Json::Object(object) => object,
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
+            JsonObject::new()
+        }
+    }
+}
+
+fn input_schema(parameters: &[Parameter]) -> JsonObject {
+    let property = |parameter: &Parameter| (parameter.name().to_owned(), property(parameter));
+    let properties: JsonObject = parameters.iter().map(property).collect();
+    let required = parameters.iter().filter(|parameter| parameter.required());
+    let required: Vec<&str> = required.map(Parameter::name).collect();
+    let mut schema = object(json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    }));
+    // JSON Schema draft 4 has no empty list here, and some clients still ask it.
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), json!(required));
+    }
+    schema
+}
+
+fn property(parameter: &Parameter) -> Json {
+    let mut schema = kind_schema(parameter.kind());
+    if let Some(default) = parameter.default() {
+        schema.insert("default".to_owned(), value(default));
+    }
+    let meaning = parameter.description().map(str::to_owned);
+    let words: Vec<String> = meaning.into_iter().chain(note(parameter.kind())).collect();
+    if !words.is_empty() {
+        schema.insert("description".to_owned(), json!(words.join("; ")));
+    }
+    Json::Object(schema)
+}
+
+fn kind_schema(kind: &Kind) -> JsonObject {
+    match kind {
+        Kind::Integer { min, max } => integer_schema(*min, *max),
+        Kind::Text {
+            max_length,
+            pattern,
+            ..
+        } => text_schema(*max_length, pattern.as_ref().map(Pattern::as_str)),
+        Kind::Enumeration { values } => object(json!({"type": "string", "enum": values})),
+        Kind::Flag => object(json!({"type": "boolean"})),
+        Kind::Path { .. } => object(json!({"type": "string", "minLength": 1})),
+    }
+}
+
+/// The ends of the 64-bit range are no bounds, and floats cannot tell them.
+fn integer_schema(min: i64, max: i64) -> JsonObject {
+    let mut schema = object(json!({"type": "integer"}));
+    if min != i64::MIN {
+        schema.insert("minimum".to_owned(), json!(min));
+    }
+    if max != i64::MAX {
+        schema.insert("maximum".to_owned(), json!(max));
+    }
+    schema
+}
+
+fn text_schema(max_length: usize, pattern: Option<&str>) -> JsonObject {
+    let mut schema = object(json!({"type": "string", "maxLength": max_length}));
+    if let Some(pattern) = pattern.filter(|pattern| is_portable(pattern)) {
+        schema.insert("pattern".to_owned(), json!(format!("^(?:{pattern})$")));
+    }
+    schema
+}
+
+/// What the schema of a kind cannot say.
+fn note(kind: &Kind) -> Option<String> {
+    match kind {
+        Kind::Integer { .. } | Kind::Enumeration { .. } | Kind::Flag => None,
+        Kind::Text {
+            pattern,
+            leading_dash,
+            ..
+        } => {
+            let pattern = pattern.as_ref().map(Pattern::as_str);
+            let pattern = pattern.filter(|pattern| !is_portable(pattern));
+            let pattern = pattern.map(|pattern| format!("must match `{pattern}` as a whole"));
+            let dash = (!leading_dash).then(|| "must not begin with `-`".to_owned());
+            let notes: Vec<String> = pattern.into_iter().chain(dash).collect();
+            (!notes.is_empty()).then(|| notes.join("; "))
+        }
+        Kind::Path {
+            under,
+            access,
+            kind,
+        } => Some(path_note(under, *access, *kind)),
+    }
+}
+
+fn path_note(under: &[PathBuf], access: Access, kind: FileKind) -> String {
+    let what = match kind {
+        FileKind::File => "file",
+        FileKind::Directory => "directory",
+        FileKind::Any => "file or directory",
+    };
+    let use_of_it = match access {
+        Access::Read => "to read",
+        Access::Write => "to read and write",
+    };
+    let roots: Vec<String> = under
+        .iter()
+        .map(|root| format!("`{}`", root.display()))
+        .collect();
+    format!(
+        "path of a {what} {use_of_it}, in or beneath {}",
+        roots.join(" or ")
+    )
+}
+
+/// Whether ECMA 262, which JSON Schema refers to, reads `pattern` as the policy
+/// does: without inline flags, named groups, POSIX classes and the escapes that
+/// the two spell differently.
+fn is_portable(pattern: &str) -> bool {
+    let group_syntax = pattern.match_indices("(?").all(|(at, _)| {
+        let rest = pattern.get(at..).unwrap_or_default();
+        rest.starts_with("(?:")
+    });
+    let foreign = [
+        "[[", "[^[", "&&", "--", "~~", r"\A", r"\z", r"\<", r"\>", r"\x{", r"\u{", r"\U", r"\a",
+        r"\b{", r"\p", r"\P",
+    ];
+    group_syntax && pattern.is_ascii() && !foreign.iter().any(|part| pattern.contains(part))
+}
+
+fn value(value: &Value) -> Json {
+    match value {
+        Value::Boolean(flag) => json!(flag),
+        Value::Integer(whole) => json!(whole),
+        Value::Text(text) => json!(text),
+    }
+}
+
+/// The shape of `structuredContent`: an outcome, a denial or a failure.
+fn output_schema() -> JsonObject {
+    object(json!({
+        "type": "object",
+        "properties": {
+            "run_id": {"type": "string", "description": "name of the run in the audit trail"},
+            "exit_code": {"type": ["integer", "null"], "description": "null when a signal ended the command"},
+            "signal": {"type": ["string", "null"], "description": "the signal that ended the command, such as SIGKILL"},
+            "timed_out": {"type": "boolean", "description": "the time limit passed and the whole process tree was killed"},
+            "cancelled": {"type": "boolean", "description": "the call was cancelled and the whole process tree was killed"},
+            "stdout": {"type": "string"},
+            "stderr": {"type": "string"},
+            "stdout_truncated": {"type": "boolean", "description": "only head and tail are there"},
+            "stderr_truncated": {"type": "boolean", "description": "only head and tail are there"},
+            "stdout_bytes": {"type": "integer", "description": "how many bytes the command wrote"},
+            "stderr_bytes": {"type": "integer", "description": "how many bytes the command wrote"},
+            "wall_ms": {"type": "number"},
+            "cpu_ms": {"type": "number"},
+            "memory_peak_bytes": {"type": "integer"},
+            "denied": {
+                "type": "object",
+                "description": "the policy does not allow the call; nothing ran",
+                "properties": {
+                    "code": {"type": "string"},
+                    "rule": {"type": "string", "description": "the part of the policy that refused"},
+                    "reason": {"type": "string"},
+                },
+                "required": ["code", "rule", "reason"],
+                "additionalProperties": false,
+            },
+            "failed": {
+                "type": "object",
+                "description": "the call is allowed but could not be carried out",
+                "properties": {
+                    "code": {"type": "string"},
+                    "reason": {"type": "string"},
+                },
+                "required": ["code", "reason"],
+                "additionalProperties": false,
+            },
+        },
+        "additionalProperties": false,
+        "oneOf": [
+            {"required": [
+                "run_id", "exit_code", "signal", "timed_out", "cancelled", "stdout", "stderr",
+                "stdout_truncated", "stderr_truncated", "stdout_bytes", "stderr_bytes",
+                "wall_ms", "cpu_ms", "memory_peak_bytes",
+            ]},
+            {"required": ["denied"]},
+            {"required": ["failed"]},
+        ],
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_read_by_people() {
+        assert_eq!(title("tail_log"), "Tail log");
+        assert_eq!(title("df"), "Df");
+    }
+
+    #[test]
+    fn integers_tell_their_bounds() {
+        assert_eq!(
+            Json::Object(kind_schema(&Kind::Integer { min: 1, max: 50 })),
+            json!({"type": "integer", "minimum": 1, "maximum": 50})
+        );
+        let unbounded = Kind::Integer {
+            min: i64::MIN,
+            max: i64::MAX,
+        };
+        assert_eq!(
+            Json::Object(kind_schema(&unbounded)),
+            json!({"type": "integer"})
+        );
+    }
+
+    #[test]
+    fn enumerations_keep_the_order_of_the_policy() {
+        let values = vec!["z".to_owned(), "a".to_owned()];
+        assert_eq!(
+            Json::Object(kind_schema(&Kind::Enumeration { values })),
+            json!({"type": "string", "enum": ["z", "a"]})
+        );
+    }
+
+    #[test]
+    fn texts_tell_what_they_must_not_be() {
+        let text = |leading_dash| Kind::Text {
+            max_length: 20,
+            pattern: None,
+            leading_dash,
+        };
+        assert_eq!(
+            Json::Object(kind_schema(&text(false))),
+            json!({"type": "string", "maxLength": 20})
+        );
+        assert_eq!(note(&text(false)).unwrap(), "must not begin with `-`");
+        assert_eq!(note(&text(true)), None);
+    }
+
+    #[test]
+    fn paths_tell_their_roots() {
+        let kind = Kind::Path {
+            under: vec!["/var/log".into(), "/srv".into()],
+            access: Access::Read,
+            kind: FileKind::File,
+        };
+        assert_eq!(
+            note(&kind).unwrap(),
+            "path of a file to read, in or beneath `/var/log` or `/srv`"
+        );
+    }
+
+    #[test]
+    fn only_patterns_that_all_clients_read_alike_are_shown_to_them() {
+        for portable in ["[a-z]+", r"\d{1,3}(?:\.\d+)?", "a|b", r"[\w.-]+"] {
+            assert!(is_portable(portable), "{portable}");
+        }
+        for foreign in [
+            "(?i)a",
+            "(?P<n>a)",
+            "[[:alpha:]]",
+            r"\Aa\z",
+            r"\x{41}",
+            "é",
+            r"\pL",
+        ] {
+            assert!(!is_portable(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_tool_without_parameters_takes_none() {
+        assert_eq!(
+            Json::Object(input_schema(&[])),
+            json!({"type": "object", "properties": {}, "additionalProperties": false})
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! Packets on a `SOCK_SEQPACKET` socket, and the wire protocol on top of them.
+
+use super::LaneError;
+use crate::watch::watch;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use wire::{FRAME_MAX, Hello, PolicyDigest, Reply, Request, SendError, VERSION, Welcome};
+
+/// A non-blocking `SOCK_SEQPACKET` socket.
+#[derive(Debug)]
+pub(crate) struct Packets {
+    socket: AsyncFd<Arc<OwnedFd>>,
+}
+
+impl Packets {
+    /// Takes over `socket`, which must be non-blocking.
+    pub(crate) fn new(socket: OwnedFd) -> io::Result<Self> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let socket = watch(Arc::new(socket), interest)?;
+        Ok(Self { socket })
+    }
+
+    /// Sends one packet with duplicates of `descriptors`.
+    pub(crate) async fn send(
+        &self,
+        packet: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), LaneError> {
+        self.socket
+            .async_io(Interest::WRITABLE, |socket| {
+                wire::send(socket.as_fd(), packet, descriptors).map_err(to_io)
+            })
+            .await
+            .map_err(LaneError::Send)
+    }
+
+    /// Waits for the next packet, which is longer than [`FRAME_MAX`] when it was
+    /// too large, and `None` at the end. Descriptors that came along are not
+    /// taken: without room for them the kernel closes them, recvmsg(2).
+    async fn receive<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, LaneError> {
+        let received = self
+            .socket
+            .async_io(Interest::READABLE, |socket| {
+                Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?)
+            })
+            .await;
+        match received {
+            Ok(0) => Ok(None),
+            Ok(length) => Ok(buffer.get(..length)),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+            Err(error) => Err(LaneError::Receive(error)),
+        }
+    }
+
+    /// Whether the other end is there and has said nothing.
+    fn is_quiet(&self) -> bool {
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        let peeked = recv(self.socket.as_raw_fd(), &mut [0], flags);
+        peeked == Err(Errno::EAGAIN)
+    }
+
+    /// Ends the conversation in both directions.
+    pub(crate) fn shut(&self) {
+        let how = nix::sys::socket::Shutdown::Both;
+        // It fails only when the other end has gone already.
+        let _ = nix::sys::socket::shutdown(self.socket.as_raw_fd(), how);
+    }
+}
+
+fn to_io(error: SendError) -> io::Error {
+    match error {
+        SendError::Socket(errno) => errno.into(),
+        frame @ SendError::Frame(_) => io::Error::new(io::ErrorKind::InvalidData, frame),
+    }
+}
+
+/// A lane to the worker, greeted and ready.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    packets: Packets,
+    /// One byte more than the largest packet, to tell a larger one.
+    buffer: Box<[u8]>,
+}
+
+impl Connection {
+    /// Greets the worker at the other end of `packets`.
+    ///
+    /// # Errors
+    /// A worker of another version or with another policy, or none.
+    pub(crate) async fn greet(packets: Packets, policy: PolicyDigest) -> Result<Self, LaneError> {
+        let mut connection = Self {
+            packets,
+            buffer: vec![0; FRAME_MAX + 1].into_boxed_slice(),
+        };
+        let version = VERSION;
+        let hello = Request::Hello(Hello { version, policy });
+        connection.send(&wire::encode(&hello)?, &[]).await?;
+        match connection.receive().await? {
+            Reply::Welcome(welcome) => check(&welcome, policy)?,
+            other @ (Reply::Started { .. }
+            | Reply::Denied(_)
+            | Reply::Failed(_)
+            | Reply::Finished(_)
+            | Reply::Recorded) => return Err(LaneError::out_of_turn(&other)),
+        }
+        Ok(connection)
+    }
+
+    /// Sends an encoded [`Request`] with its descriptors.
+    pub(crate) async fn send(
+        &self,
+        packet: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), LaneError> {
+        self.packets.send(packet, descriptors).await
+    }
+
+    /// Waits for the next reply. Nothing is lost when the waiting is given up.
+    pub(crate) async fn receive(&mut self) -> Result<Reply, LaneError> {
+        match self.packets.receive(&mut self.buffer).await? {
+            Some(packet) => Ok(wire::decode(packet)?),
+            None => Err(LaneError::HungUp),
+        }
+    }
+
+    /// Whether it can carry another request.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.packets.is_quiet()
+    }
+}
+
+fn check(welcome: &Welcome, policy: PolicyDigest) -> Result<(), LaneError> {
+    if welcome.version != VERSION {
+        return Err(LaneError::Version(welcome.version));
+    }
+    if welcome.policy != policy {
+        return Err(LaneError::OtherPolicy);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    const POLICY: PolicyDigest = [7; 32];
+
+    fn pair() -> (Packets, Packets) {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let (here, there) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).unwrap();
+        (Packets::new(here).unwrap(), Packets::new(there).unwrap())
+    }
+
+    async fn greeted_by(packet: &[u8]) -> Result<Connection, LaneError> {
+        let (here, there) = pair();
+        there.send(packet, &[]).await.unwrap();
+        Connection::greet(here, POLICY).await
+    }
+
+    fn welcome(version: u16, policy: PolicyDigest) -> Vec<u8> {
+        wire::encode(&Reply::Welcome(Welcome { version, policy })).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_worker_with_the_same_version_and_policy_is_used() {
+        assert!(greeted_by(&welcome(VERSION, POLICY)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn another_version_or_policy_is_refused() {
+        let refused = greeted_by(&welcome(VERSION + 1, POLICY)).await;
+        assert!(matches!(refused, Err(LaneError::Version(_))));
+        let refused = greeted_by(&welcome(VERSION, [8; 32])).await;
+        assert!(matches!(refused, Err(LaneError::OtherPolicy)));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_welcome_is_refused() {
+        let recorded = wire::encode(&Reply::Recorded).unwrap();
+        let refused = greeted_by(&recorded).await;
+        assert!(matches!(refused, Err(LaneError::OutOfTurn("Recorded"))));
+
+        let mut trailing = welcome(VERSION, POLICY);
+        trailing.push(0);
+        let refused = greeted_by(&trailing).await;
+        assert!(matches!(refused, Err(LaneError::Frame(_))));
+
+        let refused = greeted_by(&vec![0; FRAME_MAX + 2]).await;
+        assert!(matches!(refused, Err(LaneError::Frame(_))));
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_hangs_up_is_noticed() {
+        let (here, there) = pair();
+        drop(there);
+        let refused = Connection::greet(here, POLICY).await.unwrap_err();
+        assert!(refused.is_gone(), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_spoke_or_ended_is_not_quiet() {
+        let (here, there) = pair();
+        assert!(here.is_quiet());
+        there.send(b"x", &[]).await.unwrap();
+        assert!(!here.is_quiet());
+        let (here, there) = pair();
+        drop(there);
+        assert!(!here.is_quiet());
+    }
+}

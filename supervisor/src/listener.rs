@@ -1,0 +1,147 @@
+//! The service's Unix socket: taken over when stale, open to all, gone at the end.
+
+use crate::error::Error;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream as Probe;
+use std::path::{Path, PathBuf};
+use tokio::net::{UnixListener, UnixStream};
+
+/// A listening socket that removes its file when dropped.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode, to remove no file but our own.
+    identity: (u64, u64),
+}
+
+impl Listener {
+    /// Listens at `path`, in the place of a socket that nobody answers on.
+    ///
+    /// Everybody may connect; the policy says who may stay.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`] when somebody does answer.
+    pub(crate) fn bind(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Listen {
+            path: path.to_owned(),
+            source,
+        };
+        let listener = match UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => take_over(path)?,
+            result => result.map_err(failed)?,
+        };
+        let identity = open_to_all(path).map_err(failed)?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            identity,
+        })
+    }
+
+    /// The next client.
+    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+        let (stream, _) = self.listener.accept().await?;
+        Ok(stream)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+            // Left behind, it would only be taken over by the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn take_over(path: &Path) -> Result<UnixListener, Error> {
+    let failed = |source| Error::Listen {
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = fs::symlink_metadata(path).map_err(failed)?;
+    if !metadata.file_type().is_socket() {
+        return Err(failed(io::Error::other(
+            "a file that is no socket is there",
+        )));
+    }
+    match Probe::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        Err(error) => return Err(failed(error)),
+        Ok(_) => {
+            let path = path.to_owned();
+            return Err(Error::Occupied { path });
+        }
+    }
+    fs::remove_file(path).map_err(failed)?;
+    UnixListener::bind(path).map_err(failed)
+}
+
+fn open_to_all(path: &Path) -> io::Result<(u64, u64)> {
+    fs::set_permissions(path, Permissions::from_mode(0o666))?;
+    identity(path)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_socket_is_open_to_all_and_removed_at_the_end() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        let listener = Listener::bind(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o666);
+        drop(listener);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_stale_socket_is_taken_over() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let _listener = Listener::bind(&path).unwrap();
+        Probe::connect(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_answers_is_left_alone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        let _first = Listener::bind(&path).unwrap();
+        let refused = Listener::bind(&path).unwrap_err();
+        assert!(matches!(refused, Error::Occupied { .. }), "{refused:?}");
+        Probe::connect(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn another_file_is_left_alone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(Listener::bind(&path), Err(Error::Listen { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_successor_keeps_its_socket() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        let first = Listener::bind(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _second = Listener::bind(&path).unwrap();
+        drop(first);
+        Probe::connect(&path).unwrap();
+    }
+}

@@ -1,0 +1,133 @@
+//! `mini-mcp serve`: the service's socket and the clients that attach to it.
+
+use crate::cli::Serve;
+use crate::error::Error;
+use crate::front::{Client, Front, attend};
+use crate::lane::{Door, Pool};
+use crate::listener::Listener;
+use crate::{load, peer, signals};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use policy::Setting;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+/// Most clients at once; further ones are closed.
+const CLIENTS_MAX: usize = 1000;
+
+/// How long to wait when there is no descriptor for the next client.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long clients may take to read their last answers when the service stops.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
+    let policy = load::load(&options.policy, &Setting::System)?;
+    raise_descriptor_limit();
+    let pool = Arc::new(Pool::new(Door::Socket(options.worker), policy.digest()));
+    if let Err(error) = pool.warm_up().await {
+        // It may start later; until then calls fail with this reason.
+        tracing::warn!(reason = ?error.failure().reason, "worker not usable yet");
+    }
+    let listener = Listener::bind(&options.socket)?;
+    tracing::info!(socket = ?options.socket, policy = ?options.policy, "serving");
+    let service = Service {
+        front: Arc::new(Front::new(policy, pool)),
+        stop: CancellationToken::new(),
+        places: Arc::new(Semaphore::new(CLIENTS_MAX)),
+        clients: TaskTracker::new(),
+    };
+    let mut ending = signals::Ending::watch().map_err(Error::Process)?;
+    tokio::select! {
+        () = service.accept_all(&listener) => {}
+        signal = ending.signal() => tracing::info!(signal, "stopping"),
+    }
+    drop(listener);
+    service.say_farewell().await;
+    Ok(())
+}
+
+/// What the service needs for each client.
+struct Service {
+    front: Arc<Front>,
+    stop: CancellationToken,
+    places: Arc<Semaphore>,
+    clients: TaskTracker,
+}
+
+impl Service {
+    async fn accept_all(&self, listener: &Listener) {
+        for number in 1.. {
+            match listener.accept().await {
+                Ok(stream) => {
+                    if let Err(error) = self.admit(stream, number) {
+                        tracing::warn!(%error, "cannot attach a client");
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a client");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Attaches a client that the policy knows; hangs up on everybody else.
+    fn admit(&self, stream: UnixStream, number: u64) -> io::Result<()> {
+        let caller = peer::caller(&stream.peer_cred()?);
+        let (uid, pid) = (caller.uid, stream.peer_cred()?.pid());
+        if !self.front.policy().knows(&caller) {
+            tracing::warn!(
+                uid,
+                pid,
+                "client refused: no principal of the policy matches"
+            );
+            return Ok(());
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::warn!(uid, pid, "client refused: {CLIENTS_MAX} are attached");
+            return Ok(());
+        };
+        let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
+        let client = Client::new(number, caller, Some(Arc::clone(&socket)));
+        let span = tracing::info_span!("client", number, uid);
+        let stop = self.stop.child_token();
+        let front = Arc::clone(&self.front);
+        let attending = async move {
+            tracing::debug!(pid, "client attached");
+            attend(front, client, stream.into_split(), socket, stop).await;
+            tracing::debug!("client detached");
+            drop::<OwnedSemaphorePermit>(place);
+        };
+        self.clients.spawn(attending.instrument(span));
+        Ok(())
+    }
+
+    async fn say_farewell(&self) {
+        self.stop.cancel();
+        self.clients.close();
+        if tokio::time::timeout(FAREWELL, self.clients.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some clients did not read their last answers");
+        }
+    }
+}
+
+/// Each client takes two descriptors and each call five. Commands do not inherit
+/// the limit: the worker sets theirs.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(errno) = raised {
+        tracing::debug!(%errno, "descriptor limit left as it is");
+    }
+}
