@@ -1,1 +1,40 @@
-//! Harness shared by the tests.
+//! Harness shared by the tests: a throwaway installation ([`Site`]), clients
+//! that speak to it as any user ([`Client`], [`python`]), a hand-made supervisor
+//! ([`Lane`]), and looks at what the kernel says of a process ([`Process`]).
+//!
+//! Everything drives the built binaries from outside, as root, in a scratch
+//! directory. A step that does not work panics: nothing is skipped.
+
+#![forbid(unsafe_code)]
+
+mod binaries;
+mod builder;
+mod called;
+mod cgroup;
+mod client;
+mod inbox;
+mod lane;
+mod log;
+mod peer;
+mod process;
+pub mod python;
+mod scratch;
+mod site;
+mod users;
+mod wait;
+
+pub use binaries::{binary, target_directory};
+pub use builder::{CONTAINMENTS, SiteBuilder};
+pub use called::Called;
+pub use client::Client;
+pub use lane::{Hangup, Lane, Pipes};
+pub use log::{Entry, entries};
+pub use peer::{bound_and_connected, command_as, connect_as};
+pub use process::Process;
+pub use scratch::scratch;
+pub use site::Site;
+pub use users::{ALICE, BOB, CAROL, FRONT, RUNNER, User};
+pub use wait::{eventually, unique};
+
+/// Principals, a profile and tools that most tests share.
+pub const BASE: &str = include_str!("../policies/base.toml");

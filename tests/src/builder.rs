@@ -1,0 +1,83 @@
+//! What differs between the installations that tests make.
+
+use crate::{ALICE, FRONT, Site, scratch};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+
+/// Every way to keep hold of a process tree, as `--containment` calls it.
+pub const CONTAINMENTS: [&str; 3] = ["cgroup", "pid-namespace", "subreaper"];
+
+/// What differs from the usual installation.
+#[derive(Debug)]
+pub struct SiteBuilder {
+    policy: String,
+    containment: String,
+    audit: Option<PathBuf>,
+}
+
+impl SiteBuilder {
+    pub(crate) fn new(policy: &str) -> SiteBuilder {
+        SiteBuilder {
+            policy: policy.to_owned(),
+            containment: "auto".to_owned(),
+            audit: None,
+        }
+    }
+
+    /// How to keep hold of process trees; `auto` otherwise.
+    #[must_use]
+    pub fn containment(mut self, containment: &str) -> SiteBuilder {
+        containment.clone_into(&mut self.containment);
+        self
+    }
+
+    /// Where the audit trail goes; a file of its own otherwise.
+    #[must_use]
+    pub fn audit(mut self, path: &str) -> SiteBuilder {
+        self.audit = Some(path.into());
+        self
+    }
+
+    /// Makes the directory and the policy, and starts nothing.
+    ///
+    /// # Panics
+    /// When a step fails.
+    #[must_use]
+    pub fn prepare(self) -> Site {
+        let directory = scratch();
+        make_folders(directory.path());
+        let own = directory.path().join("audit/audit.jsonl");
+        let audit = self.audit.unwrap_or(own);
+        let site = Site::new(directory, audit, self.containment);
+        site.file("policy.toml", &self.policy.replace("@site@", &site.text()));
+        site
+    }
+
+    /// Starts the worker, but no supervisor.
+    #[must_use]
+    pub fn worker_only(self) -> Site {
+        let mut site = self.prepare();
+        site.start_worker();
+        site
+    }
+
+    /// Starts worker and supervisor.
+    #[must_use]
+    pub fn start(self) -> Site {
+        let mut site = self.worker_only();
+        site.start_supervisor();
+        site
+    }
+}
+
+/// `front` is the supervisor's, `drop` is Alice's, the rest is root's.
+fn make_folders(base: &Path) {
+    for name in ["front", "worker", "audit", "data", "drop"] {
+        fs::create_dir(base.join(name)).expect("the directory is ours");
+    }
+    for (name, owner) in [("front", FRONT), ("drop", ALICE)] {
+        let (uid, gid) = (owner.uid(), owner.gid());
+        chown(base.join(name), Some(uid), Some(gid)).expect("root may");
+    }
+}

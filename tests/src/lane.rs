@@ -1,0 +1,163 @@
+//! A hand-made supervisor: says to the worker whatever a test wants, bytes and
+//! descriptors, with the uid that the test chooses.
+
+use crate::{FRONT, Site, User, connect_as};
+use nix::sys::socket::sockopt::ReceiveTimeout;
+use nix::sys::socket::{MsgFlags, SockType, recv, setsockopt};
+use nix::sys::time::TimeVal;
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use wire::{Argument, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value};
+
+/// One connection to the worker, which is one lane.
+#[derive(Debug)]
+pub struct Lane(OwnedFd);
+
+impl AsFd for Lane {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The worker closed the connection.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hangup;
+
+impl Lane {
+    /// Connects as the supervisor's user and says nothing yet.
+    #[must_use]
+    pub fn open(site: &Site) -> Lane {
+        Lane::open_as(site, FRONT)
+    }
+
+    /// Connects as `user` and says nothing yet.
+    ///
+    /// # Panics
+    /// When the worker's socket refuses to be connected to.
+    #[must_use]
+    pub fn open_as(site: &Site, user: User) -> Lane {
+        let socket = connect_as(user, SockType::SeqPacket, &site.worker_socket());
+        let patience = TimeVal::new(30, 0);
+        setsockopt(&socket, ReceiveTimeout, &patience).expect("a socket has a timeout");
+        Lane(socket)
+    }
+
+    /// Connects as the supervisor's user and exchanges greetings.
+    ///
+    /// # Panics
+    /// When the worker does not welcome it.
+    #[must_use]
+    pub fn greeted(site: &Site) -> Lane {
+        let lane = Lane::open(site);
+        let policy = site.digest();
+        let version = VERSION;
+        lane.say(&Request::Hello(Hello { version, policy }), &[]);
+        let answer = lane.hear();
+        assert!(matches!(answer, Ok(Reply::Welcome(_))), "{answer:?}");
+        lane
+    }
+
+    /// Sends one message.
+    pub fn say(&self, request: &Request, descriptors: &[BorrowedFd<'_>]) {
+        self.say_bytes(&wire::encode(request).expect("a message"), descriptors);
+    }
+
+    /// Sends one packet of any bytes. A worker that hung up shows in [`Lane::hear`].
+    pub fn say_bytes(&self, packet: &[u8], descriptors: &[BorrowedFd<'_>]) {
+        drop(wire::send(self.0.as_fd(), packet, descriptors));
+    }
+
+    /// The next message.
+    ///
+    /// # Errors
+    /// [`Hangup`].
+    ///
+    /// # Panics
+    /// When nothing comes in time.
+    pub fn hear(&self) -> Result<Reply, Hangup> {
+        let mut packet = vec![0; wire::FRAME_MAX];
+        let length = match recv(self.0.as_raw_fd(), &mut packet, MsgFlags::empty()) {
+            Ok(0) | Err(nix::Error::ECONNRESET) => return Err(Hangup),
+            other => other.expect("the worker answers in time"),
+        };
+        Ok(wire::decode(&packet[..length]).expect("the worker speaks the vocabulary"))
+    }
+
+    /// A `Run` for `tool` without arguments.
+    #[must_use]
+    pub fn request(&self, site: &Site, tool: &str) -> Run {
+        request(site.digest(), tool, &[])
+    }
+
+    /// Asks for a run of `tool` for nobody.
+    pub fn run_without_client(&self, site: &Site, tool: &str) -> Pipes {
+        let (pipes, [output, error]) = Pipes::new();
+        let run = self.request(site, tool);
+        self.say(&Request::Run(run), &[output.as_fd(), error.as_fd()]);
+        pipes
+    }
+
+    /// Asks for a run of `tool`; the pipes that its output comes through.
+    pub fn run(
+        &self,
+        site: &Site,
+        client: BorrowedFd<'_>,
+        tool: &str,
+        arguments: &[(&str, &str)],
+    ) -> Pipes {
+        self.run_under(site.digest(), client, tool, arguments)
+    }
+
+    /// As [`Lane::run`], decided under another policy.
+    pub fn run_under(
+        &self,
+        policy: PolicyDigest,
+        client: BorrowedFd<'_>,
+        tool: &str,
+        arguments: &[(&str, &str)],
+    ) -> Pipes {
+        let (pipes, [output, error]) = Pipes::new();
+        let run = request(policy, tool, arguments);
+        self.say(&Request::Run(run), &[output.as_fd(), error.as_fd(), client]);
+        pipes
+    }
+}
+
+/// A `Run` for `tool` with text arguments.
+fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run {
+    let arguments = arguments.iter().map(|(name, value)| Argument {
+        name: (*name).to_owned(),
+        value: Value::Text((*value).to_owned()),
+    });
+    Run {
+        request: "by hand".to_owned(),
+        policy,
+        tool: tool.to_owned(),
+        arguments: arguments.collect(),
+    }
+}
+
+/// The read ends of a command's standard output and standard error.
+#[derive(Debug)]
+pub struct Pipes {
+    output: std::io::PipeReader,
+    error: std::io::PipeReader,
+}
+
+impl Pipes {
+    fn new() -> (Pipes, [OwnedFd; 2]) {
+        let (output, output_end) = std::io::pipe().expect("the kernel makes pipes");
+        let (error, error_end) = std::io::pipe().expect("the kernel makes pipes");
+        let ends = [output_end.into(), error_end.into()];
+        (Pipes { output, error }, ends)
+    }
+
+    /// Everything that was written, standard output first.
+    #[must_use]
+    pub fn text(mut self) -> String {
+        let mut bytes = Vec::new();
+        self.output.read_to_end(&mut bytes).expect("a pipe");
+        self.error.read_to_end(&mut bytes).expect("a pipe");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}

@@ -1,0 +1,289 @@
+//! A throwaway installation: a worker as root and a supervisor as its own user,
+//! with sockets, policy and audit file of their own in a scratch directory.
+
+use crate::cgroup::of_worker;
+use crate::users::System;
+use crate::wait::listens;
+use crate::{Entry, FRONT, Process, SiteBuilder, command_as, entries, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use policy::{Policy, Setting};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use wire::PolicyDigest;
+
+const START: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(20);
+
+/// An installation. Dropping it stops everything and checks that nothing is left.
+#[derive(Debug)]
+pub struct Site {
+    directory: TempDir,
+    audit: PathBuf,
+    containment: String,
+    worker: Option<Child>,
+    supervisor: Option<Child>,
+}
+
+impl Site {
+    /// An installation with `policy`, in which `@site@` stands for its directory.
+    #[must_use]
+    pub fn with(policy: &str) -> SiteBuilder {
+        SiteBuilder::new(policy)
+    }
+
+    pub(crate) fn new(directory: TempDir, audit: PathBuf, containment: String) -> Site {
+        Site {
+            directory,
+            audit,
+            containment,
+            worker: None,
+            supervisor: None,
+        }
+    }
+
+    /// Starts the worker and waits until it listens.
+    ///
+    /// # Panics
+    /// When it ends or does not listen in time.
+    pub fn start_worker(&mut self) {
+        let child = self.worker_command().stderr(self.log("worker")).spawn();
+        self.worker = Some(child.expect("the worker starts"));
+        self.await_listener("worker", &self.worker_socket());
+    }
+
+    /// Starts the supervisor and waits until it listens.
+    ///
+    /// # Panics
+    /// When it ends or does not listen in time.
+    pub fn start_supervisor(&mut self) {
+        let child = self
+            .supervisor_command()
+            .stderr(self.log("supervisor"))
+            .spawn();
+        self.supervisor = Some(child.expect("the supervisor starts"));
+        self.await_listener("supervisor", &self.front());
+    }
+
+    /// The command line of the worker.
+    #[must_use]
+    pub fn worker_command(&self) -> Command {
+        let mut command = Command::new(self.program("mini-mcp-worker"));
+        command.arg("serve").arg("--policy").arg(self.policy());
+        command.arg("--socket").arg(self.worker_socket());
+        command.arg("--front").arg(self.front());
+        command.arg("--audit").arg(&self.audit);
+        command.args(["--supervisor", FRONT.name]);
+        command.args(["--containment", &self.containment]);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// The command line of the supervisor.
+    #[must_use]
+    pub fn supervisor_command(&self) -> Command {
+        let mut command = command_as(FRONT, &self.program("mini-mcp"));
+        command.arg("serve").arg("--policy").arg(self.policy());
+        command.arg("--socket").arg(self.front());
+        command.arg("--worker").arg(self.worker_socket());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// A file below the site's directory.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.directory.path().join(relative)
+    }
+
+    /// The site's directory as text; every process of the site mentions it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.directory.path().display().to_string()
+    }
+
+    /// A binary under test that every user can execute.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.path("bin").join(name)
+    }
+
+    /// The policy file.
+    #[must_use]
+    pub fn policy(&self) -> PathBuf {
+        self.path("policy.toml")
+    }
+
+    /// The socket that clients connect to.
+    #[must_use]
+    pub fn front(&self) -> PathBuf {
+        self.path("front/mcp.sock")
+    }
+
+    /// The socket that the supervisor connects to.
+    #[must_use]
+    pub fn worker_socket(&self) -> PathBuf {
+        self.path("worker/worker.sock")
+    }
+
+    /// Writes a file that all may read; its path.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn file(&self, relative: &str, content: &str) -> PathBuf {
+        let path = self.path(relative);
+        fs::write(&path, content).expect("the directory is ours");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("the file is ours");
+        path
+    }
+
+    /// The digest of the policy, as supervisor and worker compute it.
+    ///
+    /// # Panics
+    /// When the policy has errors.
+    #[must_use]
+    pub fn digest(&self) -> PolicyDigest {
+        let text = fs::read_to_string(self.policy()).expect("the policy is a file");
+        Policy::parse("policy", &text, &Setting::System, &System)
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .digest()
+    }
+
+    /// The lines of the audit trail so far.
+    #[must_use]
+    pub fn audit(&self) -> Vec<Entry> {
+        entries(&self.audit)
+    }
+
+    /// Waits for a line of the audit trail that `wanted` accepts.
+    #[track_caller]
+    pub fn audited(&self, what: &str, wanted: impl Fn(&Entry) -> bool) -> Entry {
+        eventually(what, Duration::from_secs(10), || {
+            self.audit().into_iter().find(&wanted)
+        })
+    }
+
+    /// The worker's main process.
+    ///
+    /// # Panics
+    /// When it was not started.
+    #[must_use]
+    pub fn worker(&self) -> Process {
+        Process::of(self.worker.as_ref().expect("the worker was started"))
+    }
+
+    /// The supervisor.
+    ///
+    /// # Panics
+    /// When it was not started.
+    #[must_use]
+    pub fn supervisor(&self) -> Process {
+        Process::of(self.supervisor.as_ref().expect("it was started"))
+    }
+
+    /// Kills the supervisor without warning and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn kill_supervisor(&mut self) {
+        let mut child = self.supervisor.take().expect("it was started");
+        child.kill().expect("it runs");
+        child.wait().expect("a child can be waited for");
+    }
+
+    /// Kills the worker's main process without warning and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn kill_worker(&mut self) {
+        let mut child = self.worker.take().expect("it was started");
+        child.kill().expect("it runs");
+        child.wait().expect("a child can be waited for");
+    }
+
+    /// The lanes: the worker's forked copies, each of which serves one connection.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<Process> {
+        self.worker().children()
+    }
+
+    /// The control groups of a worker, this site's or a former one.
+    #[must_use]
+    pub fn cgroups_of(&self, worker: Process) -> Vec<PathBuf> {
+        of_worker(worker)
+    }
+
+    /// What a process wrote to its log, `worker` or `supervisor`.
+    #[must_use]
+    pub fn log_text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default()
+    }
+
+    fn log(&self, name: &str) -> File {
+        let path = self.path(&format!("{name}.log"));
+        let options = File::options().create(true).append(true).open(path);
+        options.expect("the directory is ours")
+    }
+
+    fn await_listener(&mut self, name: &str, socket: &Path) {
+        let log = self.path(&format!("{name}.log"));
+        let child = if name == "worker" {
+            &mut self.worker
+        } else {
+            &mut self.supervisor
+        };
+        let child = child.as_mut().expect("it was started");
+        eventually(&format!("the {name} listens"), START, || {
+            let ended: Option<ExitStatus> = child.try_wait().expect("a child can be waited for");
+            if let Some(status) = ended {
+                let log = fs::read_to_string(&log).unwrap_or_default();
+                panic!("the {name} ended with {status}:\n{log}");
+            }
+            listens(socket).then_some(())
+        });
+    }
+
+    fn stop(child: Option<Child>) {
+        let Some(mut child) = child else { return };
+        let pid = Pid::from_raw(Process::of(&child).id());
+        // Fails when the test has killed and reaped it already.
+        let _ = kill(pid, Signal::SIGTERM);
+        eventually("it ends upon SIGTERM", STOP, || {
+            child.try_wait().expect("a child can be waited for")
+        });
+    }
+
+    /// Waits until no process of the site is left.
+    #[track_caller]
+    pub fn assert_no_process(&self) {
+        let text = self.text();
+        eventually("no process of the site is left", STOP, || {
+            Process::mentioning(&text).is_empty().then_some(())
+        });
+    }
+}
+
+impl Drop for Site {
+    /// Stops both processes and panics when a process of the site survives them.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for name in ["worker", "supervisor"] {
+                eprintln!("--- {name} log ---\n{}", self.log_text(name));
+            }
+            for child in [&mut self.supervisor, &mut self.worker] {
+                child.iter_mut().for_each(|child| drop(child.kill()));
+            }
+            return;
+        }
+        Site::stop(self.supervisor.take());
+        let worker = self.worker.as_ref().map(Process::of);
+        Site::stop(self.worker.take());
+        self.assert_no_process();
+        let groups = worker.map(of_worker).unwrap_or_default();
+        assert_eq!(groups, Vec::<PathBuf>::new(), "cgroups are left");
+    }
+}
