@@ -24,6 +24,7 @@ pub(super) struct Flaw {
 const OPEN: &str = "`{` is not closed";
 const CLOSE: &str = "`}` closes nothing";
 const BRACES: &str = "for literal braces write `{{` and `}}`";
+const NAMELESS: &str = "the placeholder has no name";
 const SUFFIX: &str = "something follows the placeholder";
 const ONE: &str =
     "an element is literal text, or an optional prefix and one placeholder at its end";
@@ -88,6 +89,7 @@ fn placeholder(text: &str, start: usize) -> Result<(&str, Range<usize>), Flaw> {
     };
     match inner.split_once('}') {
         None => flaw(start..text.len(), OPEN, BRACES),
+        Some(("", "")) => flaw(start..text.len(), NAMELESS, BRACES),
         Some((name, "")) => Ok((name, start..text.len())),
         Some((_, after)) => flaw(text.len() - after.len()..text.len(), SUFFIX, ONE),
     }
@@ -117,6 +119,7 @@ mod tests {
         let at = |text| element(text).map_err(|flaw| (flaw.message, flaw.range));
         assert_eq!(at("a{b"), Err((OPEN, 1..3)));
         assert_eq!(at("a}b"), Err((CLOSE, 1..2)));
+        assert_eq!(at("a{}"), Err((NAMELESS, 1..3)));
         assert_eq!(at("{a}.log"), Err((SUFFIX, 3..7)));
         assert_eq!(at("{a}{b}"), Err((SUFFIX, 3..6)));
         assert_eq!(at("{a}}}"), Err((SUFFIX, 3..5)));

@@ -134,7 +134,7 @@ impl<'r, 't> Fields<'r, 't> {
         let digits = self.typed(key, "an integer", DeValue::as_integer)?;
         let value = int64(digits.value);
         if value.is_none() {
-            let message = format!("`{key}` does not fit 64 bits");
+            let message = format!("`{key}` is not an integer of 64 bits");
             self.reader.error(&digits.span, message);
         }
         Some(Located {

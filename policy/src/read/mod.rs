@@ -99,10 +99,7 @@ pub(crate) fn policy(
         findings: RefCell::default(),
     };
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let end = text.len()..text.len();
-        reader.error(&error.span().unwrap_or(end), error.message());
-    }
+    syntax(&reader, &errors);
     // What follows a mistake in the syntax would be guesses.
     let policy = errors
         .is_empty()
@@ -110,6 +107,23 @@ pub(crate) fn policy(
     match (policy, reader.findings.into_inner()) {
         (Some(policy), findings) if findings.is_empty() => Ok(policy),
         (_, findings) => Err(Diagnostics::new(name, text, findings)),
+    }
+}
+
+/// Notes mistakes in the syntax: the first of each line, since others there are
+/// mostly its consequences.
+fn syntax(reader: &Reader<'_>, errors: &[toml::de::Error]) {
+    let end = reader.text.len();
+    let span = |error: &toml::de::Error| error.span().unwrap_or(end..end);
+    let mut errors: Vec<_> = errors.iter().map(|error| (span(error), error)).collect();
+    errors.sort_by_key(|(span, _)| span.start);
+    let mut last = None;
+    for (span, error) in errors {
+        let between = last.map(|last| reader.text.get(last..span.start).unwrap_or_default());
+        if between.is_none_or(|between| between.contains('\n')) {
+            reader.error(&span, error.message());
+        }
+        last = Some(span.start);
     }
 }
 

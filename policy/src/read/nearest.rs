@@ -11,11 +11,11 @@ pub(super) fn hint<'a>(
         return Some(format!("did you mean `{near}`?"));
     }
     let all = listed(known);
-    (!all.is_empty()).then(|| format!("known are {all}"))
+    (!all.is_empty()).then(|| format!("known: {all}"))
 }
 
 /// The one of `known` that `word` could be a slip of: at most a third of its
-/// characters differ, or one in a short word.
+/// characters differ, or one in a short word, and never all of them.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     let most = (length / 3).max(1);
@@ -23,7 +23,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= most)
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= most)
+        .filter(|(distance, _)| *distance <= most && *distance < length)
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -66,11 +66,9 @@ mod tests {
     fn only_slips_are_taken_for_something_else() {
         assert_eq!(nearest("tiemout", ["timeout", "write"]), Some("timeout"));
         assert_eq!(nearest("mn", ["min", "max"]), Some("min"));
+        assert_eq!(nearest("y", ["x"]), None);
         assert_eq!(nearest("memory", ["timeout", "write"]), None);
-        assert_eq!(
-            hint("x", ["timeout"]).as_deref(),
-            Some("known are `timeout`")
-        );
+        assert_eq!(hint("x", ["timeout"]).as_deref(), Some("known: `timeout`"));
         assert_eq!(hint("x", []), None);
     }
 }

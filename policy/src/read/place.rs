@@ -49,7 +49,7 @@ impl Reader<'_> {
     pub(super) fn workspace(&self, span: &Span) -> Option<&str> {
         let Setting::SingleUser { workspace, .. } = self.setting else {
             let message = "`${workspace}` is not defined here";
-            self.error_hint(span, message, "it exists only for a single user");
+            self.error_hint(span, message, "it exists only with `mini-mcp stdio`");
             return None;
         };
         let text = workspace.to_str().filter(|text| absolute(text).is_ok());

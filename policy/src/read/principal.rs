@@ -10,8 +10,9 @@ use std::sync::Arc;
 pub(super) const SELF: &str = "self";
 
 pub(super) const ONLY_SELF: &str =
-    "for a single user the only principal is `self`, and it is predefined";
-pub(super) const NO_SELF: &str = "`self` exists only for a single user: name users or groups";
+    "with `mini-mcp stdio` the only principal is `self`, the user who started it";
+pub(super) const NO_SELF: &str =
+    "`self` exists only with `mini-mcp stdio`; name users or groups in a principal";
 
 /// All principals by name.
 pub(super) fn principals(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Defined<Arc<Principal>> {

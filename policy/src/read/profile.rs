@@ -120,7 +120,7 @@ fn run_as(fields: &Fields<'_, '_>) -> Option<RunAs> {
     }
     if *reader.setting != Setting::System {
         let message = format!("`run_as` cannot be `{}`", name.value);
-        let hint = "for a single user only `run_as = \"caller\"` exists";
+        let hint = "with `mini-mcp stdio` only `run_as = \"caller\"` exists";
         reader.error_hint(&name.span, message, hint);
         return None;
     }
