@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::{Located, Node, Reader, Span};
 use crate::{Access, FileKind, Kind, Parameter, Pattern, Value};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Characters of a string unless written, and the most that can be written.
@@ -188,16 +189,20 @@ fn enumeration(fields: &Fields<'_, '_>) -> Option<Kind> {
     if words.value.is_empty() {
         reader.error(&words.span, "`values` is empty");
     }
-    let mut values: Vec<String> = Vec::with_capacity(words.value.len());
+    let mut seen = HashSet::new();
     for word in &words.value {
         if word.value.contains(char::is_control) {
             reader.error(&word.span, "a value has a control character");
         }
-        if values.iter().any(|value| value == word.value) {
+        if !seen.insert(word.value) {
             reader.error(&word.span, format!("value `{}` stands twice", word.value));
         }
-        values.push(word.value.to_owned());
     }
+    let values = words
+        .value
+        .iter()
+        .map(|word| word.value.to_owned())
+        .collect();
     Some(Kind::Enumeration { values })
 }
 
