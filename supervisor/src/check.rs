@@ -4,6 +4,7 @@ use crate::cli::Check;
 use crate::error::Error;
 use crate::{load, workspace};
 use policy::{Policy, Setting};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Checks each file; true when all are fine.
@@ -23,11 +24,12 @@ pub(crate) fn check(options: &Check) -> Result<bool, Error> {
 fn check_one(file: &Path, setting: &Setting) -> bool {
     match load::load(file, setting) {
         Ok(policy) => {
-            println!("{}: ok, {}", file.display(), summary(&policy));
+            // The exit status tells the same to a script that does not read this.
+            let _ = writeln!(io::stdout(), "{}: ok, {}", file.display(), summary(&policy));
             true
         }
         Err(Error::Mistakes(diagnostics)) => {
-            eprintln!("{diagnostics}");
+            let _ = writeln!(io::stderr(), "{diagnostics}");
             false
         }
         Err(error) => {

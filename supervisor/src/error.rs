@@ -1,7 +1,7 @@
 //! What ends the program, said once, at the top.
 
 use crate::lane::LaneError;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -32,7 +32,7 @@ pub(crate) enum Error {
     Occupied { path: PathBuf },
     #[error("cannot start the worker `{}`", path.display())]
     StartWorker { path: PathBuf, source: io::Error },
-    #[error("cannot use the worker")]
+    #[error(transparent)]
     Worker(#[from] LaneError),
     #[error("cannot connect to `{}`", path.display())]
     Connect { path: PathBuf, source: io::Error },
@@ -77,10 +77,12 @@ impl Error {
 
     /// Prints the error with its causes and its hint.
     pub(crate) fn report(&self) {
-        eprintln!("mini-mcp: {}", chain(self));
+        let mut text = format!("mini-mcp: {}\n", chain(self));
         if let Some(hint) = self.hint() {
-            eprintln!("hint: {hint}");
+            text.push_str(&format!("hint: {hint}\n"));
         }
+        // Without standard error, nobody is left to be told.
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 }
 

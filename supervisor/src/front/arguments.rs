@@ -1,9 +1,13 @@
 //! Arguments from JSON to the three types that a policy knows.
 
+use crate::sanitize::harmless_word;
 use policy::{Arguments, Value};
 use rmcp::model::JsonObject;
 use serde_json::{Number, Value as Json};
 use wire::Denial;
+
+/// Longest part of an argument's name that is repeated, in bytes.
+const NAME_MAX: usize = 64;
 
 /// Largest magnitude below which every whole number has a float of its own.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -48,7 +52,8 @@ fn integer(number: &Number) -> Result<i64, &'static str> {
 fn wrong_type(tool: &str, parameter: &str, what: &str) -> Denial {
     Denial {
         code: "wrong_type".to_owned(),
-        rule: format!("tool.{tool}.args.{parameter}"),
+        // The name is the client's.
+        rule: format!("tool.{tool}.args.{}", harmless_word(parameter, NAME_MAX)),
         reason: format!("{what} is not a value that any argument takes"),
     }
 }

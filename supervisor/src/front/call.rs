@@ -30,8 +30,8 @@ pub(crate) async fn run(
     run: Run,
     output_max: u64,
 ) -> Result<Ending, LaneError> {
-    let (out_reader, out_writer) = pipe().map_err(LaneError::Open)?;
-    let (err_reader, err_writer) = pipe().map_err(LaneError::Open)?;
+    let (out_reader, out_writer) = pipe().map_err(LaneError::Pipe)?;
+    let (err_reader, err_writer) = pipe().map_err(LaneError::Pipe)?;
     let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
     descriptors.extend(socket(client));
     let mut lane = pool.submit(&Request::Run(run), &descriptors).await?;

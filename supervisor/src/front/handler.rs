@@ -166,7 +166,7 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let name = self.client.name_call();
         let tool = harmless_word(&request.name, 128);
-        let span = tracing::info_span!("call", request = name, tool, uid = self.client.caller.uid);
+        let span = tracing::info_span!("call", request = name, tool);
         let call = self.call(name, request, &context).instrument(span);
         call.await.map(CallToolResponse::from)
     }
@@ -219,6 +219,10 @@ fn log(ending: &Ending) {
             tracing::info!(code = denial.code, rule = ?denial.rule, "call denied");
         }
         Ending::Failed(failure) if failure.code == "cancelled" => tracing::info!("call cancelled"),
+        // The reason names a path argument; the audit trail has it.
+        Ending::Failed(failure) if failure.code == "open" => {
+            tracing::info!(code = failure.code, "call failed");
+        }
         Ending::Failed(failure) => {
             tracing::warn!(code = failure.code, reason = ?failure.reason, "call failed");
         }

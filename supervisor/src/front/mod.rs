@@ -110,7 +110,7 @@ pub(crate) async fn attend<R, W>(
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => return,
-        () = vanished(answers) => tracing::info!("client vanished"),
+        () = vanished(answers) => tracing::debug!("client vanished"),
     }
     stop.cancel();
     serving.await;

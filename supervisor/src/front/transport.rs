@@ -61,7 +61,11 @@ where
             if let Some(id) = answered {
                 unanswered.remove(&id);
             }
-            sent
+            match sent {
+                // Nobody is left to read it, which is noticed and handled elsewhere.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                sent => sent,
+            }
         }
     }
 

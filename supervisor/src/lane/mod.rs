@@ -23,6 +23,8 @@ use wire::Reply;
 pub(crate) enum LaneError {
     #[error("cannot connect to the worker at `{}`", path.display())]
     Connect { path: PathBuf, source: io::Error },
+    #[error("cannot make a pipe for the command's output")]
+    Pipe(#[source] io::Error),
     #[error("cannot open a lane to the worker")]
     Open(#[source] io::Error),
     /// The request does not fit a packet, so nothing was sent.
@@ -54,7 +56,8 @@ impl LaneError {
             Self::OtherPolicy => {
                 Some("restart mini-mcp and mini-mcp-worker so that both read the same policy")
             }
-            Self::Request(_)
+            Self::Pipe(_)
+            | Self::Request(_)
             | Self::Send(_)
             | Self::Receive(_)
             | Self::Frame(_)
@@ -67,6 +70,7 @@ impl LaneError {
         let code = match self {
             Self::OtherPolicy => "stale_policy",
             Self::Connect { .. }
+            | Self::Pipe(_)
             | Self::Open(_)
             | Self::Request(_)
             | Self::Send(_)

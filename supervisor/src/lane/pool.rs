@@ -132,3 +132,134 @@ impl Lease {
         self.pool.keep(self.connection);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{
+        AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, accept, bind, listen, recv,
+        send, socket,
+    };
+    use std::os::fd::{AsRawFd, RawFd};
+    use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
+    use std::time::Duration;
+    use wire::{Denial, Report, Welcome};
+
+    const POLICY: PolicyDigest = [3; 32];
+
+    /// A worker that answers `requests` messages of each lane, the greeting
+    /// included, and then hangs up; it tells when a lane begins and ends.
+    fn worker(requests: usize) -> (tempfile::TempDir, Arc<Pool>, Receiver<&'static str>) {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("worker.sock");
+        let (unix, packets) = (AddressFamily::Unix, SockType::SeqPacket);
+        let listener = socket(unix, packets, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        listen(&listener, Backlog::new(8).unwrap()).unwrap();
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            while let Ok(lane) = accept(listener.as_raw_fd()) {
+                let tell = tell.clone();
+                let _ = tell.send("begins");
+                thread::spawn(move || {
+                    let _ = (0..requests).try_for_each(|_| answer_one(lane));
+                    nix::unistd::close(lane).unwrap();
+                    let _ = tell.send("ends");
+                });
+            }
+        });
+        let pool = Pool::new(Door::Socket(path), POLICY);
+        (scratch, Arc::new(pool), told)
+    }
+
+    /// Answers a greeting and reports; a run is left without answer.
+    fn answer_one(lane: RawFd) -> Option<()> {
+        let mut buffer = [0; 4096];
+        let length = recv(lane, &mut buffer, MsgFlags::empty()).ok()?;
+        let reply = match wire::decode(&buffer[..length]).ok()? {
+            Request::Hello(hello) => Reply::Welcome(Welcome {
+                version: hello.version,
+                policy: POLICY,
+            }),
+            Request::Report(_) => Reply::Recorded,
+            Request::Run(_) | Request::Cancel => return Some(()),
+        };
+        let packet = wire::encode(&reply).unwrap();
+        send(lane, &packet, MsgFlags::MSG_NOSIGNAL).ok().map(drop)
+    }
+
+    fn report(reason: &str) -> Request {
+        Request::Report(Report {
+            request: "1.1".to_owned(),
+            tool: "t".to_owned(),
+            denial: Denial {
+                code: "c".to_owned(),
+                rule: "r".to_owned(),
+                reason: reason.to_owned(),
+            },
+        })
+    }
+
+    async fn one_report(pool: &Arc<Pool>) {
+        let mut lane = pool.submit(&report("no"), &[]).await.unwrap();
+        assert_eq!(lane.reply().await.unwrap(), Reply::Recorded);
+        lane.settle();
+    }
+
+    #[tokio::test]
+    async fn a_settled_lane_is_used_again() {
+        let (_scratch, pool, told) = worker(10);
+        for _ in 0..3 {
+            one_report(&pool).await;
+        }
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["begins"]);
+    }
+
+    #[tokio::test]
+    async fn dropping_a_lane_hangs_up() {
+        let (_scratch, pool, told) = worker(10);
+        let run = Request::Run(wire::Run {
+            request: "1.1".to_owned(),
+            policy: POLICY,
+            tool: "t".to_owned(),
+            arguments: Vec::new(),
+        });
+        let mut lane = pool.submit(&run, &[]).await.unwrap();
+        let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());
+        assert!(unanswered.await.is_err());
+        drop(lane);
+        let next = || told.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert_eq!([next(), next()], ["begins", "ends"]);
+        assert_eq!(pool.turns.available_permits(), LANES_MAX);
+    }
+
+    #[tokio::test]
+    async fn an_idle_lane_that_ended_is_replaced() {
+        let (_scratch, pool, told) = worker(2);
+        one_report(&pool).await;
+        let next = || told.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert_eq!([next(), next()], ["begins", "ends"]);
+        one_report(&pool).await;
+        assert_eq!(next(), "begins");
+    }
+
+    #[tokio::test]
+    async fn a_request_too_large_costs_no_lane() {
+        let (_scratch, pool, told) = worker(10);
+        let large = report(&"x".repeat(wire::FRAME_MAX));
+        let refused = pool.submit(&large, &[]).await;
+        assert!(matches!(refused, Err(LaneError::Request(_))));
+        assert_eq!(told.try_iter().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_is_not_there_is_named() {
+        let pool = Arc::new(Pool::new(Door::Socket("/nonexistent/w".into()), POLICY));
+        let refused = pool.submit(&report("no"), &[]).await.unwrap_err();
+        let failure = refused.failure();
+        assert_eq!(failure.code, "worker");
+        assert!(failure.reason.contains("/nonexistent/w"), "{failure:?}");
+        assert!(failure.reason.contains("\nhint: "), "{failure:?}");
+    }
+}
