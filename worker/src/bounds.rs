@@ -3,6 +3,7 @@
 
 use crate::options::Mode;
 use crate::sandbox::containment::Containment;
+use crate::sandbox::privilege;
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
@@ -10,10 +11,9 @@ use nix::sys::prctl;
 use thiserror::Error;
 
 /// Without these no command can be launched as another user.
-const NEEDED: [Capability; 4] = [
+const NEEDED: [Capability; 3] = [
     Capability::CAP_SETUID,
     Capability::CAP_SETGID,
-    Capability::CAP_SETPCAP,
     // To end commands of other users where no cgroup does it.
     Capability::CAP_KILL,
 ];
@@ -31,15 +31,23 @@ pub(crate) enum BoundsError {
     Drop(#[from] CapsError),
     /// The kernel refuses to take privileges away.
     #[error("cannot forbid new privileges")]
-    NoNewPrivileges(#[source] Errno),
+    Kernel(#[source] Errno),
 }
 
-/// Bounds this process, and so every lane.
-pub(crate) fn apply(mode: &Mode, containment: &Containment) -> Result<(), BoundsError> {
-    prctl::set_no_new_privs().map_err(BoundsError::NoNewPrivileges)?;
-    if matches!(mode, Mode::SingleUser { .. }) {
-        return Ok(());
+/// Bounds this process, and so every lane. Tells whether the bounding set is empty
+/// now, which it cannot be made by a single user without privileges.
+pub(crate) fn apply(mode: &Mode, containment: &Containment) -> Result<bool, BoundsError> {
+    prctl::set_no_new_privs().map_err(BoundsError::Kernel)?;
+    // Once here instead of once for each command, which inherits it: dropping all of
+    // them costs as much as installing the system call filter.
+    let bounded = privilege::drop_bounding_set().map_err(BoundsError::Kernel)?;
+    if matches!(mode, Mode::System { .. }) {
+        keep(&wanted(containment))?;
     }
+    Ok(bounded)
+}
+
+fn keep(wanted: &[Capability]) -> Result<(), BoundsError> {
     let have = caps::read(None, CapSet::Permitted)?;
     if let Some(missing) = NEEDED
         .into_iter()
@@ -47,26 +55,23 @@ pub(crate) fn apply(mode: &Mode, containment: &Containment) -> Result<(), Bounds
     {
         return Err(BoundsError::Missing(missing));
     }
-    let keep: CapsHashSet = wanted(containment)
+    let keep: CapsHashSet = wanted
+        .iter()
+        .copied()
         .filter(|capability| have.contains(capability))
         .collect();
-    for capability in caps::all().difference(&keep) {
-        caps::drop(None, CapSet::Bounding, *capability)?;
-    }
     caps::clear(None, CapSet::Ambient)?;
     caps::clear(None, CapSet::Inheritable)?;
     caps::set(None, CapSet::Effective, &keep)?;
-    caps::set(None, CapSet::Permitted, &keep)?;
-    Ok(())
+    Ok(caps::set(None, CapSet::Permitted, &keep)?)
 }
 
-fn wanted(containment: &Containment) -> impl Iterator<Item = Capability> {
-    // To make pid namespaces.
-    let namespaces = matches!(containment, Containment::PidNamespace { .. })
-        .then_some(Capability::CAP_SYS_ADMIN);
+fn wanted(containment: &Containment) -> Vec<Capability> {
     // To find path arguments in directories that are closed to root's group and others.
-    NEEDED
-        .into_iter()
-        .chain([Capability::CAP_DAC_READ_SEARCH])
-        .chain(namespaces)
+    let mut wanted = [NEEDED.as_slice(), &[Capability::CAP_DAC_READ_SEARCH]].concat();
+    if matches!(containment, Containment::PidNamespace { .. }) {
+        // To make pid namespaces.
+        wanted.push(Capability::CAP_SYS_ADMIN);
+    }
+    wanted
 }

@@ -18,6 +18,8 @@ pub(crate) struct Context {
     pub trust: Trust,
     /// How process trees are held.
     pub containment: Containment,
+    /// Whether the capability bounding set is empty.
+    pub bounded: bool,
     /// The system calls of commands.
     pub filter: BpfProgram,
     /// /dev/null, the standard input of commands.

@@ -83,13 +83,14 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     };
     let log = Log::open(&options.audit)?;
     let containment = Containment::choose(options.containment)?;
-    bounds::apply(&options.mode, &containment)?;
+    let bounded = bounds::apply(&options.mode, &containment)?;
     announce(&policy, &containment);
 
     let context = Context {
         policy,
         trust,
         containment,
+        bounded,
         filter: seccomp::filter(),
         null,
     };

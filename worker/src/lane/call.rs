@@ -251,6 +251,7 @@ fn plan<'a>(
         stderr: &output.stderr,
         limits,
         identity: matches!(context.trust, Trust::Front(_)).then(|| grant.identity()),
+        bounded: context.bounded,
         domain,
         filter: &context.filter,
     })

@@ -40,6 +40,8 @@ pub(crate) struct Plan<'a> {
     pub limits: Limits,
     /// Whom to become; `None` for a single user's worker, which already is that user.
     pub identity: Option<&'a Identity>,
+    /// Whether the worker's own bounding set is empty, so that this one must be.
+    pub bounded: bool,
     /// Files, and TCP and scopes where the kernel has them.
     pub domain: RulesetCreated,
     /// System calls.
@@ -146,8 +148,9 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
     connect_streams(&plan).map_err(at(Stage::Streams))?;
     plan.limits.apply().map_err(at(Stage::Limits))?;
 
+    // Elsewhere empty since the worker started; a user namespace begins with a full one.
     // Needs CAP_SETPCAP, which goes with the user id.
-    let bounded = privilege::drop_bounding_set().map_err(at(Stage::BoundingSet))?;
+    let emptied = privilege::drop_bounding_set().map_err(at(Stage::BoundingSet))?;
     if let Some(identity) = plan.identity {
         // Groups first: changing them needs CAP_SETGID, which goes with the user id.
         privilege::set_groups(identity).map_err(at(Stage::Groups))?;
@@ -156,7 +159,7 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
     }
     // A user id of 0 keeps its capabilities across setresuid(2).
     privilege::drop_capabilities().map_err(at(Stage::Capabilities))?;
-    privilege::verify(plan.identity, bounded).map_err(at(Stage::Verify))?;
+    privilege::verify(plan.identity, plan.bounded || emptied).map_err(at(Stage::Verify))?;
 
     // The kernel clears the parent-death signal whenever the user id changes.
     tie_to(parent).map_err(at(Stage::ParentDeath))?;

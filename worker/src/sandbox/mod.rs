@@ -12,7 +12,7 @@ mod init;
 pub(crate) mod landlock;
 pub(crate) mod launch;
 pub(crate) mod limits;
-mod privilege;
+pub(crate) mod privilege;
 pub(crate) mod seccomp;
 pub(crate) mod tasks;
 pub(crate) mod tree;

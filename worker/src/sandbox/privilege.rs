@@ -6,9 +6,10 @@ use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid};
 use policy::Identity;
 
-/// Empties the bounding set where this process may, and tells whether it did. It
-/// may not only when it has no capability to lose: a single user's worker.
-pub(super) fn drop_bounding_set() -> Result<bool, Errno> {
+/// Empties the bounding set where this process may, and tells whether it did: the
+/// privileged worker when it starts, and a command in a user namespace of its own,
+/// which begins with a full set. A single user's worker has none to lose.
+pub(crate) fn drop_bounding_set() -> Result<bool, Errno> {
     if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)
         .map_err(|_| Errno::last())?
     {
