@@ -12,6 +12,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
@@ -61,7 +62,7 @@ impl Handler {
                 tokio::select! {
                     ending = run => ending,
                     () = context.ct.cancelled() => cancelled(),
-                    () = heartbeat(context) => cancelled(),
+                    never = heartbeat(context) => match never {},
                 }
             }
             // Recorded even when the client no longer wants to know.
@@ -190,7 +191,7 @@ fn cancelled() -> Ending {
 }
 
 /// Tells the client now and then that its command still runs. Never ends.
-async fn heartbeat(context: &RequestContext<RoleServer>) {
+async fn heartbeat(context: &RequestContext<RoleServer>) -> Infallible {
     let Some(token) = context.meta.get_progress_token() else {
         return std::future::pending().await;
     };

@@ -121,7 +121,8 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    match handler.serve_with_ct(transport, stop).await {
+    // Boxed: what the beginning needs is free again while the client is idle.
+    match Box::pin(handler.serve_with_ct(transport, stop)).await {
         Ok(service) => {
             let ended = service.waiting().await;
             tracing::debug!(?ended, "client served");

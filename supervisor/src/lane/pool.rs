@@ -7,8 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wire::{PolicyDigest, Reply, Request};
 
-/// Most lanes at once; further calls wait their turn.
-const LANES_MAX: usize = 64;
+/// Most commands at once; further ones wait their turn.
+const RUNS_MAX: usize = 64;
+
+/// Most reports at once. They are short and wait for no command, so that a
+/// denial is answered however busy the lanes are.
+const REPORTS_MAX: usize = 8;
 
 /// Most lanes kept ready between calls.
 const IDLE_MAX: usize = 8;
@@ -19,7 +23,8 @@ pub(crate) struct Pool {
     door: Door,
     policy: PolicyDigest,
     idle: Mutex<Vec<Connection>>,
-    turns: Arc<Semaphore>,
+    runs: Arc<Semaphore>,
+    reports: Arc<Semaphore>,
 }
 
 impl Pool {
@@ -29,7 +34,8 @@ impl Pool {
             door,
             policy,
             idle: Mutex::new(Vec::new()),
-            turns: Arc::new(Semaphore::new(LANES_MAX)),
+            runs: Arc::new(Semaphore::new(RUNS_MAX)),
+            reports: Arc::new(Semaphore::new(REPORTS_MAX)),
         }
     }
 
@@ -50,9 +56,13 @@ impl Pool {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Lease, LaneError> {
         let packet = wire::encode(request).map_err(LaneError::Request)?;
-        let turn = Arc::clone(&self.turns);
-        // The semaphore is never closed.
-        let turn = turn.acquire_owned().await.map_err(|_| LaneError::HungUp)?;
+        let turns = match request {
+            Request::Run(_) => &self.runs,
+            Request::Hello(_) | Request::Report(_) | Request::Cancel => &self.reports,
+        };
+        // They are never closed.
+        let turn = Arc::clone(turns).acquire_owned().await;
+        let turn = turn.map_err(|_| LaneError::HungUp)?;
         let connection = match self.idle() {
             Some(idle) => match idle.send(&packet, descriptors).await {
                 Err(error) if error.is_gone() => self.first(&packet, descriptors).await?,
@@ -231,7 +241,15 @@ mod tests {
         drop(lane);
         let next = || told.recv_timeout(Duration::from_secs(5)).unwrap();
         assert_eq!([next(), next()], ["begins", "ends"]);
-        assert_eq!(pool.turns.available_permits(), LANES_MAX);
+        assert_eq!(pool.runs.available_permits(), RUNS_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_denial_is_recorded_while_every_turn_is_taken() {
+        let (_scratch, pool, _told) = worker(10);
+        let every = u32::try_from(RUNS_MAX).unwrap();
+        let _taken = pool.runs.acquire_many(every).await.unwrap();
+        one_report(&pool).await;
     }
 
     #[tokio::test]
