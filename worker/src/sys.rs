@@ -239,16 +239,12 @@ pub(crate) fn landlock_abi() -> u32 {
 }
 
 /// Gives every signal its default action and unblocks all, as an executed program
-/// expects: Rust ignores `SIGPIPE`, and a lane blocks what it reads by descriptor.
+/// expects: Rust ignores `SIGPIPE`, a shell's background job `SIGINT` and
+/// `SIGQUIT`, and a lane blocks what it reads by descriptor.
 pub(crate) fn default_signals() -> Result<(), Errno> {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    for signal in [
-        Signal::SIGPIPE,
-        Signal::SIGHUP,
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGCHLD,
-    ] {
+    let fixed = [Signal::SIGKILL, Signal::SIGSTOP];
+    for signal in Signal::iterator().filter(|signal| !fixed.contains(signal)) {
         // SAFETY: the default action runs no code of this process.
         unsafe { sigaction(signal, &default) }?;
     }

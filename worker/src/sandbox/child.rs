@@ -11,6 +11,7 @@ use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::sys::stat::{self, Mode};
 use nix::unistd::{self, Pid};
 use policy::Identity;
 use seccompiler::BpfProgram;
@@ -47,6 +48,9 @@ pub(crate) struct Plan<'a> {
     /// System calls.
     pub filter: &'a BpfProgram,
 }
+
+/// Files that a command makes are not writable for others.
+const UMASK: Mode = Mode::from_bits_truncate(0o022);
 
 /// A named step of a child's set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +149,8 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
     sys::default_signals().map_err(at(Stage::Signals))?;
     // A session of its own has no controlling terminal to inject input into.
     unistd::setsid().map_err(at(Stage::Session))?;
+    // Cannot fail, so it is no stage.
+    stat::umask(UMASK);
     connect_streams(&plan).map_err(at(Stage::Streams))?;
     plan.limits.apply().map_err(at(Stage::Limits))?;
 
