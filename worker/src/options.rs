@@ -93,7 +93,7 @@ pub(crate) enum Preference {
 #[derive(Debug, Error)]
 pub(crate) enum UsageError {
     /// An option is unknown or lacks its value.
-    #[error("{0}")]
+    #[error(transparent)]
     Option(#[from] lexopt::Error),
     /// Neither `serve` nor `single-user`.
     #[error("cannot tell what to do: say `serve` or `single-user`")]

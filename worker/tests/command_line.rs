@@ -1,5 +1,7 @@
 //! What an administrator sees who starts the worker by hand.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation fails the test")]
+
 use std::process::{Command, Output};
 
 fn worker(arguments: &[&str]) -> Output {
