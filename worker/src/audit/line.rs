@@ -29,7 +29,13 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
                 .text("run", run.unwrap_or_default()),
             ending,
         ),
-        Entry::Deny { call, by, denial } => with_call(line.text("event", "deny"), call)
+        Entry::Deny {
+            call,
+            principals,
+            by,
+            denial,
+        } => with_call(line.text("event", "deny"), call)
+            .texts("principals", principals)
             .text("decision", "deny")
             .text("by", decider(*by))
             .text("code", &denial.code)

@@ -31,6 +31,8 @@ pub(crate) enum Entry {
     Deny {
         /// The call.
         call: Call,
+        /// Every principal that the caller matches.
+        principals: Vec<String>,
         /// Whose decision it was.
         by: Decider,
         /// Why.

@@ -45,7 +45,14 @@ impl Lane {
         }
         let grant = match self.decide(&caller, run) {
             Decision::Allow(grant) => grant,
-            Decision::Deny(denial) => return self.deny(call, denial),
+            Decision::Deny(denial) => {
+                let denial = Denial {
+                    code: denial.code.to_owned(),
+                    rule: denial.rule,
+                    reason: denial.reason,
+                };
+                return self.deny(call, &caller, Decider::Worker, denial);
+            }
         };
         let (opened, domain) = match self.prepare(&grant) {
             Ok(prepared) => prepared,
@@ -87,19 +94,12 @@ impl Lane {
             caller: None,
             tool: report.tool,
         };
-        match attest(&self.context.trust, descriptors.pop().as_ref()) {
-            Ok(caller) => call.caller = Some((caller.uid, caller.gid)),
+        let caller = match attest(&self.context.trust, descriptors.pop().as_ref()) {
+            Ok(caller) => caller,
             Err(error) => return self.refuse(call, failure("attestation", &error)),
-        }
-        let entry = Entry::Deny {
-            call,
-            by: Decider::Supervisor,
-            denial: report.denial,
         };
-        match self.records.record(&entry)? {
-            Ok(_) => self.reply(&Reply::Recorded),
-            Err(failure) => self.reply(&Reply::Failed(failure)),
-        }
+        call.caller = Some((caller.uid, caller.gid));
+        self.deny(call, &caller, Decider::Supervisor, report.denial)
     }
 
     fn decide(&self, caller: &Caller, run: &Run) -> Decision {
@@ -143,18 +143,32 @@ impl Lane {
         .map_err(|error| failure("launch", &error))
     }
 
-    fn deny(&mut self, call: Call, denial: policy::Denial) -> Result<(), HangUp> {
-        let denial = Denial {
-            code: denial.code.to_owned(),
-            rule: denial.rule,
-            reason: denial.reason,
+    /// Records a denial and answers whoever decided it.
+    fn deny(
+        &mut self,
+        call: Call,
+        caller: &Caller,
+        by: Decider,
+        denial: Denial,
+    ) -> Result<(), HangUp> {
+        let principals = self
+            .context
+            .policy
+            .principals_of(caller)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let reply = match by {
+            Decider::Supervisor => Reply::Recorded,
+            Decider::Worker => Reply::Denied(denial.clone()),
         };
         match self.records.record(&Entry::Deny {
             call,
-            by: Decider::Worker,
-            denial: denial.clone(),
+            principals,
+            by,
+            denial,
         })? {
-            Ok(_) => self.reply(&Reply::Denied(denial)),
+            Ok(_) => self.reply(&reply),
             Err(failure) => self.reply(&Reply::Failed(failure)),
         }
     }
