@@ -11,6 +11,7 @@ use nix::unistd::{Uid, User, chown, dup2_stdin};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -163,14 +164,54 @@ fn find_user(name: &str) -> Result<Uid, DoorError> {
         .ok_or_else(|| DoorError::User(name.to_owned()))
 }
 
-/// A socket that a killed worker left is removed; one that answers is not.
+/// A socket that a killed worker left is removed; one that answers is not, and
+/// neither is a file of another kind.
 fn remove_stale(path: &Path, address: &UnixAddr) -> Result<(), DoorError> {
     let failed = |error| DoorError::Listen(path.to_path_buf(), error);
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(failed(io::Error::other(
+                "a file that is no socket is there",
+            )));
+        }
+        Ok(_) => {}
+    }
     let probe = new_socket().map_err(|errno| failed(errno.into()))?;
     match connect(probe.as_raw_fd(), address) {
-        Err(Errno::ENOENT) => Ok(()),
         Err(Errno::ECONNREFUSED) => fs::remove_file(path).map_err(failed),
         Ok(()) => Err(DoorError::Taken(path.to_path_buf())),
         Err(errno) => Err(failed(errno.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listen(path: &Path) -> Result<Door, DoorError> {
+        Door::listen(path, &Uid::effective().to_string())
+    }
+
+    #[test]
+    fn only_a_dead_socket_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let first = listen(&path).unwrap();
+        assert!(matches!(listen(&path), Err(DoorError::Taken(_))));
+        drop(first);
+        let again = listen(&path).unwrap();
+        again.close();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn another_file_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("precious");
+        fs::write(&path, "content").unwrap();
+        assert!(matches!(listen(&path), Err(DoorError::Listen(..))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "content");
     }
 }
