@@ -34,8 +34,8 @@ impl SiteBuilder {
 
     /// Where the audit trail goes; a file of its own otherwise.
     #[must_use]
-    pub fn audit(mut self, path: &str) -> SiteBuilder {
-        self.audit = Some(path.into());
+    pub fn audit(mut self, path: PathBuf) -> SiteBuilder {
+        self.audit = Some(path);
         self
     }
 

@@ -45,7 +45,7 @@ impl Client {
     pub fn attach_silent(site: &Site, user: User) -> Client {
         let socket = UnixStream::from(connect_as(user, SockType::Stream, &site.front()));
         let reader = socket.try_clone().expect("a descriptor can be duplicated");
-        Client::new(Line::Socket(socket), Inbox::reading(reader))
+        Client::new(Line::Socket(socket), Inbox::reading(reader.into()))
     }
 
     /// Connects `user` through `mini-mcp connect`.
@@ -65,7 +65,7 @@ impl Client {
         let mut child = command.spawn().expect("the program starts");
         let output = child.stdout.take().expect("its output is a pipe");
         let input = child.stdin.take().map(OwnedFd::from).map(File::from);
-        Client::new(Line::Child { child, input }, Inbox::reading(output))
+        Client::new(Line::Child { child, input }, Inbox::reading(output.into()))
     }
 
     fn new(line: Line, inbox: Inbox) -> Client {
@@ -216,12 +216,13 @@ impl Client {
 }
 
 impl Drop for Client {
-    /// A child sees its input end and must leave by itself; a socket just closes.
+    /// Leaves as a client does that ends; a child must then end by itself.
     fn drop(&mut self) {
         match &mut self.line {
             Line::Socket(socket) => drop(socket.shutdown(Shutdown::Both)),
             Line::Child { child, input } => {
                 drop(input.take());
+                self.inbox.give_up();
                 drop(child.wait());
             }
         }

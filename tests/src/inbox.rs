@@ -1,15 +1,22 @@
 //! Answers of a server, in whatever order they come.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{PipeReader, PipeWriter, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// Collects one JSON message a line until the stream ends.
-#[derive(Debug, Clone)]
-pub(crate) struct Inbox(Arc<Shared>);
-
+/// Collects one JSON message a line until the stream ends or is given up.
 #[derive(Debug)]
+pub(crate) struct Inbox {
+    shared: Arc<Shared>,
+    /// Closed to make the reader close its stream.
+    leash: Option<PipeWriter>,
+}
+
+#[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -31,21 +38,19 @@ impl State {
 
 impl Inbox {
     /// Reads `stream` in a thread of its own.
-    pub(crate) fn reading(stream: impl Read + Send + 'static) -> Inbox {
-        let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        });
-        let inbox = Inbox(shared);
-        let filler = inbox.clone();
-        std::thread::spawn(move || filler.fill(stream));
-        inbox
+    pub(crate) fn reading(stream: OwnedFd) -> Inbox {
+        let shared = Arc::new(Shared::default());
+        let (released, leash) = std::io::pipe().expect("the kernel makes pipes");
+        let filled = Arc::clone(&shared);
+        std::thread::spawn(move || fill(&filled, stream.into(), &released));
+        let leash = Some(leash);
+        Inbox { shared, leash }
     }
 
     /// The answer to request `id`; `None` when the stream ended without it.
     pub(crate) fn answer(&self, id: u64, limit: Duration) -> Option<Value> {
         let deadline = Instant::now() + limit;
-        let mut state = self.0.state.lock().expect("no reader panicked");
+        let mut state = self.shared.state.lock().expect("no reader panicked");
         loop {
             if let Some(answer) = state.take(id) {
                 return Some(answer);
@@ -55,42 +60,72 @@ impl Inbox {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "no answer to request {id} in {limit:?}");
-            state = self
-                .0
-                .changed
-                .wait_timeout(state, left)
-                .expect("no reader panicked")
-                .0;
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.expect("no reader panicked").0;
         }
     }
 
     /// The answer to request `id`, if it has come.
     pub(crate) fn take(&self, id: u64) -> Option<Value> {
-        self.0.state.lock().expect("no reader panicked").take(id)
+        self.with_state(|state| state.take(id))
     }
 
     /// Everything that came and was not asked for.
     pub(crate) fn rest(&self) -> Vec<Value> {
-        let state = self.0.state.lock().expect("no reader panicked");
-        state.messages.clone()
+        self.with_state(|state| state.messages.clone())
     }
 
-    /// The server has closed the stream.
+    /// The server has closed the stream, or the reader has.
     pub(crate) fn ended(&self) -> bool {
-        self.0.state.lock().expect("no reader panicked").ended
+        self.with_state(|state| state.ended)
     }
 
-    fn fill(&self, stream: impl Read) {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            // A line that is no JSON stands among the messages nobody waited for.
-            let message = serde_json::from_str(&line).unwrap_or(Value::String(line));
-            self.change(|state| state.messages.push(message));
-        }
-        self.change(|state| state.ended = true);
+    /// Has the reader close its stream.
+    pub(crate) fn give_up(&mut self) {
+        self.leash = None;
     }
 
+    fn with_state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.shared.state.lock().expect("no reader panicked"))
+    }
+}
+
+impl Shared {
     fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.0.state.lock().expect("no reader panicked"));
-        self.0.changed.notify_all();
+        change(&mut self.state.lock().expect("no reader panicked"));
+        self.changed.notify_all();
     }
+}
+
+fn fill(shared: &Shared, mut stream: File, released: &PipeReader) {
+    let (mut pending, mut chunk) = (Vec::new(), vec![0; 64 * 1024]);
+    while readable(&stream, released) {
+        let length = stream.read(&mut chunk).unwrap_or(0);
+        if length == 0 {
+            break;
+        }
+        pending.extend_from_slice(&chunk[..length]);
+        while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            shared.change(|state| state.messages.push(message(&line)));
+        }
+    }
+    drop(stream);
+    shared.change(|state| state.ended = true);
+}
+
+/// Waits for bytes; `false` when the reading is given up.
+fn readable(stream: &File, released: &PipeReader) -> bool {
+    let mut descriptors = [
+        PollFd::new(stream.as_fd(), PollFlags::POLLIN),
+        PollFd::new(released.as_fd(), PollFlags::POLLIN),
+    ];
+    poll(&mut descriptors, PollTimeout::NONE).expect("descriptors can be polled");
+    descriptors[1].any() == Some(false)
+}
+
+/// A line that is no JSON stands, as text, among the messages nobody waited for.
+fn message(line: &[u8]) -> Value {
+    let text = || Value::String(String::from_utf8_lossy(line).into_owned());
+    serde_json::from_slice(line).unwrap_or_else(|_| text())
 }

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alone;
 mod binaries;
 mod builder;
 mod called;
@@ -20,19 +21,22 @@ mod process;
 pub mod python;
 mod scratch;
 mod site;
+mod small_disk;
 mod users;
 mod wait;
 
+pub use alone::Alone;
 pub use binaries::{binary, target_directory};
 pub use builder::{CONTAINMENTS, SiteBuilder};
 pub use called::Called;
 pub use client::Client;
 pub use lane::{Hangup, Lane, Pipes};
-pub use log::{Entry, entries};
+pub use log::Entry;
 pub use peer::{bound_and_connected, command_as, connect_as};
 pub use process::Process;
 pub use scratch::scratch;
 pub use site::Site;
+pub use small_disk::SmallDisk;
 pub use users::{ALICE, BOB, CAROL, FRONT, RUNNER, User};
 pub use wait::{eventually, unique};
 

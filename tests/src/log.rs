@@ -39,7 +39,7 @@ impl Entry {
 /// # Panics
 /// On a line that is not.
 #[must_use]
-pub fn entries(path: &Path) -> Vec<Entry> {
+pub(crate) fn entries(path: &Path) -> Vec<Entry> {
     let text = fs::read_to_string(path).unwrap_or_default();
     // A line that is still being written has no line feed yet.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);

@@ -2,9 +2,10 @@
 //! with sockets, policy and audit file of their own in a scratch directory.
 
 use crate::cgroup::of_worker;
+use crate::log::entries;
 use crate::users::System;
 use crate::wait::listens;
-use crate::{Entry, FRONT, Process, SiteBuilder, command_as, entries, eventually};
+use crate::{Entry, FRONT, Process, SiteBuilder, command_as, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use policy::{Policy, Setting};

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Installs what the tests need, builds everything and runs all checks and tests.
+# The tests start processes of several users, so this must run as root, on a
+# machine that may be used for it: accounts named mmtest-… are made and stay.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "run.sh: the tests start processes of several users, which needs root" >&2
+    echo "hint: sudo env \"PATH=\$PATH\" tests/run.sh" >&2
+    exit 1
+fi
+if ! command -v cargo >/dev/null; then
+    echo "run.sh: cannot find cargo" >&2
+    echo "hint: install a Rust toolchain, 1.88 or newer: https://rustup.rs" >&2
+    exit 1
+fi
+
+# Programs that the tests or the commands in them start, and their packages.
+packages() {
+    local program package
+    while read -r program package; do
+        command -v "$program" >/dev/null || echo "$package"
+    done <<-END
+	/usr/bin/python3 python3
+	ps procps
+	gcc gcc
+	useradd passwd
+	mount mount
+	setsid util-linux
+	END
+    /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+    [ -e /usr/include/stdio.h ] || echo libc6-dev
+}
+
+step "Prerequisites"
+mapfile -t missing < <(packages)
+if [ "${#missing[@]}" -gt 0 ]; then
+    echo "installing ${missing[*]}"
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+# The system's interpreter, which every user can execute.
+venv=target/venv
+if ! "$venv/bin/python" -c 'import importlib.metadata as m; assert m.version("mcp").startswith("2.3.")' 2>/dev/null; then
+    echo "installing the official Python client into $venv"
+    rm -rf "$venv"
+    /usr/bin/python3 -m venv "$venv"
+    "$venv/bin/pip" --quiet --disable-pip-version-check install 'mcp==2.3.*'
+fi
+for component in rustfmt clippy; do
+    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
+done
+
+step "Format"
+cargo fmt --all --check
+step "Lints"
+cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+step "Build"
+# The tests drive binaries of other packages, which cargo does not build for them.
+cargo build --quiet --locked --workspace --bins
+step "Tests"
+cargo test --quiet --locked --workspace
