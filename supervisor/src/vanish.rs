@@ -6,10 +6,15 @@
 //! a socket or terminal and as `EPOLLERR` on a pipe; see poll(2), unix(7), pipe(7).
 
 use crate::watch::watch;
-use std::os::fd::OwnedFd;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+/// How long to wait before asking again after a false alarm.
+const RECHECK: Duration = Duration::from_millis(100);
 
 /// Waits until nobody can read what is written to `descriptor`; for ever where
 /// the kernel cannot tell, as with a regular file.
@@ -25,12 +30,19 @@ pub(crate) async fn vanished(descriptor: Arc<OwnedFd>) {
 
 async fn wait(watched: &AsyncFd<Arc<OwnedFd>>) {
     while let Ok(mut guard) = watched.ready(Interest::PRIORITY | Interest::ERROR).await {
-        let ready = guard.ready();
-        if ready.is_read_closed() || ready.is_write_closed() || ready.is_error() {
+        if is_abandoned(watched.get_ref()) {
             return;
         }
+        // Commands die by this, so readiness alone, which may be spurious, is not enough.
         guard.clear_ready();
+        tokio::time::sleep(RECHECK).await;
     }
+}
+
+/// What the kernel says now: hang-up and error are reported unasked.
+fn is_abandoned(descriptor: &OwnedFd) -> bool {
+    let mut asked = [PollFd::new(descriptor.as_fd(), PollFlags::empty())];
+    matches!(poll(&mut asked, PollTimeout::ZERO), Ok(1..))
 }
 
 #[cfg(test)]
@@ -39,7 +51,6 @@ mod tests {
     use std::io::Write;
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
     use tokio::time::timeout;
 
     const SHORT: Duration = Duration::from_millis(50);
