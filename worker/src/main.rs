@@ -16,10 +16,7 @@ mod open;
 mod options;
 mod policy_file;
 mod sandbox;
-#[expect(
-    unsafe_code,
-    reason = "the one door to the kernel for what no safe wrapper offers"
-)]
+#[expect(unsafe_code, reason = "the one door to the kernel")]
 mod sys;
 mod worker;
 
