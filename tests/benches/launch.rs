@@ -5,13 +5,12 @@
 
 #![forbid(unsafe_code)]
 
-use harness::{ALICE, BASE, Lane, Site, connect_as, target_directory};
+use harness::{ALICE, BASE, Front, Lane, Site, connect_as, target_directory};
 use nix::sys::socket::SockType;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wire::{Reply, Status};
@@ -86,32 +85,28 @@ fn spawn() {
 struct Worker {
     lane: Lane,
     client: UnixStream,
-    site: Site,
+    front: Front,
     _end: OwnedFd,
-    _front: UnixListener,
 }
 
 impl Worker {
     fn start() -> Worker {
-        let site = Site::with(BASE).worker_only();
-        let front = UnixListener::bind(site.front()).expect("the address is free");
-        let open = fs::Permissions::from_mode(0o777);
-        fs::set_permissions(site.front(), open).expect("ours");
-        let end = connect_as(ALICE, SockType::Stream, &site.front());
-        let client = front.accept().expect("she connected").0;
-        let lane = Lane::greeted(&site);
+        let front = Front::with(BASE);
+        let (client, end) = front.client(ALICE);
+        let lane = Lane::greeted(&front.site);
         Worker {
             lane,
             client,
-            site,
+            front,
             _end: end,
-            _front: front,
         }
     }
 
     /// From the request to the outcome, pipes included.
     fn launch(&self) {
-        let pipes = self.lane.run(&self.site, self.client.as_fd(), "true", &[]);
+        let pipes = self
+            .lane
+            .run(&self.front.site, self.client.as_fd(), "true", &[]);
         assert!(matches!(self.lane.hear(), Ok(Reply::Started { .. })));
         match self.lane.hear() {
             Ok(Reply::Finished(outcome)) => assert_eq!(outcome.status, Status::Exited(0)),

@@ -133,7 +133,9 @@ fn denials_are_recorded() {
 
     assert!(tool.is("deny", "bobs"));
     assert_eq!(tool.text("code"), "not_allowed");
+    assert_eq!(tool.field("principals"), &json!(["alice"]));
     assert!(bob.is("deny", "print"));
+    assert_eq!(bob.field("principals"), &json!(["ops"]));
     assert_eq!(bob.field("uid"), BOB.uid());
 }
 

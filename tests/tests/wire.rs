@@ -1,70 +1,12 @@
-//! What a hijacked supervisor could try on the worker's socket: the tests speak
+//! What a hijacked supervisor could say on the worker's socket: the tests speak
 //! the vocabulary by hand, with the supervisor's uid or another.
 
-use harness::{
-    ALICE, BASE, BOB, CAROL, FRONT, Hangup, Lane, Site, User, bound_and_connected, connect_as,
-};
-use nix::sys::socket::SockType;
+use harness::{ALICE, BASE, BOB, CAROL, FRONT, Front, Hangup, Lane, User};
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use wire::{Denial, Failure, Hello, Outcome, Reply, Report, Request, Run, Status, VERSION};
-
-/// A worker without supervisor: the test itself is the front.
-struct Bench {
-    site: Site,
-    front: UnixListener,
-}
-
-impl Bench {
-    fn new() -> Bench {
-        let site = Site::with(BASE).worker_only();
-        let front = listen(&site.front());
-        Bench { site, front }
-    }
-
-    /// Both ends of a connection that `user` made to the front.
-    fn client(&self, user: User) -> (UnixStream, OwnedFd) {
-        let end = connect_as(user, SockType::Stream, &self.site.front());
-        (self.front.accept().expect("somebody connected").0, end)
-    }
-
-    /// Asks a fresh lane for `true` in the name of `client`.
-    fn try_as(&self, client: impl AsFd) -> Result<Reply, Hangup> {
-        let lane = Lane::greeted(&self.site);
-        let _pipes = lane.run(&self.site, client.as_fd(), "true", &[]);
-        lane.hear()
-    }
-
-    fn assert_not_attested(&self, client: impl AsFd, what: &str) {
-        let reply = self.try_as(client);
-        match reply {
-            Ok(Reply::Failed(Failure { ref code, .. })) if code == "attestation" => {}
-            other => panic!("{what}: {other:?}"),
-        }
-        let refusal = self
-            .site
-            .audited("the refusal is recorded", |entry| entry.event() == "refuse");
-        assert_eq!(refusal.text("code"), "attestation");
-        assert!(refusal.field("uid").is_null(), "{refusal:?}");
-        assert!(
-            self.site
-                .audit()
-                .iter()
-                .all(|entry| entry.event() != "start"),
-            "{what}: it ran"
-        );
-    }
-}
-
-/// A listener that everybody may connect to.
-fn listen(path: &Path) -> UnixListener {
-    let listener = UnixListener::bind(path).expect("the address is free");
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o777)).expect("ours");
-    listener
-}
+use std::os::unix::net::UnixStream;
+use wire::{Denial, Hello, Outcome, Reply, Report, Request, Run, Status, VERSION};
 
 fn finished(lane: &Lane) -> Outcome {
     assert!(matches!(lane.hear(), Ok(Reply::Started { .. })));
@@ -77,11 +19,11 @@ fn finished(lane: &Lane) -> Outcome {
 /// The order of things when nobody cheats: this is what the others vary.
 #[test]
 fn a_run_is_started_and_finished() {
-    let bench = Bench::new();
-    let (client, _end) = bench.client(ALICE);
-    let lane = Lane::greeted(&bench.site);
+    let front = Front::with(BASE);
+    let (client, _end) = front.client(ALICE);
+    let lane = Lane::greeted(&front.site);
     for _ in 0..3 {
-        let pipes = lane.run(&bench.site, client.as_fd(), "print", &[("first", "x")]);
+        let pipes = lane.run(&front.site, client.as_fd(), "print", &[("first", "x")]);
         assert_eq!(finished(&lane).status, Status::Exited(0));
         assert_eq!(pipes.text(), "[x]\n[default]\n");
     }
@@ -90,27 +32,27 @@ fn a_run_is_started_and_finished() {
 /// Users other than the supervisor's, and even root, are not heard at all.
 #[test]
 fn another_uid_on_the_workers_socket_is_not_heard() {
-    let bench = Bench::new();
-    let socket = bench.site.worker_socket();
+    let front = Front::with(BASE);
+    let socket = front.site.worker_socket();
     // Though the file were open to all, the worker itself looks at the peer.
     std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o777)).expect("root may");
     for user in [ALICE, BOB, CAROL] {
-        let lane = Lane::open_as(&bench.site, user);
+        let lane = Lane::open_as(&front.site, user);
         let hello = Hello {
             version: VERSION,
-            policy: bench.site.digest(),
+            policy: front.site.digest(),
         };
         lane.say(&Request::Hello(hello), &[]);
         assert_eq!(lane.hear(), Err(Hangup), "{user:?}");
     }
-    assert_eq!(bench.site.lanes(), []);
+    assert_eq!(front.site.lanes(), []);
 }
 
 /// The socket's mode alone keeps other users out.
 #[test]
 fn another_uid_cannot_connect_to_the_workers_socket() {
-    let bench = Bench::new();
-    let mode = std::fs::metadata(bench.site.worker_socket())
+    let front = Front::with(BASE);
+    let mode = std::fs::metadata(front.site.worker_socket())
         .expect("it is there")
         .permissions()
         .mode();
@@ -120,12 +62,12 @@ fn another_uid_cannot_connect_to_the_workers_socket() {
 /// Whatever is not exactly one message of the vocabulary ends the connection.
 #[test]
 fn anything_outside_the_vocabulary_hangs_up() {
-    let bench = Bench::new();
+    let front = Front::with(BASE);
     let mut trailing = wire::encode(&Request::Cancel).expect("a message");
     trailing.push(0);
     let hello = Request::Hello(Hello {
         version: VERSION,
-        policy: bench.site.digest(),
+        policy: front.site.digest(),
     });
     let mut cut = wire::encode(&hello).expect("a message");
     cut.pop();
@@ -137,28 +79,28 @@ fn anything_outside_the_vocabulary_hangs_up() {
         ("noise", (0..=255).collect()),
     ];
     for (what, packet) in packets {
-        let lane = Lane::greeted(&bench.site);
+        let lane = Lane::greeted(&front.site);
         lane.say_bytes(&packet, &[]);
         assert_eq!(lane.hear(), Err(Hangup), "{what}");
-        let lane = Lane::open(&bench.site);
+        let lane = Lane::open(&front.site);
         lane.say_bytes(&packet, &[]);
         assert_eq!(lane.hear(), Err(Hangup), "{what} as greeting");
     }
     // The largest packet that is allowed is no offence by its size alone.
-    let lane = Lane::greeted(&bench.site);
+    let lane = Lane::greeted(&front.site);
     lane.say(&Request::Cancel, &[]);
-    let (client, _end) = bench.client(ALICE);
-    let _pipes = lane.run(&bench.site, client.as_fd(), "true", &[]);
+    let (client, _end) = front.client(ALICE);
+    let _pipes = lane.run(&front.site, client.as_fd(), "true", &[]);
     assert_eq!(finished(&lane).status, Status::Exited(0));
 }
 
 /// Messages in the wrong order, a wrong version, another policy.
 #[test]
 fn a_greeting_must_match_and_come_once_and_first() {
-    let bench = Bench::new();
-    let digest = bench.site.digest();
+    let front = Front::with(BASE);
+    let digest = front.site.digest();
     for (version, policy) in [(VERSION + 1, digest), (0, digest), (VERSION, [7; 32])] {
-        let lane = Lane::open(&bench.site);
+        let lane = Lane::open(&front.site);
         lane.say(&Request::Hello(Hello { version, policy }), &[]);
         let answer = lane.hear();
         assert!(
@@ -167,7 +109,7 @@ fn a_greeting_must_match_and_come_once_and_first() {
         );
         assert_eq!(lane.hear(), Err(Hangup), "version {version}");
     }
-    let lane = Lane::greeted(&bench.site);
+    let lane = Lane::greeted(&front.site);
     lane.say(
         &Request::Hello(Hello {
             version: VERSION,
@@ -176,18 +118,18 @@ fn a_greeting_must_match_and_come_once_and_first() {
         &[],
     );
     assert_eq!(lane.hear(), Err(Hangup), "a second greeting");
-    let lane = Lane::open(&bench.site);
-    let (client, _end) = bench.client(ALICE);
-    let _pipes = lane.run(&bench.site, client.as_fd(), "true", &[]);
+    let lane = Lane::open(&front.site);
+    let (client, _end) = front.client(ALICE);
+    let _pipes = lane.run(&front.site, client.as_fd(), "true", &[]);
     assert_eq!(lane.hear(), Err(Hangup), "no greeting");
 }
 
 /// A call that was decided under another policy is not carried out.
 #[test]
 fn a_run_under_another_policy_is_stale() {
-    let bench = Bench::new();
-    let (client, _end) = bench.client(ALICE);
-    let lane = Lane::greeted(&bench.site);
+    let front = Front::with(BASE);
+    let (client, _end) = front.client(ALICE);
+    let lane = Lane::greeted(&front.site);
     let _pipes = lane.run_under([7; 32], client.as_fd(), "true", &[]);
     match lane.hear() {
         Ok(Reply::Failed(failure)) => assert_eq!(failure.code, "stale_policy"),
@@ -198,11 +140,11 @@ fn a_run_under_another_policy_is_stale() {
 /// The worker decides by the proven caller, whatever the supervisor asks for.
 #[test]
 fn the_worker_decides_again() {
-    let bench = Bench::new();
+    let front = Front::with(BASE);
     let denied = |user: User, tool: &str, arguments: &[(&str, &str)]| {
-        let (client, _end) = bench.client(user);
-        let lane = Lane::greeted(&bench.site);
-        let _pipes = lane.run(&bench.site, client.as_fd(), tool, arguments);
+        let (client, _end) = front.client(user);
+        let lane = Lane::greeted(&front.site);
+        let _pipes = lane.run(&front.site, client.as_fd(), tool, arguments);
         match lane.hear() {
             Ok(Reply::Denied(denial)) => denial.code,
             other => panic!("{user:?} {tool}: {other:?}"),
@@ -223,13 +165,13 @@ fn the_worker_decides_again() {
     );
     assert_eq!(denied(ALICE, "true", &[("extra", "x")]), "unknown_argument");
     assert!(
-        bench
+        front
             .site
             .audit()
             .iter()
             .all(|entry| entry.event() != "start")
     );
-    let denials = bench.site.audit();
+    let denials = front.site.audit();
     let denials = denials.iter().filter(|entry| entry.event() == "deny");
     assert_eq!(
         denials.filter(|entry| entry.text("by") == "worker").count(),
@@ -237,79 +179,11 @@ fn the_worker_decides_again() {
     );
 }
 
-/// Sockets that no client connected to the front: the supervisor's own pair.
-#[test]
-fn a_socket_pair_proves_nobody() {
-    let bench = Bench::new();
-    let (one, _other) = UnixStream::pair().expect("a pair");
-    bench.assert_not_attested(one, "a pair");
-}
-
-/// A socket that Alice connected to another listener.
-#[test]
-fn a_socket_of_another_listener_proves_nobody() {
-    let bench = Bench::new();
-    let path = bench.site.path("front/other.sock");
-    let other = listen(&path);
-    let _end = connect_as(ALICE, SockType::Stream, &path);
-    let (accepted, _) = other.accept().expect("she connected");
-    bench.assert_not_attested(accepted, "another listener");
-}
-
-/// The supervisor connects to a daemon of root's and passes its own end, whose
-/// peer is root; even bound to the front's address before.
-#[test]
-fn a_borrowed_daemon_proves_nobody() {
-    let bench = Bench::new();
-    let path = bench.site.path("worker/daemon.sock");
-    let _daemon = listen(&path);
-    bench.assert_not_attested(
-        connect_as(FRONT, SockType::Stream, &path),
-        "a daemon's client",
-    );
-
-    let Bench { site, front } = bench;
-    drop(front);
-    std::fs::remove_file(site.front()).expect("the supervisor owns the directory");
-    let forged = bound_and_connected(FRONT, &site.front(), &path);
-    std::fs::remove_file(site.front()).expect("the supervisor owns the directory");
-    let front = listen(&site.front());
-    let bench = Bench { site, front };
-    bench.assert_not_attested(forged, "a daemon's client with the front's address");
-}
-
-/// The listener itself, a client's end instead of ours, no socket, nothing.
-#[test]
-fn what_is_no_accepted_socket_proves_nobody() {
-    let bench = Bench::new();
-    bench.assert_not_attested(&bench.front, "the listener");
-    let (_accepted, end) = bench.client(ALICE);
-    bench.assert_not_attested(end, "a client's own end");
-    let file = File::open("/etc/passwd").expect("a file");
-    bench.assert_not_attested(file, "a file");
-    bench.assert_not_attested(Lane::open(&bench.site).as_fd(), "the worker's own socket");
-
-    let lane = Lane::greeted(&bench.site);
-    let _pipes = lane.run_without_client(&bench.site, "true");
-    assert!(
-        matches!(lane.hear(), Ok(Reply::Failed(Failure { code, .. })) if code == "attestation")
-    );
-}
-
-/// A client that has gone cannot be acted for.
-#[test]
-fn a_client_that_hung_up_proves_nobody() {
-    let bench = Bench::new();
-    let (accepted, end) = bench.client(ALICE);
-    drop(end);
-    bench.assert_not_attested(accepted, "a gone client");
-}
-
 /// Output goes to pipes: files, directories and devices as descriptors hang up.
 #[test]
 fn output_must_go_to_pipes() {
-    let bench = Bench::new();
-    let (client, _end) = bench.client(ALICE);
+    let front = Front::with(BASE);
+    let (client, _end) = front.client(ALICE);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let root = File::open("/").expect("a directory");
     let null = File::options()
@@ -319,29 +193,29 @@ fn output_must_go_to_pipes() {
     let hostile = [root.as_fd(), null.as_fd(), reader.as_fd(), client.as_fd()];
     for (index, descriptor) in hostile.into_iter().enumerate() {
         for pair in [[descriptor, writer.as_fd()], [writer.as_fd(), descriptor]] {
-            let lane = Lane::greeted(&bench.site);
-            let run = Request::Run(lane.request(&bench.site, "true"));
+            let lane = Lane::greeted(&front.site);
+            let run = Request::Run(lane.request(&front.site, "true"));
             lane.say(&run, &[pair[0], pair[1], client.as_fd()]);
             assert_eq!(lane.hear(), Err(Hangup), "descriptor {index}");
         }
     }
-    let lane = Lane::greeted(&bench.site);
-    lane.say(&Request::Run(lane.request(&bench.site, "true")), &[]);
+    let lane = Lane::greeted(&front.site);
+    lane.say(&Request::Run(lane.request(&front.site, "true")), &[]);
     assert_eq!(lane.hear(), Err(Hangup), "no descriptor");
 }
 
 /// Another message than `Cancel` while a command runs kills it.
 #[test]
 fn only_cancel_has_a_place_while_a_command_runs() {
-    let bench = Bench::new();
-    let (client, _end) = bench.client(ALICE);
-    let lane = Lane::greeted(&bench.site);
-    let pipes = lane.run(&bench.site, client.as_fd(), "sleep", &[("time", "60")]);
+    let front = Front::with(BASE);
+    let (client, _end) = front.client(ALICE);
+    let lane = Lane::greeted(&front.site);
+    let pipes = lane.run(&front.site, client.as_fd(), "sleep", &[("time", "60")]);
     assert!(matches!(lane.hear(), Ok(Reply::Started { .. })));
-    let second: Run = lane.request(&bench.site, "true");
+    let second: Run = lane.request(&front.site, "true");
     lane.say(&Request::Run(second), &[]);
     assert_eq!(pipes.text(), "", "the command was killed");
-    let end = bench
+    let end = front
         .site
         .audited("the end is recorded", |entry| entry.event() == "end");
     assert_eq!(end.field("outcome")["cancelled"], true);
@@ -351,8 +225,8 @@ fn only_cancel_has_a_place_while_a_command_runs() {
 /// forged one does not.
 #[test]
 fn a_report_is_recorded_for_the_proven_caller() {
-    let bench = Bench::new();
-    let (client, _end) = bench.client(ALICE);
+    let front = Front::with(BASE);
+    let (client, _end) = front.client(ALICE);
     let report = |reason: &str| {
         let denial = Denial {
             code: "too_large".into(),
@@ -365,10 +239,10 @@ fn a_report_is_recorded_for_the_proven_caller() {
             denial,
         })
     };
-    let lane = Lane::greeted(&bench.site);
+    let lane = Lane::greeted(&front.site);
     lane.say(&report("honest"), &[client.as_fd()]);
     assert_eq!(lane.hear(), Ok(Reply::Recorded));
-    let entry = bench
+    let entry = front
         .site
         .audited("the denial", |entry| entry.text("reason") == "honest");
     assert_eq!(entry.field("uid"), ALICE.uid());
@@ -377,7 +251,7 @@ fn a_report_is_recorded_for_the_proven_caller() {
     lane.say(&report("forged"), &[forged.as_fd()]);
     assert!(matches!(lane.hear(), Ok(Reply::Failed(_))));
     assert!(
-        bench
+        front
             .site
             .audit()
             .iter()
@@ -388,11 +262,11 @@ fn a_report_is_recorded_for_the_proven_caller() {
 /// A lane that is given up hangs up on nobody else.
 #[test]
 fn lanes_do_not_share_their_fate() {
-    let bench = Bench::new();
-    let (client, _end) = bench.client(ALICE);
-    let (good, bad) = (Lane::greeted(&bench.site), Lane::greeted(&bench.site));
+    let front = Front::with(BASE);
+    let (client, _end) = front.client(ALICE);
+    let (good, bad) = (Lane::greeted(&front.site), Lane::greeted(&front.site));
     let pipes = good.run(
-        &bench.site,
+        &front.site,
         client.as_fd(),
         "sh",
         &[("script", "sleep 0.5; echo done")],
