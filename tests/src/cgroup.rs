@@ -2,11 +2,11 @@
 
 use crate::Process;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The groups that the worker with this process id made and that still exist.
 pub(crate) fn of_worker(worker: Process) -> Vec<PathBuf> {
-    let name = format!("mini-mcp-worker.{}", worker.id());
+    let name = format!("worker.{}", worker.id());
     let (mut found, mut left) = (Vec::new(), vec![mount_point()]);
     while let Some(folder) = left.pop() {
         // Groups come and go while this walks.
@@ -15,10 +15,7 @@ pub(crate) fn of_worker(worker: Process) -> Vec<PathBuf> {
             .map(|entry| entry.path())
             .filter(|path| path.is_dir())
         {
-            if path
-                .file_name()
-                .is_some_and(|last| last.to_string_lossy().starts_with(&name))
-            {
+            if path.ends_with(Path::new("mini-mcp").join(&name)) {
                 found.push(path.clone());
             }
             left.push(path);

@@ -11,6 +11,7 @@ use crate::sandbox::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -98,6 +99,8 @@ impl Worker {
     /// Ready to accept; the trail is open and the door too.
     pub(crate) fn new(context: Context, door: Door, mut log: Log) -> Result<Self, WorkerError> {
         log.begin(&context.policy.digest())?;
+        // What a lost lane leaves becomes ours, so that it is found and killed.
+        prctl::set_child_subreaper(true)?;
         let signals = block_signals()?;
         let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         events.add(&signals, readable(SIGNALS))?;

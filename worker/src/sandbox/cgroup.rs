@@ -43,10 +43,19 @@ impl Base {
     /// pids controllers where the host delegates them.
     pub(crate) fn new() -> Result<Self, CgroupError> {
         let own = own_group().map_err(failed("find", Path::new("/proc/self/cgroup")))?;
-        sweep_dead(&own);
-        let path = own.join(format!("mini-mcp-worker.{}", Pid::this()));
+        // The root of the hierarchy is closed even to root, but for CAP_DAC_OVERRIDE,
+        // which the worker gives up: this one stays, and what is in it can be removed.
+        let home = own.join("mini-mcp");
+        match fs::create_dir(&home) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("make", &home)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        sweep_dead(&home);
+        let path = home.join(format!("worker.{}", Pid::this()));
         fs::create_dir(&path).map_err(failed("make", &path))?;
-        enable_controllers(&own, &path);
+        enable_controllers(&own, &[&home, &path]);
         let controllers =
             fs::read_to_string(path.join("cgroup.subtree_control")).unwrap_or_default();
         let has = |name| {
@@ -114,9 +123,11 @@ impl Base {
         }
     }
 
-    /// Removes the directory, if this was the last process to use it.
+    /// Removes the directory, if this was the last process to use it, and the one
+    /// above where that may be removed.
     pub(crate) fn remove(&self) {
         let _in_use = fs::remove_dir(&self.path);
+        let _shared = self.path.parent().map(fs::remove_dir);
     }
 }
 
@@ -181,39 +192,32 @@ fn own_group() -> io::Result<PathBuf> {
 }
 
 /// Best effort: where a controller cannot be had, resource limits hold alone.
-fn enable_controllers(own: &Path, base: &Path) {
-    let wanted = "+memory +pids";
-    if fs::write(own.join("cgroup.subtree_control"), wanted).is_err() {
-        // A group with controllers for its children has no processes of its own,
-        // but the root: step aside into a child.
-        let aside = own.join(format!("mini-mcp-worker.{}.main", Pid::this()));
-        let delegated = fs::read_to_string(own.join("cgroup.controllers"))
-            .is_ok_and(|names| names.contains("pids"));
-        if !delegated || fs::create_dir(&aside).is_err() {
-            return;
-        }
-        let moved = fs::write(aside.join("cgroup.procs"), "0");
-        if moved.is_err() || fs::write(own.join("cgroup.subtree_control"), wanted).is_err() {
-            return;
-        }
+fn enable_controllers(own: &Path, below: &[&Path]) {
+    let enable = |group: &Path| fs::write(group.join("cgroup.subtree_control"), "+memory +pids");
+    // A group whose children have controllers has no processes of its own, but the root.
+    let enabled = enable(own).or_else(|_| step_aside(own).and_then(|()| enable(own)));
+    let _rlimits_hold = enabled.and_then(|()| below.iter().try_for_each(|group| enable(group)));
+}
+
+/// Moves this process into a child of its group, as a delegated unit must.
+fn step_aside(own: &Path) -> io::Result<()> {
+    if !fs::read_to_string(own.join("cgroup.controllers"))?.contains("pids") {
+        return Err(io::ErrorKind::Unsupported.into());
     }
-    let _rlimits_hold = fs::write(base.join("cgroup.subtree_control"), wanted);
+    let aside = own.join("mini-mcp.main");
+    fs::create_dir_all(&aside)?;
+    fs::write(aside.join("cgroup.procs"), "0")
 }
 
 /// Removes what workers left that were killed themselves.
-fn sweep_dead(own: &Path) {
-    for path in children(own) {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+fn sweep_dead(home: &Path) {
+    for path in children(home) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         let worker = name
-            .strip_prefix("mini-mcp-worker.")
-            .and_then(|rest| rest.split('.').next()?.parse().ok());
-        if worker.is_some_and(|pid| {
-            nix::sys::signal::kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
-        }) {
+            .strip_prefix("worker.")
+            .and_then(|pid| pid.parse().ok())
+            .map(Pid::from_raw);
+        if worker.is_some_and(|pid| nix::sys::signal::kill(pid, None) == Err(Errno::ESRCH)) {
             children(&path).iter().for_each(|group| drop(remove(group)));
             let _left = remove(&path);
         }
