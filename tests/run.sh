@@ -62,4 +62,4 @@ step "Build"
 # The tests drive binaries of other packages, which cargo does not build for them.
 cargo build --quiet --locked --workspace --bins
 step "Tests"
-cargo test --quiet --locked --workspace
+cargo test --quiet --locked --workspace --no-fail-fast

@@ -18,6 +18,7 @@ import anyio._backends._asyncio  # noqa: F401
 import anyio._core._subprocesses  # noqa: F401
 import anyio.streams.buffered
 import anyio.streams.text  # noqa: F401
+import jsonschema
 import mcp_types as types
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -27,6 +28,8 @@ LEGACY, MODERN = "legacy", "2026-07-28"
 
 
 def become(name: str) -> None:
+    # The client checks results with it, which loads its parts when first used.
+    jsonschema.validate({}, {"type": "object", "oneOf": [{"required": []}]})
     user = pwd.getpwnam(name)
     os.initgroups(user.pw_name, user.pw_gid)
     os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
