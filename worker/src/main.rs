@@ -81,7 +81,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let log = Log::open(&options.audit)?;
     let containment = Containment::choose(options.containment)?;
     let bounded = bounds::apply(&options.mode, &containment)?;
-    announce(&policy, &containment);
+    announce(options, &policy, &containment);
 
     let context = Context {
         policy,
@@ -111,19 +111,21 @@ fn load_policy(mode: &Mode) -> Result<Policy, policy_file::PolicyError> {
 }
 
 /// What the administrator must know before the first call fails.
-fn announce(policy: &Policy, containment: &Containment) {
+fn announce(options: &Options, policy: &Policy, containment: &Containment) {
     let abi = sys::landlock_abi();
-    say(&format!(
-        "ready: containment {}, Landlock ABI {abi}",
-        containment.name()
-    ));
+    if matches!(options.mode, Mode::System { .. }) {
+        say(&format!(
+            "ready: containment {}, Landlock ABI {abi}",
+            containment.name()
+        ));
+    }
     for profile in policy
         .profiles()
         .filter(|profile| profile.minimum_landlock > abi)
     {
         let (name, need) = (&profile.name, profile.minimum_landlock);
         say(&format!(
-            "profile `{name}` refuses every call: it needs Landlock ABI {need}"
+            "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
         ));
     }
 }
