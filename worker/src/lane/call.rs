@@ -1,7 +1,7 @@
 //! One call, from the request to its outcome.
 
 use super::attest::attest;
-use super::watch::outcome;
+use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::audit::{Call, Decider, Ending, Entry};
 use crate::context::{Context, Trust};
@@ -43,17 +43,30 @@ impl Lane {
         if run.policy != self.context.policy.digest() {
             return self.refuse(call, stale());
         }
-        let grant = match self.decide(&caller, run) {
-            Decision::Allow(grant) => grant,
+        match self
+            .context
+            .policy
+            .decide(&caller, &run.tool, &arguments(run))
+        {
+            Decision::Allow(grant) => self.carry_out(call, grant, output, client.as_ref()),
             Decision::Deny(denial) => {
-                let denial = Denial {
-                    code: denial.code.to_owned(),
-                    rule: denial.rule,
-                    reason: denial.reason,
-                };
-                return self.deny(call, &caller, Decider::Worker, denial);
+                self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
             }
-        };
+        }
+    }
+
+    /// Runs the command of `grant`, which is used up, and answers with its end.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "one grant is good for one run"
+    )]
+    fn carry_out(
+        &mut self,
+        call: Call,
+        grant: Grant,
+        output: Output,
+        client: Option<&OwnedFd>,
+    ) -> Result<(), HangUp> {
         let (opened, domain) = match self.prepare(&grant) {
             Ok(prepared) => prepared,
             Err(failure) => return self.refuse(call, failure),
@@ -70,11 +83,10 @@ impl Lane {
         };
         // The readers must see the end of the output when the command's tree has ended.
         drop((output, opened));
-        let started = self.reply(&Reply::Started { run: name.clone() });
 
-        let reason = match started {
-            Ok(()) => self.watch(&running, client.as_ref(), grant.profile().timeout),
-            Err(_) => super::watch::Reason::Abandoned,
+        let reason = match self.reply(&Reply::Started { run: name.clone() }) {
+            Ok(()) => self.watch(&running, client, grant.profile().timeout),
+            Err(_) => Reason::Abandoned,
         };
         let end = running
             .end()
@@ -100,12 +112,6 @@ impl Lane {
         };
         call.caller = Some((caller.uid, caller.gid));
         self.deny(call, &caller, Decider::Supervisor, report.denial)
-    }
-
-    fn decide(&self, caller: &Caller, run: &Run) -> Decision {
-        self.context
-            .policy
-            .decide(caller, &run.tool, &arguments(run))
     }
 
     /// Opens path arguments and builds the ruleset that grants exactly them.
@@ -226,6 +232,14 @@ fn arguments(run: &Run) -> Arguments {
         .iter()
         .map(|argument| (argument.name.clone(), value(&argument.value)))
         .collect()
+}
+
+fn in_words_of_the_wire(denial: policy::Denial) -> Denial {
+    Denial {
+        code: denial.code.to_owned(),
+        rule: denial.rule,
+        reason: denial.reason,
+    }
 }
 
 fn start(call: Call, grant: &Grant) -> Entry {
