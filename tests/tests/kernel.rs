@@ -151,6 +151,12 @@ fn a_command_is_held_as_configured() {
         let client = Client::attach(&site, ALICE);
         let [one, other] = [running(&client, "sleep"), running(&client, "sleep")];
         let outside = site.worker();
+        let made = site.cgroups_of(outside);
+        assert_eq!(
+            made.is_empty(),
+            !matches!(containment, "cgroup" | "auto"),
+            "{made:?}"
+        );
         let groups = one.cgroup() != other.cgroup() && one.cgroup() != outside.cgroup();
         let namespaces = one.namespace("pid") != other.namespace("pid")
             && one.namespace("pid") != outside.namespace("pid");
