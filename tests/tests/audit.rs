@@ -1,11 +1,13 @@
 //! The audit trail: what happened, in order, without gaps, before it happens.
 
-use harness::{ALICE, BASE, BOB, CONTAINMENTS, Called, Client, Entry, Site, SmallDisk, unique};
+use harness::{
+    ALICE, BASE, BOB, CONTAINMENTS, Called, Client, Entry, Process, Site, SmallDisk, unique,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 fn site() -> Site {
     Site::with(BASE).start()
@@ -182,17 +184,18 @@ fn a_timeout_is_recorded() {
 #[test]
 fn without_a_trail_nothing_starts() {
     let site = Site::with(BASE).audit("/dev/full".into()).prepare();
-    let output = site.worker_command().output().expect("the worker starts");
+    let child = site.worker_command().stderr(Stdio::piped()).spawn();
+    let child = child.expect("the worker starts");
+    let worker = Process::of(&child);
+    let output = child.wait_with_output().expect("it ends");
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(
         error.contains("cannot write audit trail `/dev/full`"),
         "{error}"
     );
-    assert!(
-        UnixStream::connect(site.worker_socket()).is_err(),
-        "it listens"
-    );
+    assert!(!site.worker_socket().exists(), "its socket is left");
+    assert_eq!(site.cgroups_of(worker), Vec::<PathBuf>::new());
 }
 
 /// A trail that fills up while the worker serves: from then on nothing runs and

@@ -7,7 +7,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, socket,
 };
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Uid, User, chown, dup2_stdin};
+use nix::unistd::{Pid, Uid, User, chown, dup2_stdin};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -43,8 +43,8 @@ pub(crate) struct Door {
 
 #[derive(Debug)]
 enum Entrance {
-    /// A listening socket at this path.
-    Listener(PathBuf),
+    /// A listening socket at this path, made by this process.
+    Listener { path: PathBuf, owner: Pid },
     /// A socket over which the parent process passes connections.
     Parent,
 }
@@ -80,7 +80,10 @@ impl Door {
             .map_err(|errno| failed(errno.into()))?;
         Ok(Self {
             socket,
-            entrance: Entrance::Listener(path.to_path_buf()),
+            entrance: Entrance::Listener {
+                path: path.to_path_buf(),
+                owner: Pid::this(),
+            },
             user,
         })
     }
@@ -104,7 +107,7 @@ impl Door {
     /// Call when the descriptor is readable.
     pub(crate) fn accept(&self) -> Result<Visit, DoorError> {
         let connection = match &self.entrance {
-            Entrance::Listener(_) => match sys::accept(self.socket.as_fd()) {
+            Entrance::Listener { .. } => match sys::accept(self.socket.as_fd()) {
                 Ok(connection) => connection,
                 Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EAGAIN) => {
                     return Ok(Visit::Nobody);
@@ -131,10 +134,14 @@ impl Door {
             Err(_) => Visit::Nobody,
         }
     }
+}
 
-    /// Removes the socket from the file system.
-    pub(crate) fn close(self) {
-        if let Entrance::Listener(path) = self.entrance {
+impl Drop for Door {
+    /// Removes the socket from the file system, unless this is a lane's copy.
+    fn drop(&mut self) {
+        if let Entrance::Listener { path, owner } = &self.entrance
+            && *owner == Pid::this()
+        {
             let _gone_already = fs::remove_file(path);
         }
     }
@@ -189,6 +196,7 @@ fn remove_stale(path: &Path, address: &UnixAddr) -> Result<(), DoorError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixListener;
 
     fn listen(path: &Path) -> Result<Door, DoorError> {
         Door::listen(path, &Uid::effective().to_string())
@@ -198,12 +206,13 @@ mod tests {
     fn only_a_dead_socket_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
-        let first = listen(&path).unwrap();
+        let living = listen(&path).unwrap();
         assert!(matches!(listen(&path), Err(DoorError::Taken(_))));
-        drop(first);
-        let again = listen(&path).unwrap();
-        again.close();
+        drop(living);
         assert!(!path.exists());
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "as a killed worker leaves it");
+        listen(&path).unwrap();
     }
 
     #[test]

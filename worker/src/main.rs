@@ -66,6 +66,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     nix::sys::prctl::set_dumpable(false)?;
     let policy = load_policy(&options.mode)?;
     let null = context::open_null()?;
+    let containment = Containment::choose(options.containment)?;
     let (door, trust) = match &options.mode {
         Mode::System {
             socket,
@@ -78,9 +79,9 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
-    let log = Log::open(&options.audit)?;
-    let containment = Containment::choose(options.containment)?;
+    let mut log = Log::open(&options.audit)?;
     let bounded = bounds::apply(&options.mode, &containment)?;
+    log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
     let context = Context {

@@ -96,9 +96,8 @@ impl RunNames {
 }
 
 impl Worker {
-    /// Ready to accept; the trail is open and the door too.
-    pub(crate) fn new(context: Context, door: Door, mut log: Log) -> Result<Self, WorkerError> {
-        log.begin(&context.policy.digest())?;
+    /// Ready to accept; the trail has begun and the door is open.
+    pub(crate) fn new(context: Context, door: Door, log: Log) -> Result<Self, WorkerError> {
         // What a lost lane leaves becomes ours, so that it is found and killed.
         prctl::set_child_subreaper(true)?;
         let signals = block_signals()?;
@@ -141,7 +140,6 @@ impl Worker {
                 }
             }
         }
-        self.context.containment.remove();
         Ok(None)
     }
 
@@ -168,7 +166,6 @@ impl Worker {
     fn stop(&mut self) {
         if let Some(door) = self.door.take() {
             let _closed_anyway = self.events.delete(&door);
-            door.close();
         }
         for lane in self.lanes.values() {
             let _lost_already = send_note(lane.records.as_fd(), &Note::Stop);

@@ -36,6 +36,17 @@ pub(crate) struct Base {
     memory: bool,
     /// `pids.max` exists.
     pids: bool,
+    /// The process that made it.
+    owner: Pid,
+}
+
+impl Drop for Base {
+    /// Lanes have a copy, which owns nothing.
+    fn drop(&mut self) {
+        if self.owner == Pid::this() {
+            self.remove();
+        }
+    }
 }
 
 impl Base {
@@ -66,6 +77,7 @@ impl Base {
         Ok(Self {
             memory: has("memory"),
             pids: has("pids"),
+            owner: Pid::this(),
             path,
         })
     }

@@ -85,7 +85,7 @@ impl Containment {
         }
     }
 
-    /// Leaves the host as it was, once no lane is left.
+    /// Leaves the host as it was, in the last lane of a worker that was killed.
     pub(crate) fn remove(&self) {
         if let Self::Cgroup(base) = self {
             base.remove();
@@ -94,13 +94,8 @@ impl Containment {
 
     fn cgroup() -> Result<Self, ContainmentError> {
         let base = Base::new()?;
-        match base.try_clone_into() {
-            Ok(()) => Ok(Self::Cgroup(base)),
-            Err(errno) => {
-                base.remove();
-                Err(ContainmentError::CloneInto(errno))
-            }
-        }
+        base.try_clone_into().map_err(ContainmentError::CloneInto)?;
+        Ok(Self::Cgroup(base))
     }
 
     fn pid_namespace() -> Result<Self, ContainmentError> {
