@@ -62,4 +62,9 @@ step "Build"
 # The tests drive binaries of other packages, which cargo does not build for them.
 cargo build --quiet --locked --workspace --bins
 step "Tests"
-cargo test --quiet --locked --workspace --no-fail-fast
+report=target/tests.txt
+status=0
+cargo test --quiet --locked --workspace --no-fail-fast 2>&1 | tee "$report" || status=$?
+# One line for all of cargo's, of which there is one for each test binary.
+awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$report"
+exit "$status"
