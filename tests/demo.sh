@@ -10,5 +10,5 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-cargo build --release --quiet --locked -p mini-mcp -p mini-mcp-worker
-exec cargo run --release --quiet --locked -p mini-mcp-tests --example demo
+cargo build --profile quick --quiet --locked -p mini-mcp -p mini-mcp-worker
+exec cargo run --profile quick --quiet --locked -p mini-mcp-tests --example demo
