@@ -1,10 +1,10 @@
 //! The decision on one call: default deny, then one named step after another.
 
 use crate::argument::{Accepted, Fault, Place, accept};
-use crate::principal::Principal;
 use crate::quote::{listed, quoted};
+use crate::rule::Rule;
 use crate::template::Element;
-use crate::{Arguments, Caller, Denial, Grant, Identity, PathGrant, Policy, RunAs};
+use crate::{Arguments, Caller, Denial, Effect, Grant, Identity, PathGrant, Policy, RunAs};
 use crate::{Setting, Tool};
 use std::sync::Arc;
 
@@ -15,14 +15,16 @@ pub(crate) fn decide(
     name: &str,
     arguments: &Arguments,
 ) -> Result<Grant, Denial> {
-    let (tool, principal) = allowed(policy, caller, name)?;
+    let (tool, rule) = shown(policy, caller, name)?;
     let identity = identity(tool, caller, &policy.setting)?;
     all_known(tool, arguments)?;
     let (argv, paths) = fill(tool, arguments)?;
+    // Last: nobody is asked to approve a call that could not be made.
+    approved(tool, rule)?;
     Ok(Grant {
         tool: tool.name.clone(),
-        principal: principal.name.clone(),
-        rule: format!("tool.{}.allow", tool.name),
+        principal: rule.principal.name.clone(),
+        rule: place(tool, rule),
         argv,
         paths,
         identity,
@@ -30,20 +32,41 @@ pub(crate) fn decide(
     })
 }
 
-/// The tool and the first of its principals that `caller` is. A tool of others
-/// and one that does not exist are refused alike: nobody learns which exist.
-fn allowed<'a>(
+/// The tool and the rule that decides on `caller`. A tool that is denied, one of
+/// others and one that does not exist are refused alike: nobody learns which exist.
+fn shown<'a>(
     policy: &'a Policy,
     caller: &Caller,
     name: &str,
-) -> Result<(&'a Tool, &'a Principal), Denial> {
+) -> Result<(&'a Tool, &'a Rule), Denial> {
     let tool = policy.tool(name);
-    let matched = tool.and_then(|tool| Some((tool, tool.principal(caller)?)));
-    matched.ok_or_else(|| Denial {
+    let matched = tool.and_then(|tool| Some((tool, tool.rules.of(caller)?)));
+    let shown = matched.filter(|(_, rule)| rule.effect != Effect::Deny);
+    shown.ok_or_else(|| Denial {
         code: "not_allowed",
         rule: "default".to_owned(),
         reason: format!("no tool {} is allowed to you", quoted(name)),
     })
+}
+
+/// Refuses what an administrator must approve: nobody can approve yet.
+fn approved(tool: &Tool, rule: &Rule) -> Result<(), Denial> {
+    match rule.effect {
+        Effect::Allow => Ok(()),
+        Effect::Ask | Effect::Deny => Err(Denial {
+            code: "needs_approval",
+            rule: place(tool, rule),
+            reason: format!(
+                "tool {} needs an administrator's approval, which cannot be given yet",
+                quoted(&tool.name)
+            ),
+        }),
+    }
+}
+
+/// The name of `rule`, such as `tool.tail_log.allow`.
+fn place(tool: &Tool, rule: &Rule) -> String {
+    format!("tool.{}.{}", tool.name, rule.effect)
 }
 
 /// Whom the command runs as. Root needs `run_as = "root"`, except for a single

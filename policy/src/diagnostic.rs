@@ -1,6 +1,6 @@
 //! What is wrong with a policy, and where.
 
-use crate::excerpt::{Place, Source};
+use crate::excerpt::{Lines, Place};
 use crate::quote::harmless;
 use std::fmt;
 use std::ops::Range;
@@ -46,7 +46,7 @@ impl Diagnostics {
     pub(crate) fn new(name: &str, text: &str, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| finding.span.start);
         let total = findings.len();
-        let source = Source::new(text);
+        let source = Lines::new(text);
         let printed = findings.into_iter().take(PRINTED_MAX);
         Self {
             name: harmless(name),
@@ -64,7 +64,7 @@ impl Diagnostics {
 }
 
 impl Diagnostic {
-    fn new(finding: &Finding, source: &Source<'_>) -> Self {
+    fn new(finding: &Finding, source: &Lines<'_>) -> Self {
         let Place {
             line,
             column,

@@ -86,11 +86,11 @@ impl Policy {
         matching.map(|principal| principal.name.as_str()).collect()
     }
 
-    /// The tools that `caller` may call, sorted by name.
+    /// The tools that `caller` may call or ask to call, sorted by name.
     #[must_use]
     pub fn tools_for(&self, caller: &Caller) -> Vec<&Tool> {
         self.tools()
-            .filter(|tool| tool.principal(caller).is_some())
+            .filter(|tool| tool.is_shown_to(caller))
             .collect()
     }
 

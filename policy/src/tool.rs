@@ -1,8 +1,8 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
-use crate::principal::Principal;
+use crate::rule::Rules;
 use crate::template::Template;
-use crate::{Access, Caller, FileKind, Profile, Value};
+use crate::{Access, Caller, Effect, FileKind, Profile, Value};
 use regex_lite::{Regex, RegexBuilder};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +14,7 @@ pub struct Tool {
     pub(crate) description: String,
     pub(crate) template: Template,
     pub(crate) profile: Arc<Profile>,
-    /// In the order of the policy.
-    pub(crate) allow: Vec<Arc<Principal>>,
+    pub(crate) rules: Rules,
     pub(crate) read_only: bool,
     pub(crate) parameters: Vec<Parameter>,
 }
@@ -57,10 +56,10 @@ impl Tool {
         &self.parameters
     }
 
-    /// The first principal that may call it and that `caller` is.
-    pub(crate) fn principal(&self, caller: &Caller) -> Option<&Principal> {
-        let mut allowed = self.allow.iter().map(Arc::as_ref);
-        allowed.find(|principal| principal.matches(caller))
+    /// Whether `caller` learns that it exists: he may call it or ask to.
+    pub(crate) fn is_shown_to(&self, caller: &Caller) -> bool {
+        let rule = self.rules.of(caller);
+        rule.is_some_and(|rule| rule.effect != Effect::Deny)
     }
 }
 

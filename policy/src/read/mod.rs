@@ -11,9 +11,11 @@ mod place;
 mod principal;
 mod profile;
 mod quantity;
+mod rules;
 mod tool;
 
 use crate::diagnostic::Finding;
+use crate::excerpt::{Lines, Place};
 use crate::{Accounts, Diagnostics, Policy, Setting};
 use fields::Fields;
 use std::cell::RefCell;
@@ -42,7 +44,9 @@ type Defined<T> = BTreeMap<String, Option<T>>;
 /// What every part of the walk needs: the text, what is known of the host, and
 /// the mistakes found so far.
 struct Reader<'a> {
+    name: &'a str,
     text: &'a str,
+    lines: Lines<'a>,
     setting: &'a Setting,
     accounts: &'a dyn Accounts,
     findings: RefCell<Vec<Finding>>,
@@ -66,6 +70,12 @@ impl Reader<'_> {
             message,
             hint,
         });
+    }
+
+    /// Where `span` begins, as `FILE:LINE:COLUMN`.
+    fn place(&self, span: &Span) -> String {
+        let Place { line, column, .. } = self.lines.locate(span);
+        format!("{}:{line}:{column}", self.name)
     }
 
     /// How many mistakes were found so far.
@@ -93,7 +103,9 @@ pub(crate) fn policy(
     accounts: &dyn Accounts,
 ) -> Result<Policy, Diagnostics> {
     let reader = Reader {
+        name,
         text,
+        lines: Lines::new(text),
         setting,
         accounts,
         findings: RefCell::default(),

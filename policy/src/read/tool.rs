@@ -4,21 +4,23 @@ use super::command::Written;
 use super::fields::Fields;
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
-use super::principal::{NO_SELF, ONLY_SELF, SELF};
+use super::rules::rules;
 use super::{Defined, Located, Node, Reader, Span};
 use crate::argument::{Place, accept};
 use crate::path::absolute;
 use crate::principal::Principal;
 use crate::template::{Element, Template};
-use crate::{Kind, Profile, Setting, Tool};
+use crate::{Kind, Profile, Tool};
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 8] = [
     "description",
     "command",
     "profile",
     "allow",
+    "ask",
+    "deny",
     "read_only",
     "args",
 ];
@@ -49,7 +51,7 @@ fn tool(
     fields.only(&KEYS);
     let description = description(&fields);
     let profile = profile(&fields, known.profiles);
-    let allow = allow(&fields, known.principals);
+    let rules = rules(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
     let declared = parameters(&fields);
     let template = template(&fields, &declared);
@@ -62,7 +64,7 @@ fn tool(
         description: description?,
         template: template?,
         profile: profile?,
-        allow: allow?,
+        rules: rules?,
         read_only,
         parameters: declared
             .into_iter()
@@ -96,39 +98,6 @@ fn profile(fields: &Fields<'_, '_>, profiles: &Defined<Arc<Profile>>) -> Option<
         fields.reader.note(&name.span, message, hint);
     }
     found.cloned().flatten()
-}
-
-fn allow(
-    fields: &Fields<'_, '_>,
-    principals: &Defined<Arc<Principal>>,
-) -> Option<Vec<Arc<Principal>>> {
-    fields.require("allow", "name principals; `allow = []` is nobody");
-    let names = fields.texts("allow")?;
-    let found = names.value.iter().filter_map(|name| {
-        let found = principals.get(name.value);
-        if found.is_none() {
-            let message = format!(
-                "{} allows principal `{}`, which does not exist",
-                fields.owner, name.value
-            );
-            let hint = unknown_principal(fields.reader.setting, name.value, principals);
-            fields.reader.note(&name.span, message, hint);
-        }
-        found.cloned().flatten()
-    });
-    Some(found.collect())
-}
-
-fn unknown_principal(
-    setting: &Setting,
-    name: &str,
-    principals: &Defined<Arc<Principal>>,
-) -> Option<String> {
-    match setting {
-        Setting::SingleUser { .. } => Some(ONLY_SELF.to_owned()),
-        Setting::System if name == SELF => Some(NO_SELF.to_owned()),
-        Setting::System => hint(name, principals.keys().map(String::as_str)),
-    }
 }
 
 /// The command with its placeholders resolved; each parameter exactly once.
