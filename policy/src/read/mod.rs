@@ -4,6 +4,7 @@
 mod command;
 mod environment;
 mod fields;
+mod include;
 mod name;
 mod nearest;
 mod parameter;
