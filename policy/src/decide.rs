@@ -1,10 +1,10 @@
 //! The decision on one call: default deny, then one named step after another.
 
-use crate::argument::{Accepted, Fault, Place, accept};
+use crate::fill::fill;
 use crate::quote::{listed, quoted};
+use crate::relation::together;
 use crate::rule::Rule;
-use crate::template::Element;
-use crate::{Arguments, Caller, Denial, Effect, Grant, Identity, PathGrant, Policy, RunAs};
+use crate::{Arguments, Caller, Denial, Effect, Grant, Identity, Policy, RunAs};
 use crate::{Setting, Tool};
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ pub(crate) fn decide(
     let (tool, rule) = shown(policy, caller, name)?;
     let identity = identity(tool, caller, &policy.setting)?;
     all_known(tool, arguments)?;
+    together(tool, arguments)?;
     let (argv, paths) = fill(tool, arguments)?;
     // Last: nobody is asked to approve a call that could not be made.
     approved(tool, rule)?;
@@ -110,63 +111,4 @@ fn unknown_argument(tool: &Tool, unknown: &str) -> String {
     };
     let (tool, unknown) = (quoted(&tool.name), quoted(unknown));
     format!("tool {tool} has no argument {unknown}; it takes {takes}")
-}
-
-/// The argument vector, and the grant of each path in it.
-fn fill(tool: &Tool, arguments: &Arguments) -> Result<(Vec<String>, Vec<PathGrant>), Denial> {
-    let mut argv = Vec::with_capacity(tool.template.elements.len() + 1);
-    let mut paths = Vec::new();
-    argv.push(tool.template.program.clone());
-    for element in &tool.template.elements {
-        match element {
-            Element::Literal(text) => argv.push(text.clone()),
-            Element::Value { parameter, prefix } => {
-                let whole = prefix.is_empty();
-                if let Some(Accepted::Text(value, path)) =
-                    argument(tool, *parameter, arguments, whole)?
-                {
-                    argv.push(if whole {
-                        value
-                    } else {
-                        format!("{prefix}{value}")
-                    });
-                    paths.extend(path);
-                }
-            }
-            Element::Flag { parameter, flag } => {
-                if let Some(Accepted::Flag(true)) = argument(tool, *parameter, arguments, true)? {
-                    argv.push(flag.clone());
-                }
-            }
-        }
-    }
-    Ok((argv, paths))
-}
-
-/// The value of the parameter at `index`: given, or the default, or absent.
-/// `whole` tells whether it stands without a prefix.
-fn argument(
-    tool: &Tool,
-    index: usize,
-    arguments: &Arguments,
-    whole: bool,
-) -> Result<Option<Accepted>, Denial> {
-    let Some(parameter) = tool.parameters.get(index) else {
-        return Ok(None);
-    };
-    let place = Place {
-        whole,
-        base: &tool.profile.working_directory,
-    };
-    let given = arguments.get(&parameter.name);
-    let accepted = match given.or(parameter.default.as_ref()) {
-        Some(value) => accept(parameter, value, &place).map(Some),
-        None if parameter.optional => Ok(None),
-        None => Err(Fault::new("missing_argument", "is missing")),
-    };
-    accepted.map_err(|fault| Denial {
-        code: fault.code,
-        rule: format!("tool.{}.args.{}", tool.name, parameter.name),
-        reason: format!("argument {} {}", quoted(&parameter.name), fault.reason),
-    })
 }

@@ -179,6 +179,7 @@ fn tools_tell_what_they_take() {
     let Kind::Text {
         max_length: 256,
         pattern: Some(pattern),
+        characters: None,
         leading_dash: false,
     } = text.kind()
     else {

@@ -5,6 +5,8 @@ mod command;
 mod environment;
 mod fields;
 mod include;
+mod kind;
+mod list;
 mod name;
 mod nearest;
 mod parameter;
@@ -12,6 +14,7 @@ mod place;
 mod principal;
 mod profile;
 mod quantity;
+mod relation;
 mod rules;
 mod tool;
 
