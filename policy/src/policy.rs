@@ -2,7 +2,8 @@
 
 use crate::decide::decide;
 use crate::principal::Principal;
-use crate::{Accounts, Arguments, Caller, Decision, Diagnostics, Profile, Setting, Tool, read};
+use crate::read;
+use crate::{Accounts, Arguments, Caller, Decision, Diagnostics, Profile, Setting, Source, Tool};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
@@ -31,11 +32,25 @@ impl Policy {
         setting: &Setting,
         accounts: &dyn Accounts,
     ) -> Result<Policy, Diagnostics> {
-        read::policy(name, text, setting, accounts)
+        Self::parse_files(&[Source { name, text }], setting, accounts)
+    }
+
+    /// Reads the policy whose files are `sources`, each with a `version`. Their
+    /// order means nothing but for the digest; a name that two of them define is
+    /// a mistake. Without any file nothing is allowed to anybody.
+    ///
+    /// # Errors
+    /// [`Diagnostics`] with every mistake: a policy with one is refused whole.
+    pub fn parse_files(
+        sources: &[Source<'_>],
+        setting: &Setting,
+        accounts: &dyn Accounts,
+    ) -> Result<Policy, Diagnostics> {
+        read::policy(sources, setting, accounts)
     }
 
     pub(crate) fn new(
-        text: &str,
+        sources: &[Source<'_>],
         setting: &Setting,
         principals: Vec<Arc<Principal>>,
         profiles: Vec<Arc<Profile>>,
@@ -44,7 +59,7 @@ impl Policy {
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         let names = tools.iter().map(|tool| tool.name.clone());
         Self {
-            digest: digest(text, setting),
+            digest: digest(sources, setting),
             setting: setting.clone(),
             principals,
             profiles,
@@ -53,7 +68,8 @@ impl Policy {
         }
     }
 
-    /// SHA-256 over the text and, for a single user, the workspace.
+    /// SHA-256 over the text and, for a single user, the workspace. Of several
+    /// files, over all names and texts in their order.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
@@ -109,11 +125,21 @@ impl Policy {
     }
 }
 
-/// The length keeps the two parts apart.
-fn digest(text: &str, setting: &Setting) -> [u8; 32] {
+/// A length before each part keeps them apart. The name of a single file does
+/// not count: both processes may know it by another path.
+fn digest(sources: &[Source<'_>], setting: &Setting) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(text.len().to_le_bytes());
-    hash.update(text);
+    let mut part = |text: &str| {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    };
+    match sources {
+        [only] => part(only.text),
+        several => several.iter().for_each(|one| {
+            part(one.name);
+            part(one.text);
+        }),
+    }
     if let Setting::SingleUser { workspace, .. } = setting {
         hash.update(workspace.as_os_str().as_bytes());
     }

@@ -2,6 +2,7 @@
 //! with its span. Only a text without any becomes a [`Policy`].
 
 mod command;
+mod document;
 mod environment;
 mod fields;
 mod include;
@@ -20,8 +21,9 @@ mod tool;
 
 use crate::diagnostic::Finding;
 use crate::excerpt::{Lines, Place};
-use crate::{Accounts, Diagnostics, Policy, Setting};
-use fields::Fields;
+use crate::source::At;
+use crate::{Accounts, Diagnostics, Policy, Setting, Source};
+use document::Document;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -45,15 +47,18 @@ struct Located<T> {
 /// name stands but its table has mistakes: no reason to complain of its uses.
 type Defined<T> = BTreeMap<String, Option<T>>;
 
-/// What every part of the walk needs: the text, what is known of the host, and
-/// the mistakes found so far.
+/// What every part of the walk through one file needs: its text, what is known
+/// of the host, and the mistakes found so far.
 struct Reader<'a> {
+    /// Index of the file.
+    file: usize,
     name: &'a str,
     text: &'a str,
     lines: Lines<'a>,
     setting: &'a Setting,
     accounts: &'a dyn Accounts,
-    findings: RefCell<Vec<Finding>>,
+    /// Those of all files.
+    findings: &'a RefCell<Vec<Finding>>,
 }
 
 impl Reader<'_> {
@@ -68,12 +73,19 @@ impl Reader<'_> {
     }
 
     fn note(&self, span: &Span, message: String, hint: Option<String>) {
-        let span = span.clone();
         self.findings.borrow_mut().push(Finding {
-            span,
+            at: self.at(span),
             message,
             hint,
         });
+    }
+
+    /// The place `span` of this file.
+    fn at(&self, span: &Span) -> At {
+        At {
+            file: self.file,
+            span: span.clone(),
+        }
     }
 
     /// Where `span` begins, as `FILE:LINE:COLUMN`.
@@ -99,31 +111,55 @@ impl Reader<'_> {
     }
 }
 
-/// Reads the policy `text`; see [`Policy::parse`].
+/// Reads the policy in `sources`; see [`Policy::parse_files`].
 pub(crate) fn policy(
-    name: &str,
-    text: &str,
+    sources: &[Source<'_>],
     setting: &Setting,
     accounts: &dyn Accounts,
 ) -> Result<Policy, Diagnostics> {
-    let reader = Reader {
-        name,
-        text,
-        lines: Lines::new(text),
-        setting,
-        accounts,
-        findings: RefCell::default(),
-    };
-    let (table, errors) = DeTable::parse_recoverable(text);
-    syntax(&reader, &errors);
-    // What follows a mistake in the syntax would be guesses.
-    let policy = errors
-        .is_empty()
-        .then(|| document(&reader, table.get_ref()));
-    match (policy, reader.findings.into_inner()) {
+    let findings = RefCell::default();
+    let files = sources.iter().enumerate();
+    let readers: Vec<Reader<'_>> = files
+        .map(|(file, source)| Reader {
+            file,
+            name: source.name,
+            text: source.text,
+            lines: Lines::new(source.text),
+            setting,
+            accounts,
+            findings: &findings,
+        })
+        .collect();
+    let policy = parse(sources, setting, &readers);
+    drop(readers);
+    match (policy, findings.into_inner()) {
         (Some(policy), findings) if findings.is_empty() => Ok(policy),
-        (_, findings) => Err(Diagnostics::new(name, text, findings)),
+        (_, findings) => Err(Diagnostics::new(sources, findings)),
     }
+}
+
+fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> Option<Policy> {
+    let texts = sources.iter().map(|source| source.text);
+    let parsed: Vec<_> = texts.map(DeTable::parse_recoverable).collect();
+    for (reader, (_, errors)) in readers.iter().zip(&parsed) {
+        syntax(reader, errors);
+    }
+    // What follows a mistake in the syntax would be guesses.
+    if parsed.iter().any(|(_, errors)| !errors.is_empty()) {
+        return None;
+    }
+    let tables: Vec<&DeTable<'_>> = parsed.iter().map(|(table, _)| table.get_ref()).collect();
+    let document = Document::open(readers, &tables)?;
+    let principals = principal::principals(setting, &document);
+    let profiles = profile::profiles(&document);
+    let known = tool::Known {
+        principals: &principals,
+        profiles: &profiles,
+    };
+    let tools = tool::tools(&document, &known);
+    let profiles = profiles.into_values().flatten().collect();
+    let principals = principals.into_values().flatten().collect();
+    Some(Policy::new(sources, setting, principals, profiles, tools))
 }
 
 /// Notes mistakes in the syntax: the first of each line, since others there are
@@ -140,48 +176,5 @@ fn syntax(reader: &Reader<'_>, errors: &[toml::de::Error]) {
             reader.error(&span, error.message());
         }
         last = Some(span.start);
-    }
-}
-
-fn document(reader: &Reader<'_>, table: &DeTable<'_>) -> Policy {
-    let root = Fields::root(reader, table);
-    if version(&root) {
-        root.only(&["version", "principal", "profile", "tool"]);
-        let principals = principal::principals(reader, &root);
-        let profiles = profile::profiles(reader, &root);
-        let known = tool::Known {
-            principals: &principals,
-            profiles: &profiles,
-        };
-        let tools = tool::tools(reader, &root, &known);
-        let profiles = profiles.into_values().flatten().collect();
-        let principals = principals.into_values().flatten().collect();
-        Policy::new(reader.text, reader.setting, principals, profiles, tools)
-    } else {
-        Policy::new(
-            reader.text,
-            reader.setting,
-            Vec::new(),
-            Vec::new(),
-            Vec::new(),
-        )
-    }
-}
-
-/// Whether the rest is written in a language that is known here.
-fn version(root: &Fields<'_, '_>) -> bool {
-    let hint = "write `version = 1` in the first line";
-    if !root.has("version") {
-        root.reader
-            .error_hint(&(0..0), "the policy has no `version`", hint);
-        return true;
-    }
-    match root.integer("version") {
-        Some(version) if version.value != 1 => {
-            let message = format!("version {} is not known, only 1 is", version.value);
-            root.reader.error(&version.span, message);
-            false
-        }
-        _ => true,
     }
 }

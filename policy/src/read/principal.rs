@@ -1,8 +1,9 @@
 //! `[principal.NAME]`: who may call.
 
+use super::document::{Document, Entry};
 use super::fields::Fields;
 use super::include::include;
-use super::{Defined, Located, Node, Reader};
+use super::{Defined, Located};
 use crate::Setting;
 use crate::principal::{Conditions, Ids, Principal};
 use std::collections::BTreeMap;
@@ -36,10 +37,13 @@ pub(super) struct Written<'r, 't> {
 pub(super) type AllWritten<'r, 't> = BTreeMap<&'t str, Option<Written<'r, 't>>>;
 
 /// All principals by name.
-pub(super) fn principals(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Defined<Arc<Principal>> {
-    let tables = root.tables("principal");
-    if let Setting::SingleUser { uid, .. } = reader.setting {
-        for (name, _) in &tables {
+pub(super) fn principals(
+    setting: &Setting,
+    document: &Document<'_, '_>,
+) -> Defined<Arc<Principal>> {
+    let tables = document.tables("principal");
+    if let Setting::SingleUser { uid, .. } = setting {
+        for Entry { reader, name, .. } in &tables {
             let message = format!("principal `{}` cannot be defined", name.value);
             reader.error_hint(&name.span, message, ONLY_SELF);
         }
@@ -47,7 +51,7 @@ pub(super) fn principals(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Defined<
     }
     let all: AllWritten<'_, '_> = tables
         .into_iter()
-        .map(|(name, node)| (name.value, written(reader, &name, node)))
+        .map(|entry| (entry.name.value, written(&entry)))
         .collect();
     let resolved = |(name, one): (&&str, &Option<Written<'_, '_>>)| {
         let principal = one.as_ref().and_then(|one| include(name, one, &all));
@@ -68,11 +72,8 @@ fn own(uid: u32) -> Principal {
     }
 }
 
-fn written<'r, 't>(
-    reader: &'r Reader<'r>,
-    name: &Located<&'t str>,
-    node: &'t Node<'t>,
-) -> Option<Written<'r, 't>> {
+fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
+    let Entry { reader, name, node } = entry;
     let before = reader.mistakes();
     let owner = format!("principal `{}`", name.value);
     let fields = Fields::open(reader, owner, name.span.clone(), node)?;

@@ -1,9 +1,10 @@
 //! `[profile.NAME]`: named bundles of restrictions.
 
+use super::document::{Document, Entry};
 use super::environment::{Variables, environment, variables};
 use super::fields::Fields;
 use super::nearest::hint;
-use super::{Defined, Located, Node, Reader};
+use super::{Defined, Located};
 use crate::{Network, PathRule, Profile, RunAs, Setting};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -68,10 +69,10 @@ struct Written<'r, 't> {
 type AllWritten<'r, 't> = BTreeMap<&'t str, Option<Written<'r, 't>>>;
 
 /// All profiles by name.
-pub(super) fn profiles(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Defined<Arc<Profile>> {
-    let tables = root.tables("profile").into_iter();
+pub(super) fn profiles(document: &Document<'_, '_>) -> Defined<Arc<Profile>> {
+    let tables = document.tables("profile").into_iter();
     let all: AllWritten<'_, '_> = tables
-        .map(|(name, node)| (name.value, written(reader, &name, node)))
+        .map(|entry| (entry.name.value, written(&entry)))
         .collect();
     let resolved = |(name, one): (&&str, &Option<Written<'_, '_>>)| {
         let chain = one.as_ref().and_then(|one| chain(name, one, &all));
@@ -81,11 +82,8 @@ pub(super) fn profiles(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Defined<Ar
     all.iter().map(resolved).collect()
 }
 
-fn written<'r, 't>(
-    reader: &'r Reader<'r>,
-    name: &Located<&'t str>,
-    node: &'t Node<'t>,
-) -> Option<Written<'r, 't>> {
+fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
+    let Entry { reader, name, node } = entry;
     let before = reader.mistakes();
     let owner = format!("profile `{}`", name.value);
     let fields = Fields::open(reader, owner, name.span.clone(), node)?;

@@ -1,11 +1,12 @@
 //! `[tool.NAME]`: commands that exist.
 
 use super::command::Written;
+use super::document::{Document, Entry};
 use super::fields::Fields;
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
 use super::rules::rules;
-use super::{Defined, Located, Node, Reader, Span};
+use super::{Defined, Located, Reader, Span};
 use crate::argument::{Place, accept};
 use crate::path::absolute;
 use crate::principal::Principal;
@@ -32,19 +33,13 @@ pub(super) struct Known<'a> {
 }
 
 /// All tools.
-pub(super) fn tools(reader: &Reader<'_>, root: &Fields<'_, '_>, known: &Known<'_>) -> Vec<Tool> {
-    let tables = root.tables("tool").into_iter();
-    tables
-        .filter_map(|(name, node)| tool(reader, &name, node, known))
-        .collect()
+pub(super) fn tools(document: &Document<'_, '_>, known: &Known<'_>) -> Vec<Tool> {
+    let tables = document.tables("tool").into_iter();
+    tables.filter_map(|entry| tool(&entry, known)).collect()
 }
 
-fn tool(
-    reader: &Reader<'_>,
-    name: &Located<&str>,
-    node: &Node<'_>,
-    known: &Known<'_>,
-) -> Option<Tool> {
+fn tool(entry: &Entry<'_, '_>, known: &Known<'_>) -> Option<Tool> {
+    let Entry { reader, name, node } = entry;
     let owner = format!("tool `{}`", name.value);
     let fields = Fields::open(reader, owner, name.span.clone(), node)?;
     reader.tool_name(name);
