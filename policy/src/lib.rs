@@ -29,6 +29,7 @@ mod quote;
 mod read;
 mod relation;
 mod rule;
+mod somebody;
 mod source;
 mod syntax;
 mod template;

@@ -120,6 +120,10 @@ impl Policy {
         self.profiles.iter()
     }
 
+    pub(crate) fn principals(&self) -> &[Arc<Principal>] {
+        &self.principals
+    }
+
     pub(crate) fn tool(&self, name: &str) -> Option<&Tool> {
         self.tools.get(*self.by_name.get(name)?)
     }

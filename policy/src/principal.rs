@@ -47,12 +47,21 @@ impl Conditions {
     }
 }
 
-/// A set of ids, as sorted ranges that do not touch.
+/// Largest user id and group id; the one above means "none" in chown(2).
+pub(crate) const ID_MAX: u32 = u32::MAX - 1;
+
+/// A set of ids.
 #[derive(Debug)]
-pub(crate) struct Ids(Vec<RangeInclusive<u32>>);
+pub(crate) struct Ids {
+    /// Sorted; no two overlap or touch.
+    ranges: Vec<RangeInclusive<u32>>,
+    /// The first as written.
+    first: Option<u32>,
+}
 
 impl Ids {
     pub(crate) fn new(mut ranges: Vec<RangeInclusive<u32>>) -> Self {
+        let first = ranges.first().map(|range| *range.start());
         ranges.sort_unstable_by_key(|range| *range.start());
         let mut merged: Vec<RangeInclusive<u32>> = Vec::with_capacity(ranges.len());
         for range in ranges {
@@ -63,7 +72,8 @@ impl Ids {
                 _ => merged.push(range),
             }
         }
-        Self(merged)
+        let ranges = merged;
+        Self { ranges, first }
     }
 
     /// Each of `ids` by itself.
@@ -72,9 +82,33 @@ impl Ids {
     }
 
     pub(crate) fn hold(&self, id: u32) -> bool {
-        let after = self.0.partition_point(|range| *range.start() <= id);
-        let before = after.checked_sub(1).and_then(|at| self.0.get(at));
+        let after = self.ranges.partition_point(|range| *range.start() <= id);
+        let before = after.checked_sub(1).and_then(|at| self.ranges.get(at));
         before.is_some_and(|range| range.contains(&id))
+    }
+
+    /// The first as written.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.first
+    }
+
+    /// Each id, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.ranges.iter().cloned().flatten()
+    }
+
+    /// Everything that is in one of `sets`.
+    pub(crate) fn union<'a>(sets: impl Iterator<Item = &'a Self>) -> Self {
+        Self::new(sets.flat_map(|set| set.ranges.iter().cloned()).collect())
+    }
+
+    /// The largest id that is not in the set.
+    pub(crate) fn unnamed(&self) -> Option<u32> {
+        match self.ranges.last() {
+            // Ranges do not touch: what is before the last one is in none.
+            Some(last) if last.contains(&ID_MAX) => last.start().checked_sub(1),
+            _ => Some(ID_MAX),
+        }
     }
 }
 
@@ -128,12 +162,22 @@ mod tests {
             26..=27,
             u32::MAX..=u32::MAX,
         ]);
-        assert_eq!(ids.0, [10..=27, 33..=33, u32::MAX..=u32::MAX]);
+        assert_eq!(ids.first(), Some(10));
+        assert_eq!(ids.unnamed(), Some(u32::MAX - 1));
+        assert_eq!(ids.ranges, [10..=27, 33..=33, u32::MAX..=u32::MAX]);
         for id in [10, 19, 27, 33, u32::MAX] {
             assert!(ids.hold(id), "{id}");
         }
         for id in [0, 9, 28, 32, 34, u32::MAX - 1] {
             assert!(!ids.hold(id), "{id}");
         }
+    }
+    #[test]
+    fn somebody_whom_nobody_names_is_found_when_there_is_one() {
+        let unnamed = |ranges| Ids::new(ranges).unnamed();
+        assert_eq!(unnamed(vec![]), Some(ID_MAX));
+        assert_eq!(unnamed(vec![5..=ID_MAX, 0..=3]), Some(4));
+        assert_eq!(unnamed(vec![ID_MAX..=ID_MAX, 0..=3]), Some(ID_MAX - 1));
+        assert_eq!(unnamed(vec![0..=ID_MAX]), None);
     }
 }

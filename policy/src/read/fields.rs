@@ -102,6 +102,12 @@ impl<'r, 't> Fields<'r, 't> {
             .map_or_else(Vec::new, |table| table.entries())
     }
 
+    /// The elements of the array `key`, none when there is no such array.
+    pub(super) fn array(&self, key: &str) -> &'t [Node<'t>] {
+        let array = self.typed(key, "an array of tables", DeValue::as_array);
+        array.map_or(&[], |array| array.value)
+    }
+
     /// The table `key`, which messages call `owner`.
     pub(super) fn table(&self, key: &str, owner: String) -> Option<Self> {
         let (name, node) = self.table.get_key_value(key)?;

@@ -4,6 +4,7 @@
 mod command;
 mod document;
 mod environment;
+mod example;
 mod fields;
 mod include;
 mod kind;
@@ -21,6 +22,7 @@ mod tool;
 
 use crate::diagnostic::Finding;
 use crate::excerpt::{Lines, Place};
+use crate::somebody::Unnamed;
 use crate::source::At;
 use crate::{Accounts, Diagnostics, Policy, Setting, Source};
 use document::Document;
@@ -156,10 +158,17 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
         principals: &principals,
         profiles: &profiles,
     };
-    let tools = tool::tools(&document, &known);
+    let (tools, examples) = tool::tools(&document, &known);
     let profiles = profiles.into_values().flatten().collect();
     let principals = principals.into_values().flatten().collect();
-    Some(Policy::new(sources, setting, principals, profiles, tools))
+    let policy = Policy::new(sources, setting, principals, profiles, tools);
+    // What a policy with mistakes would decide says nothing.
+    if readers.iter().all(|reader| reader.mistakes() == 0) {
+        let unnamed = Unnamed::of(policy.principals());
+        let each = examples.iter();
+        each.for_each(|example| example.check(&policy, &unnamed));
+    }
+    Some(policy)
 }
 
 /// Notes mistakes in the syntax: the first of each line, since others there are

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::include::include;
 use super::{Defined, Located};
 use crate::Setting;
-use crate::principal::{Conditions, Ids, Principal};
+use crate::principal::{Conditions, ID_MAX, Ids, Principal};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -17,9 +17,6 @@ pub(super) const ONLY_SELF: &str =
     "with `mini-mcp stdio` the only principal is `self`, the user who started it";
 pub(super) const NO_SELF: &str =
     "`self` exists only with `mini-mcp stdio`; name users or groups in a principal";
-
-/// Largest user id; the one above means "no user" in chown(2) and elsewhere.
-const UID_MAX: u32 = u32::MAX - 1;
 
 const KEYS: [&str; 4] = ["unix_users", "unix_groups", "uids", "include"];
 
@@ -147,7 +144,7 @@ fn uids(fields: &Fields<'_, '_>) -> Option<Ids> {
         let found = range(text.value);
         if found.is_none() {
             let message = format!("`{}` is not a range of user ids", text.value);
-            let hint = format!("write \"1000-1999\" or \"33\", with ids up to {UID_MAX}");
+            let hint = format!("write \"1000-1999\" or \"33\", with ids up to {ID_MAX}");
             fields.reader.error_hint(&text.span, message, hint);
         }
         found
@@ -168,7 +165,7 @@ fn uid(text: &str) -> Option<u32> {
     // Parsing by itself would take a sign.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let uid = text.parse().ok().filter(|_| digits);
-    uid.filter(|uid| *uid <= UID_MAX)
+    uid.filter(|uid| *uid <= ID_MAX)
 }
 
 #[cfg(test)]
@@ -178,7 +175,7 @@ mod tests {
     #[test]
     fn ranges_are_one_id_or_two() {
         assert_eq!(range("33"), Some(33..=33));
-        assert_eq!(range("0-4294967294"), Some(0..=UID_MAX));
+        assert_eq!(range("0-4294967294"), Some(0..=ID_MAX));
         for text in [
             "",
             "-",

@@ -82,7 +82,8 @@ fn principal(
     found.cloned().flatten()
 }
 
-fn unknown_principal(
+/// A hint for the unknown principal `name`.
+pub(super) fn unknown_principal(
     setting: &Setting,
     name: &str,
     principals: &Defined<Arc<Principal>>,

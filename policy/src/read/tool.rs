@@ -2,6 +2,7 @@
 
 use super::command::Written;
 use super::document::{Document, Entry};
+use super::example::{Example, examples};
 use super::fields::Fields;
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
@@ -15,7 +16,7 @@ use crate::{Kind, Profile, Tool};
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "description",
     "command",
     "profile",
@@ -24,6 +25,7 @@ const KEYS: [&str; 8] = [
     "deny",
     "read_only",
     "args",
+    "example",
 ];
 
 /// What tools refer to.
@@ -32,13 +34,22 @@ pub(super) struct Known<'a> {
     pub(super) profiles: &'a Defined<Arc<Profile>>,
 }
 
-/// All tools.
-pub(super) fn tools(document: &Document<'_, '_>, known: &Known<'_>) -> Vec<Tool> {
+/// All tools, and their examples.
+pub(super) fn tools<'r>(
+    document: &Document<'r, '_>,
+    known: &Known<'_>,
+) -> (Vec<Tool>, Vec<Example<'r>>) {
+    let mut examples = Vec::new();
     let tables = document.tables("tool").into_iter();
-    tables.filter_map(|entry| tool(&entry, known)).collect()
+    let tools = tables.filter_map(|entry| tool(&entry, known, &mut examples));
+    (tools.collect(), examples)
 }
 
-fn tool(entry: &Entry<'_, '_>, known: &Known<'_>) -> Option<Tool> {
+fn tool<'r>(
+    entry: &Entry<'r, '_>,
+    known: &Known<'_>,
+    all_examples: &mut Vec<Example<'r>>,
+) -> Option<Tool> {
     let Entry { reader, name, node } = entry;
     let owner = format!("tool `{}`", name.value);
     let fields = Fields::open(reader, owner, name.span.clone(), node)?;
@@ -54,6 +65,7 @@ fn tool(entry: &Entry<'_, '_>, known: &Known<'_>) -> Option<Tool> {
         let place = template.as_ref().map(|template| template.is_whole(index));
         default(reader, declared, place, profile.as_deref());
     }
+    all_examples.extend(examples(entry, &fields, known.principals));
     Some(Tool {
         name: name.value.to_owned(),
         description: description?,
