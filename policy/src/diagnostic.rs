@@ -9,10 +9,21 @@ use std::ops::Range;
 /// Most mistakes that are printed; all are counted.
 const PRINTED_MAX: usize = 1000;
 
-/// One mistake in a policy.
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// A mistake: the policy is refused.
+    Error,
+    /// Allowed, but unwise.
+    Warning,
+}
+
+/// One mistake in a policy, or something unwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
+    /// Whether it is a mistake.
+    pub severity: Severity,
     /// Name of the file, without control characters.
     pub file: String,
     /// Line, from 1.
@@ -40,13 +51,13 @@ pub struct Diagnostics {
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) at: At,
+    pub(crate) severity: Severity,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
 
 impl Diagnostics {
-    pub(crate) fn new(sources: &[Source<'_>], mut findings: Vec<Finding>) -> Self {
-        findings.sort_by_key(|finding| (finding.at.file, finding.at.span.start));
+    pub(crate) fn new(sources: &[Source<'_>], findings: Vec<Finding>) -> Self {
         Self {
             total: findings.len(),
             list: located(sources, findings),
@@ -59,8 +70,10 @@ impl Diagnostics {
     }
 }
 
-/// The first of `findings`, which are in order, with their places.
-fn located(sources: &[Source<'_>], findings: Vec<Finding>) -> Vec<Diagnostic> {
+/// The first 1000 of `findings` with their places, file by file in the order of
+/// the text.
+pub(crate) fn located(sources: &[Source<'_>], mut findings: Vec<Finding>) -> Vec<Diagnostic> {
+    findings.sort_by_key(|finding| (finding.at.file, finding.at.span.start));
     let lines: Vec<Lines<'_>> = sources.iter().map(|one| Lines::new(one.text)).collect();
     let printed = findings.into_iter().take(PRINTED_MAX);
     let diagnostic = |finding: Finding| {
@@ -80,6 +93,7 @@ impl Diagnostic {
             mark,
         } = lines.locate(&finding.at.span);
         Self {
+            severity: finding.severity,
             file: harmless(name),
             line,
             column,
@@ -113,7 +127,11 @@ impl fmt::Display for Diagnostic {
         let indent = " ".repeat(self.mark.start);
         let carets = "^".repeat(self.mark.len());
         let Self { file, column, .. } = self;
-        writeln!(f, "{file}:{number}:{column}: error: {}", self.message)?;
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        writeln!(f, "{file}:{number}:{column}: {severity}: {}", self.message)?;
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{}", format!("{number} | {}", self.shown).trim_end())?;
         writeln!(f, "{gutter} | {indent}{carets}")?;

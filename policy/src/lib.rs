@@ -37,7 +37,7 @@ mod tool;
 mod value;
 
 pub use caller::{Account, Accounts, Caller, Setting};
-pub use diagnostic::{Diagnostic, Diagnostics};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use embedded::{EMBEDDED, EMBEDDED_NAME};
 pub use file::{POLICY_MAX, Untrusted, trusted};
 pub use grant::{Decision, Denial, Grant, Identity, PathGrant};

@@ -3,7 +3,9 @@
 use crate::decide::decide;
 use crate::principal::Principal;
 use crate::read;
-use crate::{Accounts, Arguments, Caller, Decision, Diagnostics, Profile, Setting, Source, Tool};
+use crate::{
+    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Profile, Setting, Source, Tool,
+};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
@@ -19,6 +21,7 @@ pub struct Policy {
     tools: Vec<Tool>,
     /// Indices of `tools`.
     by_name: HashMap<String, usize>,
+    lints: Vec<Diagnostic>,
 }
 
 impl Policy {
@@ -65,7 +68,19 @@ impl Policy {
             profiles,
             by_name: names.zip(0..).collect(),
             tools,
+            lints: Vec::new(),
         }
+    }
+
+    pub(crate) fn with_lints(self, lints: Vec<Diagnostic>) -> Self {
+        Self { lints, ..self }
+    }
+
+    /// What is allowed but unwise in it, file by file in the order of the text;
+    /// at most 1000.
+    #[must_use]
+    pub fn lints(&self) -> &[Diagnostic] {
+        &self.lints
     }
 
     /// SHA-256 over the text and, for a single user, the workspace. Of several

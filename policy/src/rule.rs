@@ -52,6 +52,11 @@ impl Rules {
         Self(rules)
     }
 
+    /// All of them, the strictest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.0.iter()
+    }
+
     /// The rule that decides on `caller`: since the strictest stand first, the
     /// first that matches.
     pub(crate) fn of(&self, caller: &Caller) -> Option<&Rule> {

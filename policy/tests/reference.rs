@@ -41,6 +41,9 @@ fn examples() -> Vec<Policy> {
 fn every_example_is_a_policy() {
     assert_eq!(examples().len(), reference().matches("```").count() / 2);
     assert!(!examples().is_empty());
+    for policy in examples() {
+        assert_eq!(policy.lints(), [], "an example is not unwise");
+    }
 }
 
 #[test]

@@ -7,7 +7,9 @@ use toml::de::DeTable;
 
 /// The files of a policy, parsed.
 pub(super) struct Document<'r, 't> {
-    roots: Vec<Fields<'r, 't>>,
+    pub(super) principals: Vec<Entry<'r, 't>>,
+    pub(super) profiles: Vec<Entry<'r, 't>>,
+    pub(super) tools: Vec<Entry<'r, 't>>,
 }
 
 /// One table that defines something, and the file it stands in.
@@ -32,34 +34,37 @@ impl<'r, 't> Document<'r, 't> {
         for root in &roots {
             root.only(&["version", "principal", "profile", "tool"]);
         }
-        Some(Self { roots })
-    }
-
-    /// The tables that define a `kind`, file by file, in the order of the text.
-    /// A name that an earlier file defines is noted and left out.
-    pub(super) fn tables(&self, kind: &str) -> Vec<Entry<'r, 't>> {
-        let mut first: HashMap<&str, (&Reader<'_>, Span)> = HashMap::new();
-        let mut entries = Vec::new();
-        for root in &self.roots {
-            for (name, node) in root.tables(kind) {
-                if let Some((reader, span)) = first.get(name.value) {
-                    let message = format!("{kind} `{}` is defined twice", name.value);
-                    let hint = format!("the first one stands at {}", reader.place(span));
-                    root.reader.error_hint(&name.span, message, hint);
-                    continue;
-                }
-                first.insert(name.value, (root.reader, name.span.clone()));
-                entries.push(Entry {
-                    reader: root.reader,
-                    name,
-                    node,
-                });
-            }
-        }
-        entries
+        Some(Self {
+            principals: tables_of(&roots, "principal"),
+            profiles: tables_of(&roots, "profile"),
+            tools: tables_of(&roots, "tool"),
+        })
     }
 }
 
+/// The tables that define a `kind`, file by file, in the order of the text.
+/// A name that an earlier file defines is noted and left out.
+fn tables_of<'r, 't>(roots: &[Fields<'r, 't>], kind: &str) -> Vec<Entry<'r, 't>> {
+    let mut first: HashMap<&str, (&Reader<'_>, Span)> = HashMap::new();
+    let mut entries = Vec::new();
+    for root in roots {
+        for (name, node) in root.tables(kind) {
+            if let Some((reader, span)) = first.get(name.value) {
+                let message = format!("{kind} `{}` is defined twice", name.value);
+                let hint = format!("the first one stands at {}", reader.place(span));
+                root.reader.error_hint(&name.span, message, hint);
+                continue;
+            }
+            first.insert(name.value, (root.reader, name.span.clone()));
+            entries.push(Entry {
+                reader: root.reader,
+                name,
+                node,
+            });
+        }
+    }
+    entries
+}
 /// Whether the rest is written in a language that is known here.
 fn version(root: &Fields<'_, '_>) -> bool {
     let hint = "write `version = 1` in the first line";

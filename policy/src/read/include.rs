@@ -54,6 +54,7 @@ pub(super) fn include(
 
 /// Whether `name` is a principal; notes it when not.
 fn exists(own: &Written<'_, '_>, name: &Located<&str>, all: &AllWritten<'_, '_>) -> bool {
+    own.fields.reader.uses_principal(name.value);
     let known = all.contains_key(name.value);
     if !known {
         let message = format!(

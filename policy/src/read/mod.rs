@@ -8,6 +8,7 @@ mod example;
 mod fields;
 mod include;
 mod kind;
+mod lint;
 mod list;
 mod name;
 mod nearest;
@@ -20,14 +21,14 @@ mod relation;
 mod rules;
 mod tool;
 
-use crate::diagnostic::Finding;
+use crate::diagnostic::{Finding, located};
 use crate::excerpt::{Lines, Place};
 use crate::somebody::Unnamed;
 use crate::source::At;
-use crate::{Accounts, Diagnostics, Policy, Setting, Source};
+use crate::{Accounts, Diagnostics, Policy, Setting, Severity, Source};
 use document::Document;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -59,8 +60,17 @@ struct Reader<'a> {
     lines: Lines<'a>,
     setting: &'a Setting,
     accounts: &'a dyn Accounts,
-    /// Those of all files.
-    findings: &'a RefCell<Vec<Finding>>,
+    notes: &'a Notes,
+}
+
+/// What was noted on the walk through all files.
+#[derive(Default)]
+struct Notes {
+    mistakes: RefCell<Vec<Finding>>,
+    warnings: RefCell<Vec<Finding>>,
+    /// Names of principals and profiles that something refers to.
+    principals: RefCell<HashSet<String>>,
+    profiles: RefCell<HashSet<String>>,
 }
 
 impl Reader<'_> {
@@ -75,11 +85,32 @@ impl Reader<'_> {
     }
 
     fn note(&self, span: &Span, message: String, hint: Option<String>) {
-        self.findings.borrow_mut().push(Finding {
+        self.notes.mistakes.borrow_mut().push(Finding {
             at: self.at(span),
+            severity: Severity::Error,
             message,
             hint,
         });
+    }
+
+    /// Notes what is no mistake, but unwise.
+    fn warn(&self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
+        self.notes.warnings.borrow_mut().push(Finding {
+            at: self.at(span),
+            severity: Severity::Warning,
+            message: message.into(),
+            hint: Some(hint.into()),
+        });
+    }
+
+    /// Notes that something refers to the principal `name`.
+    fn uses_principal(&self, name: &str) {
+        self.notes.principals.borrow_mut().insert(name.to_owned());
+    }
+
+    /// Notes that something refers to the profile `name`.
+    fn uses_profile(&self, name: &str) {
+        self.notes.profiles.borrow_mut().insert(name.to_owned());
     }
 
     /// The place `span` of this file.
@@ -98,7 +129,7 @@ impl Reader<'_> {
 
     /// How many mistakes were found so far.
     fn mistakes(&self) -> usize {
-        self.findings.borrow().len()
+        self.notes.mistakes.borrow().len()
     }
 
     /// The bytes `range` of a string that stands at `span`; all of `span` when
@@ -119,7 +150,7 @@ pub(crate) fn policy(
     setting: &Setting,
     accounts: &dyn Accounts,
 ) -> Result<Policy, Diagnostics> {
-    let findings = RefCell::default();
+    let notes = Notes::default();
     let files = sources.iter().enumerate();
     let readers: Vec<Reader<'_>> = files
         .map(|(file, source)| Reader {
@@ -129,14 +160,15 @@ pub(crate) fn policy(
             lines: Lines::new(source.text),
             setting,
             accounts,
-            findings: &findings,
+            notes: &notes,
         })
         .collect();
     let policy = parse(sources, setting, &readers);
     drop(readers);
-    match (policy, findings.into_inner()) {
-        (Some(policy), findings) if findings.is_empty() => Ok(policy),
-        (_, findings) => Err(Diagnostics::new(sources, findings)),
+    let (mistakes, warnings) = (notes.mistakes.into_inner(), notes.warnings.into_inner());
+    match policy {
+        Some(policy) if mistakes.is_empty() => Ok(policy.with_lints(located(sources, warnings))),
+        _ => Err(Diagnostics::new(sources, mistakes)),
     }
 }
 
@@ -161,6 +193,15 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
     let (tools, examples) = tool::tools(&document, &known);
     let profiles = profiles.into_values().flatten().collect();
     let principals = principals.into_values().flatten().collect();
+    if let Some(reader) = readers.first() {
+        let Notes {
+            principals,
+            profiles,
+            ..
+        } = reader.notes;
+        lint::unused("principal", &document.principals, &principals.borrow());
+        lint::unused("profile", &document.profiles, &profiles.borrow());
+    }
     let policy = Policy::new(sources, setting, principals, profiles, tools);
     // What a policy with mistakes would decide says nothing.
     if readers.iter().all(|reader| reader.mistakes() == 0) {

@@ -38,17 +38,17 @@ pub(super) fn principals(
     setting: &Setting,
     document: &Document<'_, '_>,
 ) -> Defined<Arc<Principal>> {
-    let tables = document.tables("principal");
+    let tables = &document.principals;
     if let Setting::SingleUser { uid, .. } = setting {
-        for Entry { reader, name, .. } in &tables {
+        for Entry { reader, name, .. } in tables {
             let message = format!("principal `{}` cannot be defined", name.value);
             reader.error_hint(&name.span, message, ONLY_SELF);
         }
         return Defined::from([(SELF.to_owned(), Some(Arc::new(own(*uid))))]);
     }
     let all: AllWritten<'_, '_> = tables
-        .into_iter()
-        .map(|entry| (entry.name.value, written(&entry)))
+        .iter()
+        .map(|entry| (entry.name.value, written(entry)))
         .collect();
     let resolved = |(name, one): (&&str, &Option<Written<'_, '_>>)| {
         let principal = one.as_ref().and_then(|one| include(name, one, &all));

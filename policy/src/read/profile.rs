@@ -4,7 +4,7 @@ use super::document::{Document, Entry};
 use super::environment::{Variables, environment, variables};
 use super::fields::Fields;
 use super::nearest::hint;
-use super::{Defined, Located};
+use super::{Defined, Located, Span, lint};
 use crate::{Network, PathRule, Profile, RunAs, Setting};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -70,9 +70,9 @@ type AllWritten<'r, 't> = BTreeMap<&'t str, Option<Written<'r, 't>>>;
 
 /// All profiles by name.
 pub(super) fn profiles(document: &Document<'_, '_>) -> Defined<Arc<Profile>> {
-    let tables = document.tables("profile").into_iter();
+    let tables = document.profiles.iter();
     let all: AllWritten<'_, '_> = tables
-        .map(|entry| (entry.name.value, written(&entry)))
+        .map(|entry| (entry.name.value, written(entry)))
         .collect();
     let resolved = |(name, one): (&&str, &Option<Written<'_, '_>>)| {
         let chain = one.as_ref().and_then(|one| chain(name, one, &all));
@@ -93,9 +93,9 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
     let directory = fields.text("working_directory");
     let written = Written {
         extends: fields.text("extends"),
-        read: paths(&fields, "read"),
-        write: paths(&fields, "write"),
-        execute: paths(&fields, "execute"),
+        read: read(&fields),
+        write: write(&fields),
+        execute: paths(&fields, "execute", |_, _| {}),
         run_as: run_as(&fields),
         timeout: fields.duration("timeout"),
         memory_max: fields.size("memory_max", MIB..=u64::MAX >> 1),
@@ -136,8 +136,11 @@ fn chain<'a, 'r, 't>(
             own.fields.reader.error(at, message);
             return None;
         }
-        if chain.len() == 1 && !all.contains_key(base.value) {
-            unknown(own, base, all);
+        if chain.len() == 1 {
+            own.fields.reader.uses_profile(base.value);
+            if !all.contains_key(base.value) {
+                unknown(own, base, all);
+            }
         }
         // A circle further up is a mistake of those in it.
         if names.contains(&base.value) {
@@ -206,12 +209,26 @@ fn joined(
     from_base.flat_map(|one| rules(one)).cloned().collect()
 }
 
-fn paths(fields: &Fields<'_, '_>, key: &str) -> Vec<PathRule> {
+fn read(fields: &Fields<'_, '_>) -> Vec<PathRule> {
+    paths(fields, "read", |rule, at| lint::secret(fields, rule, at))
+}
+
+fn write(fields: &Fields<'_, '_>) -> Vec<PathRule> {
+    paths(fields, "write", |rule, at| {
+        lint::secret(fields, rule, at);
+        lint::program_directory(fields, rule, at);
+    })
+}
+
+/// The path rules in `key`; `look` sees each with its place.
+fn paths(fields: &Fields<'_, '_>, key: &str, look: impl Fn(&PathRule, &Span)) -> Vec<PathRule> {
     let texts = fields.texts(key).map_or_else(Vec::new, |texts| texts.value);
-    texts
-        .iter()
-        .filter_map(|text| fields.reader.path_rule(text))
-        .collect()
+    let rule = |text: &Located<&str>| {
+        let rule = fields.reader.path_rule(text)?;
+        look(&rule, &text.span);
+        Some(rule)
+    };
+    texts.iter().filter_map(rule).collect()
 }
 
 /// The root directory, or for a single user the workspace.
@@ -249,6 +266,9 @@ fn run_as(fields: &Fields<'_, '_>) -> Option<RunAs> {
             "write `run_as = \"root\"` if that is meant",
         );
         return None;
+    }
+    if account.uid == 0 {
+        lint::root(fields, &name.span);
     }
     Some(RunAs::User {
         name: name.value.to_owned(),

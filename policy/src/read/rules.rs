@@ -65,6 +65,7 @@ fn principal(
     name: &Located<&str>,
     principals: &Defined<Arc<Principal>>,
 ) -> Option<Arc<Principal>> {
+    fields.reader.uses_principal(name.value);
     let found = principals.get(name.value);
     if found.is_none() {
         let verb = match effect {

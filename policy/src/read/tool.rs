@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
 use super::rules::rules;
-use super::{Defined, Located, Reader, Span};
+use super::{Defined, Located, Reader, Span, lint};
 use crate::argument::{Place, accept};
 use crate::path::absolute;
 use crate::principal::Principal;
@@ -40,8 +40,8 @@ pub(super) fn tools<'r>(
     known: &Known<'_>,
 ) -> (Vec<Tool>, Vec<Example<'r>>) {
     let mut examples = Vec::new();
-    let tables = document.tables("tool").into_iter();
-    let tools = tables.filter_map(|entry| tool(&entry, known, &mut examples));
+    let tables = document.tools.iter();
+    let tools = tables.filter_map(|entry| tool(entry, known, &mut examples));
     (tools.collect(), examples)
 }
 
@@ -51,6 +51,7 @@ fn tool<'r>(
     all_examples: &mut Vec<Example<'r>>,
 ) -> Option<Tool> {
     let Entry { reader, name, node } = entry;
+    let before = reader.mistakes();
     let owner = format!("tool `{}`", name.value);
     let fields = Fields::open(reader, owner, name.span.clone(), node)?;
     reader.tool_name(name);
@@ -66,7 +67,7 @@ fn tool<'r>(
         default(reader, declared, place, profile.as_deref());
     }
     all_examples.extend(examples(entry, &fields, known.principals));
-    Some(Tool {
+    let tool = Tool {
         name: name.value.to_owned(),
         description: description?,
         template: template?,
@@ -77,7 +78,11 @@ fn tool<'r>(
             .into_iter()
             .map(|one| Some(one.parsed?.parameter))
             .collect::<Option<_>>()?,
-    })
+    };
+    if reader.mistakes() == before {
+        lint::tool(&fields, &tool);
+    }
+    Some(tool)
 }
 
 fn description(fields: &Fields<'_, '_>) -> Option<String> {
@@ -95,6 +100,7 @@ fn description(fields: &Fields<'_, '_>) -> Option<String> {
 fn profile(fields: &Fields<'_, '_>, profiles: &Defined<Arc<Profile>>) -> Option<Arc<Profile>> {
     fields.require("profile", "name a `[profile.NAME]`");
     let name = fields.text("profile")?;
+    fields.reader.uses_profile(name.value);
     let found = profiles.get(name.value);
     if found.is_none() {
         let message = format!(
