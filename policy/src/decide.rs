@@ -15,14 +15,32 @@ pub(crate) fn decide(
     name: &str,
     arguments: &Arguments,
 ) -> Result<Grant, Denial> {
+    let Terms { tool, rule, grant } = terms(policy, caller, name, arguments)?;
+    // Last: nobody is asked to approve a call that could not be made.
+    approved(tool, rule)?;
+    Ok(grant)
+}
+
+/// A call that could be made, were it approved.
+pub(crate) struct Terms<'a> {
+    tool: &'a Tool,
+    rule: &'a Rule,
+    pub(crate) grant: Grant,
+}
+
+/// Everything but the approval.
+pub(crate) fn terms<'a>(
+    policy: &'a Policy,
+    caller: &Caller,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Terms<'a>, Denial> {
     let (tool, rule) = shown(policy, caller, name)?;
     let identity = identity(tool, caller, &policy.setting)?;
     all_known(tool, arguments)?;
     together(tool, arguments)?;
     let (argv, paths) = fill(tool, arguments)?;
-    // Last: nobody is asked to approve a call that could not be made.
-    approved(tool, rule)?;
-    Ok(Grant {
+    let grant = Grant {
         tool: tool.name.clone(),
         principal: rule.principal.name.clone(),
         rule: place(tool, rule),
@@ -30,7 +48,8 @@ pub(crate) fn decide(
         paths,
         identity,
         profile: Arc::clone(&tool.profile),
-    })
+    };
+    Ok(Terms { tool, rule, grant })
 }
 
 /// The tool and the rule that decides on `caller`. A tool that is denied, one of

@@ -1,10 +1,13 @@
 //! The policy itself: what was written, resolved and ready to decide.
 
 use crate::decide::decide;
+use crate::explain::explain;
 use crate::principal::Principal;
 use crate::read;
+use crate::source::Files;
 use crate::{
-    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Profile, Setting, Source, Tool,
+    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Explanation, Profile, Setting,
+    Source, Tool,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -22,6 +25,7 @@ pub struct Policy {
     /// Indices of `tools`.
     by_name: HashMap<String, usize>,
     lints: Vec<Diagnostic>,
+    files: Files,
 }
 
 impl Policy {
@@ -69,6 +73,7 @@ impl Policy {
             by_name: names.zip(0..).collect(),
             tools,
             lints: Vec::new(),
+            files: Files::new(sources),
         }
     }
 
@@ -97,6 +102,13 @@ impl Policy {
             Ok(grant) => Decision::Allow(grant),
             Err(denial) => Decision::Deny(denial),
         }
+    }
+
+    /// Why [`Policy::decide`] decides a call as it does, for administrators: a
+    /// caller would learn which tools others have.
+    #[must_use]
+    pub fn explain(&self, caller: &Caller, tool: &str, arguments: &Arguments) -> Explanation {
+        explain(self, caller, tool, arguments)
     }
 
     /// Whether some principal matches `caller`: only then may he attach.
@@ -137,6 +149,10 @@ impl Policy {
 
     pub(crate) fn principals(&self) -> &[Arc<Principal>] {
         &self.principals
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
     }
 
     pub(crate) fn tool(&self, name: &str) -> Option<&Tool> {

@@ -36,6 +36,25 @@ impl Conditions {
         self.users.is_none() && self.groups.is_none() && self.uids.is_none()
     }
 
+    /// Which of them `caller` does not meet.
+    pub(crate) fn misses(&self, caller: &Caller) -> Vec<String> {
+        let Caller { uid, gid, groups } = caller;
+        let user = |ids: &Ids| !ids.hold(*uid);
+        let group = |ids: &Ids| !ids.hold(*gid) && !groups.iter().any(|id| ids.hold(*id));
+        let all: Vec<u32> = std::iter::once(gid).chain(groups).copied().collect();
+        [
+            (self.users.as_ref().is_some_and(user))
+                .then(|| format!("uid {uid} is none of its users")),
+            (self.uids.as_ref().is_some_and(user))
+                .then(|| format!("uid {uid} is in none of its ranges")),
+            (self.groups.as_ref().is_some_and(group))
+                .then(|| format!("gids {all:?} are none of its groups")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// Whether `caller` meets all of them; nobody meets none.
     pub(crate) fn hold(&self, caller: &Caller) -> bool {
         let mut users = [&self.users, &self.uids].into_iter().flatten();

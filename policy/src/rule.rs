@@ -2,6 +2,7 @@
 
 use crate::Caller;
 use crate::principal::Principal;
+use crate::source::At;
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,6 +40,8 @@ impl fmt::Display for Effect {
 pub(crate) struct Rule {
     pub(crate) effect: Effect,
     pub(crate) principal: Arc<Principal>,
+    /// Where the name of the principal stands.
+    pub(crate) at: At,
 }
 
 /// The rules of one tool, the strictest first, else in the order of the policy.

@@ -1,6 +1,7 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
 use crate::rule::Rules;
+use crate::source::At;
 use crate::template::Template;
 use crate::{Caller, Effect, Kind, Profile, Value};
 use std::path::Path;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Tool {
     pub(crate) name: String,
+    /// Where its name stands.
+    pub(crate) at: At,
     pub(crate) description: String,
     pub(crate) template: Template,
     pub(crate) profile: Arc<Profile>,
@@ -66,6 +69,8 @@ impl Tool {
 #[derive(Debug, Clone)]
 pub struct Parameter {
     pub(crate) name: String,
+    /// Where its name stands.
+    pub(crate) at: At,
     pub(crate) description: Option<String>,
     pub(crate) kind: Kind,
     pub(crate) default: Option<Value>,

@@ -62,6 +62,7 @@ fn parameter<'t>(
     let at = default.as_ref().map(|default| default.span.clone());
     let parameter = Parameter {
         name: name.value.to_owned(),
+        at: reader.at(&name.span),
         description,
         default: default
             .map(|default| default.value)

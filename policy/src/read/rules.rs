@@ -38,7 +38,12 @@ pub(super) fn rules(
         for name in &names.value {
             once(fields, effect, name, &mut seen);
             let principal = principal(fields, effect, name, principals);
-            rules.extend(principal.map(|principal| Rule { effect, principal }));
+            let at = fields.reader.at(&name.span);
+            rules.extend(principal.map(|principal| Rule {
+                effect,
+                principal,
+                at,
+            }));
         }
     }
     readable.then(|| Rules::new(rules))

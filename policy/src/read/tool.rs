@@ -69,6 +69,7 @@ fn tool<'r>(
     all_examples.extend(examples(entry, &fields, known.principals));
     let tool = Tool {
         name: name.value.to_owned(),
+        at: reader.at(&name.span),
         description: description?,
         template: template?,
         profile: profile?,
