@@ -52,8 +52,13 @@ impl Files {
 
     /// Where `at` begins.
     pub(crate) fn place(&self, at: &At) -> Location {
-        let (file, text) = self.0.get(at.file).cloned().unwrap_or_default();
-        let Place { line, column, .. } = Lines::new(&text).locate(&at.span);
-        Location { file, line, column }
+        let file = self.0.get(at.file);
+        let (name, text) = file.map_or(("", ""), |(name, text)| (name, text));
+        let Place { line, column, .. } = Lines::new(text).locate(&at.span);
+        Location {
+            file: name.to_owned(),
+            line,
+            column,
+        }
     }
 }
