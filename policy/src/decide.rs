@@ -1,10 +1,10 @@
 //! The decision on one call: default deny, then one named step after another.
 
-use crate::argument::{Accepted, Fault, Place, accept};
-use crate::principal::Principal;
+use crate::fill::fill;
 use crate::quote::{listed, quoted};
-use crate::template::Element;
-use crate::{Arguments, Caller, Denial, Grant, Identity, PathGrant, Policy, RunAs};
+use crate::relation::together;
+use crate::rule::Rule;
+use crate::{Arguments, Caller, Denial, Effect, Grant, Identity, Policy, RunAs};
 use crate::{Setting, Tool};
 use std::sync::Arc;
 
@@ -15,35 +15,78 @@ pub(crate) fn decide(
     name: &str,
     arguments: &Arguments,
 ) -> Result<Grant, Denial> {
-    let (tool, principal) = allowed(policy, caller, name)?;
+    let Terms { tool, rule, grant } = terms(policy, caller, name, arguments)?;
+    // Last: nobody is asked to approve a call that could not be made.
+    approved(tool, rule)?;
+    Ok(grant)
+}
+
+/// A call that could be made, were it approved.
+pub(crate) struct Terms<'a> {
+    tool: &'a Tool,
+    rule: &'a Rule,
+    pub(crate) grant: Grant,
+}
+
+/// Everything but the approval.
+pub(crate) fn terms<'a>(
+    policy: &'a Policy,
+    caller: &Caller,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Terms<'a>, Denial> {
+    let (tool, rule) = shown(policy, caller, name)?;
     let identity = identity(tool, caller, &policy.setting)?;
     all_known(tool, arguments)?;
+    together(tool, arguments)?;
     let (argv, paths) = fill(tool, arguments)?;
-    Ok(Grant {
+    let grant = Grant {
         tool: tool.name.clone(),
-        principal: principal.name.clone(),
-        rule: format!("tool.{}.allow", tool.name),
+        principal: rule.principal.name.clone(),
+        rule: place(tool, rule),
         argv,
         paths,
         identity,
         profile: Arc::clone(&tool.profile),
-    })
+    };
+    Ok(Terms { tool, rule, grant })
 }
 
-/// The tool and the first of its principals that `caller` is. A tool of others
-/// and one that does not exist are refused alike: nobody learns which exist.
-fn allowed<'a>(
+/// The tool and the rule that decides on `caller`. A tool that is denied, one of
+/// others and one that does not exist are refused alike: nobody learns which exist.
+fn shown<'a>(
     policy: &'a Policy,
     caller: &Caller,
     name: &str,
-) -> Result<(&'a Tool, &'a Principal), Denial> {
+) -> Result<(&'a Tool, &'a Rule), Denial> {
     let tool = policy.tool(name);
-    let matched = tool.and_then(|tool| Some((tool, tool.principal(caller)?)));
-    matched.ok_or_else(|| Denial {
+    let matched = tool.and_then(|tool| Some((tool, tool.rules.of(caller)?)));
+    let shown = matched.filter(|(_, rule)| rule.effect != Effect::Deny);
+    shown.ok_or_else(|| Denial {
         code: "not_allowed",
         rule: "default".to_owned(),
         reason: format!("no tool {} is allowed to you", quoted(name)),
     })
+}
+
+/// Refuses what an administrator must approve: nobody can approve yet.
+fn approved(tool: &Tool, rule: &Rule) -> Result<(), Denial> {
+    match rule.effect {
+        Effect::Allow => Ok(()),
+        Effect::Ask | Effect::Deny => Err(Denial {
+            code: "needs_approval",
+            rule: place(tool, rule),
+            reason: format!(
+                "tool {} needs an administrator's approval, which cannot be given yet",
+                quoted(&tool.name)
+            ),
+        }),
+    }
+}
+
+/// The name of `rule`, such as `tool.tail_log.allow`.
+fn place(tool: &Tool, rule: &Rule) -> String {
+    format!("tool.{}.{}", tool.name, rule.effect)
 }
 
 /// Whom the command runs as. Root needs `run_as = "root"`, except for a single
@@ -87,63 +130,4 @@ fn unknown_argument(tool: &Tool, unknown: &str) -> String {
     };
     let (tool, unknown) = (quoted(&tool.name), quoted(unknown));
     format!("tool {tool} has no argument {unknown}; it takes {takes}")
-}
-
-/// The argument vector, and the grant of each path in it.
-fn fill(tool: &Tool, arguments: &Arguments) -> Result<(Vec<String>, Vec<PathGrant>), Denial> {
-    let mut argv = Vec::with_capacity(tool.template.elements.len() + 1);
-    let mut paths = Vec::new();
-    argv.push(tool.template.program.clone());
-    for element in &tool.template.elements {
-        match element {
-            Element::Literal(text) => argv.push(text.clone()),
-            Element::Value { parameter, prefix } => {
-                let whole = prefix.is_empty();
-                if let Some(Accepted::Text(value, path)) =
-                    argument(tool, *parameter, arguments, whole)?
-                {
-                    argv.push(if whole {
-                        value
-                    } else {
-                        format!("{prefix}{value}")
-                    });
-                    paths.extend(path);
-                }
-            }
-            Element::Flag { parameter, flag } => {
-                if let Some(Accepted::Flag(true)) = argument(tool, *parameter, arguments, true)? {
-                    argv.push(flag.clone());
-                }
-            }
-        }
-    }
-    Ok((argv, paths))
-}
-
-/// The value of the parameter at `index`: given, or the default, or absent.
-/// `whole` tells whether it stands without a prefix.
-fn argument(
-    tool: &Tool,
-    index: usize,
-    arguments: &Arguments,
-    whole: bool,
-) -> Result<Option<Accepted>, Denial> {
-    let Some(parameter) = tool.parameters.get(index) else {
-        return Ok(None);
-    };
-    let place = Place {
-        whole,
-        base: &tool.profile.working_directory,
-    };
-    let given = arguments.get(&parameter.name);
-    let accepted = match given.or(parameter.default.as_ref()) {
-        Some(value) => accept(parameter, value, &place).map(Some),
-        None if parameter.optional => Ok(None),
-        None => Err(Fault::new("missing_argument", "is missing")),
-    };
-    accepted.map_err(|fault| Denial {
-        code: fault.code,
-        rule: format!("tool.{}.args.{}", tool.name, parameter.name),
-        reason: format!("argument {} {}", quoted(&parameter.name), fault.reason),
-    })
 }

@@ -1,17 +1,31 @@
 //! What is wrong with a policy, and where.
 
-use crate::excerpt::{Place, Source};
+use crate::excerpt::{Lines, Place};
 use crate::quote::harmless;
+use crate::source::{At, Source};
 use std::fmt;
 use std::ops::Range;
 
 /// Most mistakes that are printed; all are counted.
 const PRINTED_MAX: usize = 1000;
 
-/// One mistake in a policy.
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// A mistake: the policy is refused.
+    Error,
+    /// Allowed, but unwise.
+    Warning,
+}
+
+/// One mistake in a policy, or something unwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
+    /// Whether it is a mistake.
+    pub severity: Severity,
+    /// Name of the file, without control characters.
+    pub file: String,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -24,36 +38,29 @@ pub struct Diagnostic {
     mark: Range<usize>,
 }
 
-/// All mistakes in a policy, in the order of the text. `Display` prints each
+/// All mistakes in a policy, file by file in the order of the text. `Display` prints each
 /// with file, line, column, source line and caret, then how many there are;
 /// whatever the text holds, the print has no control characters but newlines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
-    name: String,
     list: Vec<Diagnostic>,
     total: usize,
 }
 
-/// A mistake as found, by its span in bytes.
+/// A mistake as found.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    pub(crate) span: Range<usize>,
+    pub(crate) at: At,
+    pub(crate) severity: Severity,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
 
 impl Diagnostics {
-    pub(crate) fn new(name: &str, text: &str, mut findings: Vec<Finding>) -> Self {
-        findings.sort_by_key(|finding| finding.span.start);
-        let total = findings.len();
-        let source = Source::new(text);
-        let printed = findings.into_iter().take(PRINTED_MAX);
+    pub(crate) fn new(sources: &[Source<'_>], findings: Vec<Finding>) -> Self {
         Self {
-            name: harmless(name),
-            list: printed
-                .map(|finding| Diagnostic::new(&finding, &source))
-                .collect(),
-            total,
+            total: findings.len(),
+            list: located(sources, findings),
         }
     }
 
@@ -63,15 +70,31 @@ impl Diagnostics {
     }
 }
 
+/// The first 1000 of `findings` with their places, file by file in the order of
+/// the text.
+pub(crate) fn located(sources: &[Source<'_>], mut findings: Vec<Finding>) -> Vec<Diagnostic> {
+    findings.sort_by_key(|finding| (finding.at.file, finding.at.span.start));
+    let lines: Vec<Lines<'_>> = sources.iter().map(|one| Lines::new(one.text)).collect();
+    let printed = findings.into_iter().take(PRINTED_MAX);
+    let diagnostic = |finding: Finding| {
+        let source = sources.get(finding.at.file)?;
+        let lines = lines.get(finding.at.file)?;
+        Some(Diagnostic::new(&finding, source.name, lines))
+    };
+    printed.filter_map(diagnostic).collect()
+}
+
 impl Diagnostic {
-    fn new(finding: &Finding, source: &Source<'_>) -> Self {
+    fn new(finding: &Finding, name: &str, lines: &Lines<'_>) -> Self {
         let Place {
             line,
             column,
             shown,
             mark,
-        } = source.locate(&finding.span);
+        } = lines.locate(&finding.at.span);
         Self {
+            severity: finding.severity,
+            file: harmless(name),
             line,
             column,
             message: harmless(&finding.message),
@@ -87,7 +110,7 @@ impl std::error::Error for Diagnostics {}
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for diagnostic in &self.list {
-            writeln!(f, "{}:{diagnostic}", self.name)?;
+            writeln!(f, "{diagnostic}")?;
         }
         match self.total {
             1 => write!(f, "1 error"),
@@ -97,13 +120,18 @@ impl fmt::Display for Diagnostics {
 }
 
 impl fmt::Display for Diagnostic {
-    /// From the line number on, with a newline at the end.
+    /// From the name of the file on, with a newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
         let indent = " ".repeat(self.mark.start);
         let carets = "^".repeat(self.mark.len());
-        writeln!(f, "{}:{}: error: {}", self.line, self.column, self.message)?;
+        let Self { file, column, .. } = self;
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        writeln!(f, "{file}:{number}:{column}: {severity}: {}", self.message)?;
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{}", format!("{number} | {}", self.shown).trim_end())?;
         writeln!(f, "{gutter} | {indent}{carets}")?;

@@ -9,7 +9,7 @@ const MARKED_MAX: usize = 80;
 const AFTER_MAX: usize = 60;
 
 /// A text whose lines are counted.
-pub(crate) struct Source<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a str,
     /// Byte offset of the beginning of each line.
     starts: Vec<usize>,
@@ -28,7 +28,7 @@ pub(crate) struct Place {
     pub(crate) mark: Range<usize>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> Lines<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         let after_newlines = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters_and_marks_count_what_is_shown() {
-        let source = Source::new("a = 1\r\n\tä = \"\u{1b}\"x\n");
+        let source = Lines::new("a = 1\r\n\tä = \"\u{1b}\"x\n");
         let place = source.locate(&(13..16));
         assert_eq!((place.line, place.column), (2, 6));
         assert_eq!(place.shown, "    ä = \"\\u{1b}\"x");
@@ -110,21 +110,21 @@ mod tests {
 
     #[test]
     fn any_span_has_a_place() {
-        let source = Source::new("a\nü");
+        let source = Lines::new("a\nü");
         for start in 0..8 {
             for end in start..9 {
                 let place = source.locate(&(start..end));
                 assert!(place.line <= 2 && !place.mark.is_empty());
             }
         }
-        assert_eq!(Source::new("").locate(&(0..0)).line, 1);
-        assert_eq!(Source::new("a\n").locate(&(2..2)).line, 2);
+        assert_eq!(Lines::new("").locate(&(0..0)).line, 1);
+        assert_eq!(Lines::new("a\n").locate(&(2..2)).line, 2);
     }
 
     #[test]
     fn long_lines_are_cut_around_the_mark() {
         let text = format!("{}MARK{}", "a".repeat(1000), "b".repeat(1000));
-        let place = Source::new(&text).locate(&(1000..1004));
+        let place = Lines::new(&text).locate(&(1000..1004));
         assert_eq!(place.column, 1001);
         assert_eq!(place.mark, 101..105);
         assert!(place.shown.starts_with("…a") && place.shown.ends_with("b…"));

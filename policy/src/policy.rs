@@ -1,8 +1,14 @@
 //! The policy itself: what was written, resolved and ready to decide.
 
 use crate::decide::decide;
+use crate::explain::explain;
 use crate::principal::Principal;
-use crate::{Accounts, Arguments, Caller, Decision, Diagnostics, Profile, Setting, Tool, read};
+use crate::read;
+use crate::source::Files;
+use crate::{
+    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Explanation, Profile, Setting,
+    Source, Tool,
+};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +24,8 @@ pub struct Policy {
     tools: Vec<Tool>,
     /// Indices of `tools`.
     by_name: HashMap<String, usize>,
+    lints: Vec<Diagnostic>,
+    files: Files,
 }
 
 impl Policy {
@@ -31,11 +39,25 @@ impl Policy {
         setting: &Setting,
         accounts: &dyn Accounts,
     ) -> Result<Policy, Diagnostics> {
-        read::policy(name, text, setting, accounts)
+        Self::parse_files(&[Source { name, text }], setting, accounts)
+    }
+
+    /// Reads the policy whose files are `sources`, each with a `version`. Their
+    /// order means nothing but for the digest; a name that two of them define is
+    /// a mistake. Without any file nothing is allowed to anybody.
+    ///
+    /// # Errors
+    /// [`Diagnostics`] with every mistake: a policy with one is refused whole.
+    pub fn parse_files(
+        sources: &[Source<'_>],
+        setting: &Setting,
+        accounts: &dyn Accounts,
+    ) -> Result<Policy, Diagnostics> {
+        read::policy(sources, setting, accounts)
     }
 
     pub(crate) fn new(
-        text: &str,
+        sources: &[Source<'_>],
         setting: &Setting,
         principals: Vec<Arc<Principal>>,
         profiles: Vec<Arc<Profile>>,
@@ -44,16 +66,30 @@ impl Policy {
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         let names = tools.iter().map(|tool| tool.name.clone());
         Self {
-            digest: digest(text, setting),
+            digest: digest(sources, setting),
             setting: setting.clone(),
             principals,
             profiles,
             by_name: names.zip(0..).collect(),
             tools,
+            lints: Vec::new(),
+            files: Files::new(sources),
         }
     }
 
-    /// SHA-256 over the text and, for a single user, the workspace.
+    pub(crate) fn with_lints(self, lints: Vec<Diagnostic>) -> Self {
+        Self { lints, ..self }
+    }
+
+    /// What is allowed but unwise in it, file by file in the order of the text;
+    /// at most 1000.
+    #[must_use]
+    pub fn lints(&self) -> &[Diagnostic] {
+        &self.lints
+    }
+
+    /// SHA-256 over the text and, for a single user, the workspace. Of several
+    /// files, over all names and texts in their order.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
@@ -66,6 +102,13 @@ impl Policy {
             Ok(grant) => Decision::Allow(grant),
             Err(denial) => Decision::Deny(denial),
         }
+    }
+
+    /// Why [`Policy::decide`] decides a call as it does, for administrators: a
+    /// caller would learn which tools others have.
+    #[must_use]
+    pub fn explain(&self, caller: &Caller, tool: &str, arguments: &Arguments) -> Explanation {
+        explain(self, caller, tool, arguments)
     }
 
     /// Whether some principal matches `caller`: only then may he attach.
@@ -86,11 +129,11 @@ impl Policy {
         matching.map(|principal| principal.name.as_str()).collect()
     }
 
-    /// The tools that `caller` may call, sorted by name.
+    /// The tools that `caller` may call or ask to call, sorted by name.
     #[must_use]
     pub fn tools_for(&self, caller: &Caller) -> Vec<&Tool> {
         self.tools()
-            .filter(|tool| tool.principal(caller).is_some())
+            .filter(|tool| tool.is_shown_to(caller))
             .collect()
     }
 
@@ -104,16 +147,34 @@ impl Policy {
         self.profiles.iter()
     }
 
+    pub(crate) fn principals(&self) -> &[Arc<Principal>] {
+        &self.principals
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
     pub(crate) fn tool(&self, name: &str) -> Option<&Tool> {
         self.tools.get(*self.by_name.get(name)?)
     }
 }
 
-/// The length keeps the two parts apart.
-fn digest(text: &str, setting: &Setting) -> [u8; 32] {
+/// A length before each part keeps them apart. The name of a single file does
+/// not count: both processes may know it by another path.
+fn digest(sources: &[Source<'_>], setting: &Setting) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(text.len().to_le_bytes());
-    hash.update(text);
+    let mut part = |text: &str| {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    };
+    match sources {
+        [only] => part(only.text),
+        several => several.iter().for_each(|one| {
+            part(one.name);
+            part(one.text);
+        }),
+    }
     if let Setting::SingleUser { workspace, .. } = setting {
         hash.update(workspace.as_os_str().as_bytes());
     }

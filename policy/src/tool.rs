@@ -1,21 +1,22 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
-use crate::principal::Principal;
+use crate::rule::Rules;
+use crate::source::At;
 use crate::template::Template;
-use crate::{Access, Caller, FileKind, Profile, Value};
-use regex_lite::{Regex, RegexBuilder};
-use std::path::{Path, PathBuf};
+use crate::{Caller, Effect, Kind, Profile, Value};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A command that can be called.
 #[derive(Debug, Clone)]
 pub struct Tool {
     pub(crate) name: String,
+    /// Where its name stands.
+    pub(crate) at: At,
     pub(crate) description: String,
     pub(crate) template: Template,
     pub(crate) profile: Arc<Profile>,
-    /// In the order of the policy.
-    pub(crate) allow: Vec<Arc<Principal>>,
+    pub(crate) rules: Rules,
     pub(crate) read_only: bool,
     pub(crate) parameters: Vec<Parameter>,
 }
@@ -57,10 +58,10 @@ impl Tool {
         &self.parameters
     }
 
-    /// The first principal that may call it and that `caller` is.
-    pub(crate) fn principal(&self, caller: &Caller) -> Option<&Principal> {
-        let mut allowed = self.allow.iter().map(Arc::as_ref);
-        allowed.find(|principal| principal.matches(caller))
+    /// Whether `caller` learns that it exists: he may call it or ask to.
+    pub(crate) fn is_shown_to(&self, caller: &Caller) -> bool {
+        let rule = self.rules.of(caller);
+        rule.is_some_and(|rule| rule.effect != Effect::Deny)
     }
 }
 
@@ -68,10 +69,14 @@ impl Tool {
 #[derive(Debug, Clone)]
 pub struct Parameter {
     pub(crate) name: String,
+    /// Where its name stands.
+    pub(crate) at: At,
     pub(crate) description: Option<String>,
     pub(crate) kind: Kind,
     pub(crate) default: Option<Value>,
     pub(crate) optional: bool,
+    pub(crate) requires: Vec<String>,
+    pub(crate) conflicts: Vec<String>,
 }
 
 impl Parameter {
@@ -104,80 +109,16 @@ impl Parameter {
     pub fn required(&self) -> bool {
         self.default.is_none() && !self.optional
     }
-}
 
-/// Which values a parameter takes.
-#[derive(Debug, Clone)]
-pub enum Kind {
-    /// A whole number.
-    Integer {
-        /// Smallest value.
-        min: i64,
-        /// Largest value.
-        max: i64,
-    },
-    /// Text without control characters.
-    Text {
-        /// Most characters (Unicode scalar values).
-        max_length: usize,
-        /// What the whole value must match.
-        pattern: Option<Pattern>,
-        /// Whether it may begin with `-` where it is a whole argument.
-        leading_dash: bool,
-    },
-    /// One of some words.
-    Enumeration {
-        /// The words, in the order of the policy.
-        values: Vec<String>,
-    },
-    /// Present or absent.
-    Flag,
-    /// A file or directory; a grant to use just that one.
-    Path {
-        /// Directories, one of which the path must be beneath.
-        under: Vec<PathBuf>,
-        /// What it may be used for.
-        access: Access,
-        /// What it must be.
-        kind: FileKind,
-    },
-}
-
-/// Largest compiled expression, in bytes: bounds the time of a match.
-const PATTERN_MAX: usize = 256 * 1024;
-
-/// A regular expression that a whole value must match.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    text: String,
-    regex: Regex,
-}
-
-impl Pattern {
-    /// The expression as the policy has it, without the anchors that are implied.
+    /// The arguments that a call must also give when it gives this one.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
+    pub fn requires(&self) -> &[String] {
+        &self.requires
     }
 
-    /// Compiles `text`, to match a whole value.
-    ///
-    /// # Errors
-    /// What is wrong with the expression.
-    pub(crate) fn new(text: &str) -> Result<Self, regex_lite::Error> {
-        // First by itself: `a)|(b` is a mistake, and anchoring would hide it.
-        compile(text)?;
-        Ok(Self {
-            regex: compile(&format!("^(?:{text})$"))?,
-            text: text.to_owned(),
-        })
+    /// The arguments that a call must not give when it gives this one.
+    #[must_use]
+    pub fn conflicts(&self) -> &[String] {
+        &self.conflicts
     }
-
-    pub(crate) fn matches(&self, value: &str) -> bool {
-        self.regex.is_match(value)
-    }
-}
-
-fn compile(text: &str) -> Result<Regex, regex_lite::Error> {
-    RegexBuilder::new(text).size_limit(PATTERN_MAX).build()
 }

@@ -12,8 +12,12 @@ pub enum Value {
     Boolean(bool),
     /// A whole number.
     Integer(i64),
-    /// Text: strings, enum members and paths.
+    /// A number that is not written as a whole one.
+    Number(f64),
+    /// Text: strings, enum members, paths, and all kinds that have a syntax.
     Text(String),
+    /// Items of a list.
+    List(Vec<Value>),
 }
 
 /// What a path argument or a path rule opens.

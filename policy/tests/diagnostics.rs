@@ -59,7 +59,7 @@ fn every_mistake_is_reported_as_expected() {
 #[test]
 fn there_are_enough_cases_and_nothing_left_over() {
     let cases = cases();
-    assert!(cases.len() >= 30, "{} cases", cases.len());
+    assert!(cases.len() >= 60, "{} cases", cases.len());
     let folder = cases[0].parent().unwrap();
     let files = fs::read_dir(folder).unwrap().count();
     assert_eq!(files, 2 * cases.len(), "each .toml has one .expected");

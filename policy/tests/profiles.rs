@@ -101,6 +101,93 @@ fn what_is_written_counts() {
 }
 
 #[test]
+fn a_profile_takes_over_what_it_extends() {
+    let text = r#"
+        version = 1
+        [profile.last]
+        extends = "middle"
+        read = ["/c"]
+        timeout = "3s"
+        environment = { C = "3", B = "33" }
+        [profile.middle]
+        extends = "base"
+        write = ["/b"]
+        memory_max = "2G"
+        tasks_max = 2
+        working_directory = "/b"
+        environment = { B = "2", PAGER = "more" }
+        [profile.base]
+        read = ["/a", "-/a2"]
+        execute = ["/bin"]
+        run_as = "alice"
+        timeout = "1s"
+        tasks_max = 1
+        limit_fsize = "1"
+        limit_nofile = 9
+        output_max = "2K"
+        network = "none"
+        minimum_landlock = 1
+        environment = { A = "1", B = "1" }
+    "#;
+    let policy = parsed(text, &Setting::System);
+    let names: Vec<&str> = policy.profiles().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["base", "last", "middle"]);
+    let last = policy.profiles().nth(1).unwrap();
+    let paths = |rules: &[policy::PathRule]| -> Vec<PathBuf> {
+        rules.iter().map(|rule| rule.path.clone()).collect()
+    };
+    let expected = ["/a", "/a2", "/c"].map(PathBuf::from);
+    assert_eq!(paths(&last.read), expected);
+    assert!(last.read[1].optional && !last.read[2].optional);
+    assert_eq!(paths(&last.write), [PathBuf::from("/b")]);
+    assert_eq!(paths(&last.execute), [PathBuf::from("/bin")]);
+    assert!(matches!(&last.run_as, RunAs::User { uid: 1000, .. }));
+    assert_eq!(last.timeout, Duration::from_secs(3));
+    assert_eq!((last.memory_max, last.tasks_max), (2 << 30, 2));
+    assert_eq!((last.limit_fsize, last.limit_nofile), (1, 9));
+    assert_eq!((last.output_max, last.minimum_landlock), (2048, 1));
+    assert_eq!(last.working_directory, Path::new("/b"));
+    let shown: Vec<String> = last
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let expected = [
+        "A=1",
+        "B=33",
+        "C=3",
+        "GIT_TERMINAL_PROMPT=0",
+        "LC_ALL=C.UTF-8",
+        "PAGER=more",
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+        "TERM=dumb",
+    ];
+    assert_eq!(shown, expected);
+    // What is extended stays as it is.
+    let base = policy.profiles().next().unwrap();
+    assert_eq!((base.timeout, base.tasks_max), (Duration::from_secs(1), 1));
+    assert!(base.write.is_empty());
+}
+
+#[test]
+fn profiles_extend_sixteen_others_and_no_more() {
+    let mut text = "version = 1\n[profile.p0]\ntimeout = '7s'\n".to_owned();
+    for number in 1..=16 {
+        let base = number - 1;
+        text.push_str(&format!("[profile.p{number}]\nextends = 'p{base}'\n"));
+    }
+    let policy = parsed(&text, &Setting::System);
+    assert!(
+        policy
+            .profiles()
+            .all(|one| one.timeout == Duration::from_secs(7))
+    );
+    text.push_str("[profile.p17]\nextends = 'p16'\n");
+    let refused = Policy::parse("p", &text, &Setting::System, &support::Host).unwrap_err();
+    assert!(refused.to_string().contains("more than 16 profiles"));
+}
+
+#[test]
 fn the_workspace_is_replaced_for_a_single_user() {
     let body = "read = ['${workspace}', '-${workspace}/.git/']";
     let profile = profile(body, &single());
@@ -179,6 +266,7 @@ fn tools_tell_what_they_take() {
     let Kind::Text {
         max_length: 256,
         pattern: Some(pattern),
+        characters: None,
         leading_dash: false,
     } = text.kind()
     else {

@@ -11,7 +11,7 @@ version = 1
 [profile.p]
 [tool.t]
 description = "Every type"
-command = ["/bin/t", "-n", "{number}", "--text={text}", "{free}", "{flag}", "{word}", "{path}", "end"]
+command = ["/bin/t", "-n", "{number}", "--text={text}", "{free}", "{flag}", "{word}", "{path}", "--item={items}", "end"]
 profile = "p"
 allow = ["self"]
 [tool.t.args]
@@ -21,6 +21,7 @@ free = { type = "string", leading_dash = true }
 flag = { type = "flag", flag = "-f" }
 word = { type = "enum", values = ["a", "-b"] }
 path = { type = "path", under = ["/srv", "${workspace}"] }
+items = { type = "list", of = { type = "string", leading_dash = true }, optional = true }
 "#;
 
 /// Text that is likely to matter: words of the language, braces, quotes.
@@ -43,7 +44,13 @@ fn fragments() -> impl Strategy<Value = String> {
 }
 
 fn value() -> impl Strategy<Value = Value> {
+    let items = prop::collection::vec(scalar(), 0..4);
+    prop_oneof![4 => scalar(), 1 => items.prop_map(Value::List)]
+}
+
+fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
+        any::<f64>().prop_map(Value::Number),
         any::<bool>().prop_map(Value::Boolean),
         any::<i64>().prop_map(Value::Integer),
         any::<String>().prop_map(Value::Text),
@@ -59,6 +66,7 @@ fn any_arguments() -> impl Strategy<Value = Arguments> {
         Just("flag".to_owned()),
         Just("word".to_owned()),
         Just("path".to_owned()),
+        Just("items".to_owned()),
         any::<String>(),
     ];
     prop::collection::btree_map(name, value(), 0..8)
@@ -98,13 +106,14 @@ proptest! {
     }
 
     #[test]
-    fn one_parameter_is_one_element(
+    fn one_parameter_is_one_element_and_one_item_is_one(
         number in -1000_i64..=1000,
         filter in "[^x\\pC]{0,20}",
         free in "\\PC{0,256}",
         flag: bool,
         word in "a|-b",
         path in "(/[a-z. ]{1,8}[a-z]){0,5}",
+        items in prop::collection::vec("\\PC{0,20}", 0..16),
     ) {
         let policy = parsed(POLICY, &single());
         let given = arguments([
@@ -114,6 +123,7 @@ proptest! {
             ("flag", Value::Boolean(flag)),
             ("word", text(&word)),
             ("path", text(&format!("/srv{path}"))),
+            ("items", Value::List(items.iter().map(|item| text(item)).collect())),
         ]);
         let Decision::Allow(grant) = policy.decide(&alice(), "t", &given) else {
             return Err(TestCaseError::fail("denied"));
@@ -126,7 +136,9 @@ proptest! {
             free,
         ];
         expected.extend(flag.then(|| "-f".to_owned()));
-        expected.extend([word, format!("/srv{path}"), "end".to_owned()]);
+        expected.extend([word, format!("/srv{path}")]);
+        expected.extend(items.iter().map(|item| format!("--item={item}")));
+        expected.push("end".to_owned());
         prop_assert_eq!(grant.argv(), expected);
     }
 

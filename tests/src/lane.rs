@@ -7,7 +7,7 @@ use nix::sys::socket::{MsgFlags, SockType, recv, setsockopt};
 use nix::sys::time::TimeVal;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use wire::{Argument, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value};
+use wire::{Argument, Given, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value};
 
 /// One connection to the worker, which is one lane.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Lane {
 fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run {
     let arguments = arguments.iter().map(|(name, value)| Argument {
         name: (*name).to_owned(),
-        value: Value::Text((*value).to_owned()),
+        value: Given::One(Value::Text((*value).to_owned())),
     });
     Run {
         request: "by hand".to_owned(),

@@ -18,8 +18,8 @@ mod message;
 
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
-    Argument, Denial, Failure, Hello, Outcome, PolicyDigest, Reply, Report, Request, Run, Status,
-    Value, Welcome,
+    Argument, Denial, Failure, Given, Hello, Outcome, PolicyDigest, Reply, Report, Request, Run,
+    Status, Value, Welcome,
 };
 
 /// Version of the vocabulary; both sides refuse any other.

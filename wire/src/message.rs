@@ -62,17 +62,29 @@ pub struct Argument {
     /// Name of the parameter.
     pub name: String,
     /// Its value.
-    pub value: Value,
+    pub value: Given,
 }
 
-/// The value of an argument.
+/// What was given for an argument. Lists hold no lists, so no message nests
+/// deeper than its type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Given {
+    /// One value.
+    One(Value),
+    /// A list of values.
+    Many(Vec<Value>),
+}
+
+/// One value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// `true` or `false`.
     Boolean(bool),
     /// A whole number.
     Integer(i64),
-    /// Text: strings, enum members and paths.
+    /// Any other finite number.
+    Number(f64),
+    /// Text: strings, enum members, paths, and whatever else is written in quotes.
     Text(String),
 }
 

@@ -2,20 +2,30 @@
 
 use proptest::prelude::*;
 use wire::{
-    Argument, Denial, FRAME_MAX, Failure, FrameError, Hello, Outcome, Reply, Report, Request, Run,
-    Status, VERSION, Value, Welcome, decode, encode,
+    Argument, Denial, FRAME_MAX, Failure, FrameError, Given, Hello, Outcome, Reply, Report,
+    Request, Run, Status, VERSION, Value, Welcome, decode, encode,
 };
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<bool>().prop_map(Value::Boolean),
         any::<i64>().prop_map(Value::Integer),
+        any::<f64>()
+            .prop_filter("comparable", |number| !number.is_nan())
+            .prop_map(Value::Number),
         ".{0,40}".prop_map(Value::Text)
     ]
 }
 
+fn given() -> impl Strategy<Value = Given> {
+    prop_oneof![
+        value().prop_map(Given::One),
+        prop::collection::vec(value(), 0..4).prop_map(Given::Many)
+    ]
+}
+
 fn request() -> impl Strategy<Value = Request> {
-    let argument = ("[a-z]{1,8}", value()).prop_map(|(name, value)| Argument { name, value });
+    let argument = ("[a-z]{1,8}", given()).prop_map(|(name, value)| Argument { name, value });
     let run = (
         ".{0,20}",
         any::<[u8; 32]>(),

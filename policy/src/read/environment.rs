@@ -70,17 +70,31 @@ const DANGEROUS: [&str; 44] = [
     "RIPGREP_CONFIG_PATH",
 ];
 
-/// The environment that `profile` gives, sorted by name.
-pub(super) fn environment(profile: &Fields<'_, '_>) -> Vec<(String, String)> {
-    let mut all: BTreeMap<String, String> = BASE
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+/// Variables by name.
+pub(super) type Variables = BTreeMap<String, String>;
+
+/// The variables that `profile` itself sets.
+pub(super) fn variables(profile: &Fields<'_, '_>) -> Variables {
+    let mut variables = Variables::new();
     if let Some(table) = profile.table("environment", "`environment`".to_owned()) {
         for (name, _) in table.entries() {
             if let Some(value) = variable(&table, name.value, &name.span) {
-                all.insert(name.value.to_owned(), value);
+                variables.insert(name.value.to_owned(), value);
             }
         }
+    }
+    variables
+}
+
+/// The whole environment, sorted by name: later `layers` replace earlier ones.
+pub(super) fn environment<'a>(
+    layers: impl Iterator<Item = &'a Variables>,
+) -> Vec<(String, String)> {
+    let mut all: Variables = BASE
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    for layer in layers {
+        all.extend(layer.clone());
     }
     all.into_iter().collect()
 }

@@ -64,6 +64,11 @@ impl<'r, 't> Fields<'r, 't> {
         self.table.contains_key(key)
     }
 
+    /// Where the value of `key` stands.
+    pub(super) fn span(&self, key: &str) -> Option<Span> {
+        self.table.get(key).map(Node::span)
+    }
+
     /// Notes that `key` is missing, if it is.
     pub(super) fn require(&self, key: &str, hint: &str) {
         if !self.has(key) {
@@ -95,6 +100,12 @@ impl<'r, 't> Fields<'r, 't> {
     pub(super) fn tables(&self, key: &str) -> Vec<(Located<&'t str>, &'t Node<'t>)> {
         self.table(key, format!("`{key}`"))
             .map_or_else(Vec::new, |table| table.entries())
+    }
+
+    /// The elements of the array `key`, none when there is no such array.
+    pub(super) fn array(&self, key: &str) -> &'t [Node<'t>] {
+        let array = self.typed(key, "an array of tables", DeValue::as_array);
+        array.map_or(&[], |array| array.value)
     }
 
     /// The table `key`, which messages call `owner`.
@@ -143,19 +154,26 @@ impl<'r, 't> Fields<'r, 't> {
         })
     }
 
+    /// A number, written with a point or without, neither infinite nor NaN.
+    pub(super) fn float(&self, key: &str) -> Option<Located<f64>> {
+        self.typed(key, "a finite number", |value| match argument(value)? {
+            Value::Number(number) => Some(number).filter(|number| number.is_finite()),
+            #[expect(clippy::cast_precision_loss, reason = "as in a call")]
+            Value::Integer(number) => Some(number as f64),
+            Value::Boolean(_) | Value::Text(_) | Value::List(_) => None,
+        })
+    }
+
     /// An argument value of any type.
     pub(super) fn value(&self, key: &str) -> Option<Located<Value>> {
-        self.typed(
-            key,
-            "a string, a boolean or an integer of 64 bits",
-            |value| {
-                if let Some(digits) = value.as_integer() {
-                    return int64(digits).map(Value::Integer);
-                }
-                let text = value.as_str().map(|text| Value::Text(text.to_owned()));
-                text.or_else(|| value.as_bool().map(Value::Boolean))
-            },
-        )
+        let wanted = "a string, a boolean, a number of 64 bits or an array of those";
+        self.typed(key, wanted, |value| match value.as_array() {
+            Some(items) => {
+                let items = items.iter().map(|item| argument(item.get_ref()));
+                items.collect::<Option<_>>().map(Value::List)
+            }
+            None => argument(value),
+        })
     }
 
     /// A number in `range`.
@@ -208,6 +226,17 @@ impl<'r, 't> Fields<'r, 't> {
             self.reader.note(&text.span, message, hint);
         }
         known.map(|(_, meaning)| *meaning)
+    }
+}
+
+/// An argument value that is no list.
+fn argument(value: &DeValue<'_>) -> Option<Value> {
+    match value {
+        DeValue::String(text) => Some(Value::Text(text.as_ref().to_owned())),
+        DeValue::Integer(digits) => int64(digits).map(Value::Integer),
+        DeValue::Float(digits) => digits.as_str().parse().ok().map(Value::Number),
+        DeValue::Boolean(value) => Some(Value::Boolean(*value)),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
 }
 

@@ -2,8 +2,14 @@
 //! with its span. Only a text without any becomes a [`Policy`].
 
 mod command;
+mod document;
 mod environment;
+mod example;
 mod fields;
+mod include;
+mod kind;
+mod lint;
+mod list;
 mod name;
 mod nearest;
 mod parameter;
@@ -11,13 +17,18 @@ mod place;
 mod principal;
 mod profile;
 mod quantity;
+mod relation;
+mod rules;
 mod tool;
 
-use crate::diagnostic::Finding;
-use crate::{Accounts, Diagnostics, Policy, Setting};
-use fields::Fields;
+use crate::diagnostic::{Finding, located};
+use crate::excerpt::{Lines, Place};
+use crate::somebody::Unnamed;
+use crate::source::At;
+use crate::{Accounts, Diagnostics, Policy, Setting, Severity, Source};
+use document::Document;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -39,13 +50,27 @@ struct Located<T> {
 /// name stands but its table has mistakes: no reason to complain of its uses.
 type Defined<T> = BTreeMap<String, Option<T>>;
 
-/// What every part of the walk needs: the text, what is known of the host, and
-/// the mistakes found so far.
+/// What every part of the walk through one file needs: its text, what is known
+/// of the host, and the mistakes found so far.
 struct Reader<'a> {
+    /// Index of the file.
+    file: usize,
+    name: &'a str,
     text: &'a str,
+    lines: Lines<'a>,
     setting: &'a Setting,
     accounts: &'a dyn Accounts,
-    findings: RefCell<Vec<Finding>>,
+    notes: &'a Notes,
+}
+
+/// What was noted on the walk through all files.
+#[derive(Default)]
+struct Notes {
+    mistakes: RefCell<Vec<Finding>>,
+    warnings: RefCell<Vec<Finding>>,
+    /// Names of principals and profiles that something refers to.
+    principals: RefCell<HashSet<String>>,
+    profiles: RefCell<HashSet<String>>,
 }
 
 impl Reader<'_> {
@@ -60,17 +85,51 @@ impl Reader<'_> {
     }
 
     fn note(&self, span: &Span, message: String, hint: Option<String>) {
-        let span = span.clone();
-        self.findings.borrow_mut().push(Finding {
-            span,
+        self.notes.mistakes.borrow_mut().push(Finding {
+            at: self.at(span),
+            severity: Severity::Error,
             message,
             hint,
         });
     }
 
+    /// Notes what is no mistake, but unwise.
+    fn warn(&self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
+        self.notes.warnings.borrow_mut().push(Finding {
+            at: self.at(span),
+            severity: Severity::Warning,
+            message: message.into(),
+            hint: Some(hint.into()),
+        });
+    }
+
+    /// Notes that something refers to the principal `name`.
+    fn uses_principal(&self, name: &str) {
+        self.notes.principals.borrow_mut().insert(name.to_owned());
+    }
+
+    /// Notes that something refers to the profile `name`.
+    fn uses_profile(&self, name: &str) {
+        self.notes.profiles.borrow_mut().insert(name.to_owned());
+    }
+
+    /// The place `span` of this file.
+    fn at(&self, span: &Span) -> At {
+        At {
+            file: self.file,
+            span: span.clone(),
+        }
+    }
+
+    /// Where `span` begins, as `FILE:LINE:COLUMN`.
+    fn place(&self, span: &Span) -> String {
+        let Place { line, column, .. } = self.lines.locate(span);
+        format!("{}:{line}:{column}", self.name)
+    }
+
     /// How many mistakes were found so far.
     fn mistakes(&self) -> usize {
-        self.findings.borrow().len()
+        self.notes.mistakes.borrow().len()
     }
 
     /// The bytes `range` of a string that stands at `span`; all of `span` when
@@ -85,29 +144,72 @@ impl Reader<'_> {
     }
 }
 
-/// Reads the policy `text`; see [`Policy::parse`].
+/// Reads the policy in `sources`; see [`Policy::parse_files`].
 pub(crate) fn policy(
-    name: &str,
-    text: &str,
+    sources: &[Source<'_>],
     setting: &Setting,
     accounts: &dyn Accounts,
 ) -> Result<Policy, Diagnostics> {
-    let reader = Reader {
-        text,
-        setting,
-        accounts,
-        findings: RefCell::default(),
-    };
-    let (table, errors) = DeTable::parse_recoverable(text);
-    syntax(&reader, &errors);
-    // What follows a mistake in the syntax would be guesses.
-    let policy = errors
-        .is_empty()
-        .then(|| document(&reader, table.get_ref()));
-    match (policy, reader.findings.into_inner()) {
-        (Some(policy), findings) if findings.is_empty() => Ok(policy),
-        (_, findings) => Err(Diagnostics::new(name, text, findings)),
+    let notes = Notes::default();
+    let files = sources.iter().enumerate();
+    let readers: Vec<Reader<'_>> = files
+        .map(|(file, source)| Reader {
+            file,
+            name: source.name,
+            text: source.text,
+            lines: Lines::new(source.text),
+            setting,
+            accounts,
+            notes: &notes,
+        })
+        .collect();
+    let policy = parse(sources, setting, &readers);
+    drop(readers);
+    let (mistakes, warnings) = (notes.mistakes.into_inner(), notes.warnings.into_inner());
+    match policy {
+        Some(policy) if mistakes.is_empty() => Ok(policy.with_lints(located(sources, warnings))),
+        _ => Err(Diagnostics::new(sources, mistakes)),
     }
+}
+
+fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> Option<Policy> {
+    let texts = sources.iter().map(|source| source.text);
+    let parsed: Vec<_> = texts.map(DeTable::parse_recoverable).collect();
+    for (reader, (_, errors)) in readers.iter().zip(&parsed) {
+        syntax(reader, errors);
+    }
+    // What follows a mistake in the syntax would be guesses.
+    if parsed.iter().any(|(_, errors)| !errors.is_empty()) {
+        return None;
+    }
+    let tables: Vec<&DeTable<'_>> = parsed.iter().map(|(table, _)| table.get_ref()).collect();
+    let document = Document::open(readers, &tables)?;
+    let principals = principal::principals(setting, &document);
+    let profiles = profile::profiles(&document);
+    let known = tool::Known {
+        principals: &principals,
+        profiles: &profiles,
+    };
+    let (tools, examples) = tool::tools(&document, &known);
+    let profiles = profiles.into_values().flatten().collect();
+    let principals = principals.into_values().flatten().collect();
+    if let Some(reader) = readers.first() {
+        let Notes {
+            principals,
+            profiles,
+            ..
+        } = reader.notes;
+        lint::unused("principal", &document.principals, &principals.borrow());
+        lint::unused("profile", &document.profiles, &profiles.borrow());
+    }
+    let policy = Policy::new(sources, setting, principals, profiles, tools);
+    // What a policy with mistakes would decide says nothing.
+    if readers.iter().all(|reader| reader.mistakes() == 0) {
+        let unnamed = Unnamed::of(policy.principals());
+        let each = examples.iter();
+        each.for_each(|example| example.check(&policy, &unnamed));
+    }
+    Some(policy)
 }
 
 /// Notes mistakes in the syntax: the first of each line, since others there are
@@ -124,48 +226,5 @@ fn syntax(reader: &Reader<'_>, errors: &[toml::de::Error]) {
             reader.error(&span, error.message());
         }
         last = Some(span.start);
-    }
-}
-
-fn document(reader: &Reader<'_>, table: &DeTable<'_>) -> Policy {
-    let root = Fields::root(reader, table);
-    if version(&root) {
-        root.only(&["version", "principal", "profile", "tool"]);
-        let principals = principal::principals(reader, &root);
-        let profiles = profile::profiles(reader, &root);
-        let known = tool::Known {
-            principals: &principals,
-            profiles: &profiles,
-        };
-        let tools = tool::tools(reader, &root, &known);
-        let profiles = profiles.into_values().flatten().collect();
-        let principals = principals.into_values().flatten().collect();
-        Policy::new(reader.text, reader.setting, principals, profiles, tools)
-    } else {
-        Policy::new(
-            reader.text,
-            reader.setting,
-            Vec::new(),
-            Vec::new(),
-            Vec::new(),
-        )
-    }
-}
-
-/// Whether the rest is written in a language that is known here.
-fn version(root: &Fields<'_, '_>) -> bool {
-    let hint = "write `version = 1` in the first line";
-    if !root.has("version") {
-        root.reader
-            .error_hint(&(0..0), "the policy has no `version`", hint);
-        return true;
-    }
-    match root.integer("version") {
-        Some(version) if version.value != 1 => {
-            let message = format!("version {} is not known, only 1 is", version.value);
-            root.reader.error(&version.span, message);
-            false
-        }
-        _ => true,
     }
 }

@@ -1,9 +1,13 @@
 //! `[principal.NAME]`: who may call.
 
+use super::document::{Document, Entry};
 use super::fields::Fields;
-use super::{Defined, Located, Node, Reader};
+use super::include::include;
+use super::{Defined, Located};
 use crate::Setting;
-use crate::principal::Principal;
+use crate::principal::{Conditions, ID_MAX, Ids, Principal};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The caller of a single user's policy; reserved elsewhere.
@@ -14,29 +18,59 @@ pub(super) const ONLY_SELF: &str =
 pub(super) const NO_SELF: &str =
     "`self` exists only with `mini-mcp stdio`; name users or groups in a principal";
 
+const KEYS: [&str; 4] = ["unix_users", "unix_groups", "uids", "include"];
+
+/// A principal as written.
+pub(super) struct Written<'r, 't> {
+    pub(super) fields: Fields<'r, 't>,
+    /// `None` when there are none, or only mistakes.
+    pub(super) conditions: Option<Arc<Conditions>>,
+    pub(super) include: Vec<Located<&'t str>>,
+    /// Whether it has no mistakes of its own.
+    pub(super) sound: bool,
+}
+
+/// Principals as written, by name.
+pub(super) type AllWritten<'r, 't> = BTreeMap<&'t str, Option<Written<'r, 't>>>;
+
 /// All principals by name.
-pub(super) fn principals(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Defined<Arc<Principal>> {
-    let tables = root.tables("principal");
-    if let Setting::SingleUser { uid, .. } = reader.setting {
-        for (name, _) in &tables {
+pub(super) fn principals(
+    setting: &Setting,
+    document: &Document<'_, '_>,
+) -> Defined<Arc<Principal>> {
+    let tables = &document.principals;
+    if let Setting::SingleUser { uid, .. } = setting {
+        for Entry { reader, name, .. } in tables {
             let message = format!("principal `{}` cannot be defined", name.value);
             reader.error_hint(&name.span, message, ONLY_SELF);
         }
-        let own = Arc::new(Principal::new(SELF, Some(vec![*uid]), None));
-        return Defined::from([(SELF.to_owned(), Some(own))]);
+        return Defined::from([(SELF.to_owned(), Some(Arc::new(own(*uid))))]);
     }
-    tables
-        .into_iter()
-        .map(|(name, node)| {
-            (
-                name.value.to_owned(),
-                principal(reader, &name, node).map(Arc::new),
-            )
-        })
-        .collect()
+    let all: AllWritten<'_, '_> = tables
+        .iter()
+        .map(|entry| (entry.name.value, written(entry)))
+        .collect();
+    let resolved = |(name, one): (&&str, &Option<Written<'_, '_>>)| {
+        let principal = one.as_ref().and_then(|one| include(name, one, &all));
+        ((*name).to_owned(), principal.map(Arc::new))
+    };
+    all.iter().map(resolved).collect()
 }
 
-fn principal(reader: &Reader<'_>, name: &Located<&str>, node: &Node<'_>) -> Option<Principal> {
+/// The single user.
+fn own(uid: u32) -> Principal {
+    let conditions = Conditions {
+        users: Some(Ids::each([uid])),
+        ..Conditions::default()
+    };
+    Principal {
+        name: SELF.to_owned(),
+        alternatives: vec![Arc::new(conditions)],
+    }
+}
+
+fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
+    let Entry { reader, name, node } = entry;
     let before = reader.mistakes();
     let owner = format!("principal `{}`", name.value);
     let fields = Fields::open(reader, owner, name.span.clone(), node)?;
@@ -44,18 +78,42 @@ fn principal(reader: &Reader<'_>, name: &Located<&str>, node: &Node<'_>) -> Opti
         reader.error_hint(&name.span, "principal `self` cannot be defined", NO_SELF);
     }
     reader.name(name, "a principal");
-    fields.only(&["unix_users", "unix_groups"]);
-    if !fields.has("unix_users") && !fields.has("unix_groups") {
+    fields.only(&KEYS);
+    if !KEYS.into_iter().any(|key| fields.has(key)) {
         let message = format!("{} has no conditions", fields.owner);
-        reader.error_hint(&name.span, message, "add `unix_users` or `unix_groups`");
+        let hint = "add `unix_users`, `unix_groups`, `uids` or `include`";
+        reader.error_hint(&name.span, message, hint);
     }
-    let users = ids(&fields, "unix_users", "user", |name| {
-        Some(reader.accounts.user(name)?.uid)
-    });
-    let groups = ids(&fields, "unix_groups", "group", |name| {
-        reader.accounts.group(name)
-    });
-    (reader.mistakes() == before).then(|| Principal::new(name.value, users, groups))
+    let conditions = conditions(&fields);
+    Some(Written {
+        conditions: (!conditions.are_none()).then(|| Arc::new(conditions)),
+        include: listed(&fields, "include", "name a principal"),
+        sound: reader.mistakes() == before,
+        fields,
+    })
+}
+
+fn conditions(fields: &Fields<'_, '_>) -> Conditions {
+    let accounts = fields.reader.accounts;
+    let user = |name: &str| Some(accounts.user(name)?.uid);
+    let group = |name: &str| accounts.group(name);
+    Conditions {
+        users: ids(fields, "unix_users", "user", user),
+        groups: ids(fields, "unix_groups", "group", group),
+        uids: uids(fields),
+    }
+}
+
+/// The texts in `key`; that there are none is a mistake which `hint` may cure.
+fn listed<'t>(fields: &Fields<'_, 't>, key: &str, hint: &str) -> Vec<Located<&'t str>> {
+    let Some(texts) = fields.texts(key) else {
+        return Vec::new();
+    };
+    if texts.value.is_empty() {
+        let message = format!("`{key}` is empty");
+        fields.reader.error_hint(&texts.span, message, hint);
+    }
+    texts.value
 }
 
 /// The ids of the names in `key`.
@@ -64,23 +122,73 @@ fn ids(
     key: &str,
     what: &str,
     find: impl Fn(&str) -> Option<u32>,
-) -> Option<Vec<u32>> {
-    let names = fields.texts(key)?;
-    if names.value.is_empty() {
-        let message = format!("`{key}` is empty");
-        fields
-            .reader
-            .error_hint(&names.span, message, format!("name a {what}"));
-    }
-    let mut ids = Vec::with_capacity(names.value.len());
-    for name in &names.value {
-        match find(name.value) {
-            Some(id) => ids.push(id),
-            None => {
-                let message = format!("{what} `{}` does not exist on this host", name.value);
-                fields.reader.error(&name.span, message);
-            }
+) -> Option<Ids> {
+    let names = listed(fields, key, &format!("name a {what}"));
+    let id = |name: &Located<&str>| {
+        let found = find(name.value);
+        if found.is_none() {
+            let message = format!("{what} `{}` does not exist on this host", name.value);
+            fields.reader.error(&name.span, message);
+        }
+        found
+    };
+    fields
+        .has(key)
+        .then(|| Ids::each(names.iter().filter_map(id)))
+}
+
+/// The ranges in `uids`.
+fn uids(fields: &Fields<'_, '_>) -> Option<Ids> {
+    let texts = listed(fields, "uids", "write a range, such as \"1000-1999\"");
+    let uids = |text: &Located<&str>| {
+        let found = range(text.value);
+        if found.is_none() {
+            let message = format!("`{}` is not a range of user ids", text.value);
+            let hint = format!("write \"1000-1999\" or \"33\", with ids up to {ID_MAX}");
+            fields.reader.error_hint(&text.span, message, hint);
+        }
+        found
+    };
+    fields
+        .has("uids")
+        .then(|| Ids::new(texts.iter().filter_map(uids).collect()))
+}
+
+/// `FIRST-LAST`, or one id.
+fn range(text: &str) -> Option<RangeInclusive<u32>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let range = uid(first)?..=uid(last)?;
+    (!range.is_empty()).then_some(range)
+}
+
+fn uid(text: &str) -> Option<u32> {
+    // Parsing by itself would take a sign.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let uid = text.parse().ok().filter(|_| digits);
+    uid.filter(|uid| *uid <= ID_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_one_id_or_two() {
+        assert_eq!(range("33"), Some(33..=33));
+        assert_eq!(range("0-4294967294"), Some(0..=ID_MAX));
+        for text in [
+            "",
+            "-",
+            "1-",
+            "-1",
+            "+1",
+            "2-1",
+            "1-2-3",
+            "1 - 2",
+            "4294967295",
+            "x",
+        ] {
+            assert_eq!(range(text), None, "{text}");
         }
     }
-    Some(ids)
 }

@@ -1,26 +1,31 @@
 //! `[tool.NAME]`: commands that exist.
 
 use super::command::Written;
+use super::document::{Document, Entry};
+use super::example::{Example, examples};
 use super::fields::Fields;
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
-use super::principal::{NO_SELF, ONLY_SELF, SELF};
-use super::{Defined, Located, Node, Reader, Span};
+use super::rules::rules;
+use super::{Defined, Located, Reader, Span, lint};
 use crate::argument::{Place, accept};
 use crate::path::absolute;
 use crate::principal::Principal;
 use crate::template::{Element, Template};
-use crate::{Kind, Profile, Setting, Tool};
+use crate::{Kind, Profile, Tool};
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 9] = [
     "description",
     "command",
     "profile",
     "allow",
+    "ask",
+    "deny",
     "read_only",
     "args",
+    "example",
 ];
 
 /// What tools refer to.
@@ -29,27 +34,31 @@ pub(super) struct Known<'a> {
     pub(super) profiles: &'a Defined<Arc<Profile>>,
 }
 
-/// All tools.
-pub(super) fn tools(reader: &Reader<'_>, root: &Fields<'_, '_>, known: &Known<'_>) -> Vec<Tool> {
-    let tables = root.tables("tool").into_iter();
-    tables
-        .filter_map(|(name, node)| tool(reader, &name, node, known))
-        .collect()
+/// All tools, and their examples.
+pub(super) fn tools<'r>(
+    document: &Document<'r, '_>,
+    known: &Known<'_>,
+) -> (Vec<Tool>, Vec<Example<'r>>) {
+    let mut examples = Vec::new();
+    let tables = document.tools.iter();
+    let tools = tables.filter_map(|entry| tool(entry, known, &mut examples));
+    (tools.collect(), examples)
 }
 
-fn tool(
-    reader: &Reader<'_>,
-    name: &Located<&str>,
-    node: &Node<'_>,
+fn tool<'r>(
+    entry: &Entry<'r, '_>,
     known: &Known<'_>,
+    all_examples: &mut Vec<Example<'r>>,
 ) -> Option<Tool> {
+    let Entry { reader, name, node } = entry;
+    let before = reader.mistakes();
     let owner = format!("tool `{}`", name.value);
     let fields = Fields::open(reader, owner, name.span.clone(), node)?;
     reader.tool_name(name);
     fields.only(&KEYS);
     let description = description(&fields);
     let profile = profile(&fields, known.profiles);
-    let allow = allow(&fields, known.principals);
+    let rules = rules(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
     let declared = parameters(&fields);
     let template = template(&fields, &declared);
@@ -57,18 +66,24 @@ fn tool(
         let place = template.as_ref().map(|template| template.is_whole(index));
         default(reader, declared, place, profile.as_deref());
     }
-    Some(Tool {
+    all_examples.extend(examples(entry, &fields, known.principals));
+    let tool = Tool {
         name: name.value.to_owned(),
+        at: reader.at(&name.span),
         description: description?,
         template: template?,
         profile: profile?,
-        allow: allow?,
+        rules: rules?,
         read_only,
         parameters: declared
             .into_iter()
             .map(|one| Some(one.parsed?.parameter))
             .collect::<Option<_>>()?,
-    })
+    };
+    if reader.mistakes() == before {
+        lint::tool(&fields, &tool);
+    }
+    Some(tool)
 }
 
 fn description(fields: &Fields<'_, '_>) -> Option<String> {
@@ -86,6 +101,7 @@ fn description(fields: &Fields<'_, '_>) -> Option<String> {
 fn profile(fields: &Fields<'_, '_>, profiles: &Defined<Arc<Profile>>) -> Option<Arc<Profile>> {
     fields.require("profile", "name a `[profile.NAME]`");
     let name = fields.text("profile")?;
+    fields.reader.uses_profile(name.value);
     let found = profiles.get(name.value);
     if found.is_none() {
         let message = format!(
@@ -96,39 +112,6 @@ fn profile(fields: &Fields<'_, '_>, profiles: &Defined<Arc<Profile>>) -> Option<
         fields.reader.note(&name.span, message, hint);
     }
     found.cloned().flatten()
-}
-
-fn allow(
-    fields: &Fields<'_, '_>,
-    principals: &Defined<Arc<Principal>>,
-) -> Option<Vec<Arc<Principal>>> {
-    fields.require("allow", "name principals; `allow = []` is nobody");
-    let names = fields.texts("allow")?;
-    let found = names.value.iter().filter_map(|name| {
-        let found = principals.get(name.value);
-        if found.is_none() {
-            let message = format!(
-                "{} allows principal `{}`, which does not exist",
-                fields.owner, name.value
-            );
-            let hint = unknown_principal(fields.reader.setting, name.value, principals);
-            fields.reader.note(&name.span, message, hint);
-        }
-        found.cloned().flatten()
-    });
-    Some(found.collect())
-}
-
-fn unknown_principal(
-    setting: &Setting,
-    name: &str,
-    principals: &Defined<Arc<Principal>>,
-) -> Option<String> {
-    match setting {
-        Setting::SingleUser { .. } => Some(ONLY_SELF.to_owned()),
-        Setting::System if name == SELF => Some(NO_SELF.to_owned()),
-        Setting::System => hint(name, principals.keys().map(String::as_str)),
-    }
 }
 
 /// The command with its placeholders resolved; each parameter exactly once.

@@ -1,4 +1,4 @@
-//! Arguments from JSON to the three types that a policy knows.
+//! Arguments from JSON to the types that a policy knows.
 
 use crate::sanitize::harmless_word;
 use policy::{Arguments, Value};
@@ -15,8 +15,8 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// The arguments of a call to `tool`.
 ///
 /// # Errors
-/// The denial for a value that no parameter takes: null, a list, an object, or
-/// a number that is not whole or does not fit 64 bits.
+/// The denial for a value that no parameter takes: null, an object, or a list of
+/// anything but single values.
 pub(crate) fn typed(tool: &str, object: JsonObject) -> Result<Arguments, Denial> {
     let typed_one = |(name, json): (String, Json)| match value(json) {
         Ok(value) => Ok((name, value)),
@@ -26,25 +26,35 @@ pub(crate) fn typed(tool: &str, object: JsonObject) -> Result<Arguments, Denial>
 }
 
 fn value(json: Json) -> Result<Value, &'static str> {
+    if let Json::Array(items) = json {
+        let items: Result<_, _> = items.into_iter().map(scalar).collect();
+        return items.map(Value::List);
+    }
+    scalar(json)
+}
+
+fn scalar(json: Json) -> Result<Value, &'static str> {
     match json {
         Json::Bool(flag) => Ok(Value::Boolean(flag)),
-        Json::Number(number) => integer(&number).map(Value::Integer),
+        Json::Number(given) => number(&given),
         Json::String(text) => Ok(Value::Text(text)),
         Json::Null => Err("null"),
-        Json::Array(_) => Err("a list"),
+        Json::Array(_) => Err("a list in a list"),
         Json::Object(_) => Err("an object"),
     }
 }
 
 /// JSON has no integers: 5.0 is one, as JSON Schema has it.
-fn integer(number: &Number) -> Result<i64, &'static str> {
-    if let Some(whole) = number.as_i64() {
-        return Ok(whole);
+fn number(given: &Number) -> Result<Value, &'static str> {
+    if let Some(whole) = given.as_i64() {
+        return Ok(Value::Integer(whole));
     }
-    match number.as_f64() {
-        Some(float) if float.fract() != 0.0 => Err("a number that is not whole"),
+    match given.as_f64() {
         #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
-        Some(float) if float.abs() <= EXACT_MAX => Ok(float as i64),
+        Some(float) if float.fract() == 0.0 && float.abs() <= EXACT_MAX => {
+            Ok(Value::Integer(float as i64))
+        }
+        Some(float) if float.is_finite() => Ok(Value::Number(float)),
         _ => Err("a number out of range"),
     }
 }
@@ -71,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn three_types_pass() {
+    fn plain_types_pass() {
         let got = typed_json(json!({"a": true, "b": -7, "c": "x", "d": 5.0})).unwrap();
         let wanted = Arguments::from([
             ("a".to_owned(), Value::Boolean(true)),
@@ -90,15 +100,22 @@ mod tests {
     }
 
     #[test]
+    fn other_numbers_and_lists_pass() {
+        let got =
+            typed_json(json!({"half": 0.5, "huge": u64::MAX, "list": [1, "x", 0.5]})).unwrap();
+        assert_eq!(got["half"], Value::Number(0.5));
+        assert_eq!(got["huge"], Value::Number(18_446_744_073_709_551_615.0));
+        let items = vec![
+            Value::Integer(1),
+            Value::Text("x".to_owned()),
+            Value::Number(0.5),
+        ];
+        assert_eq!(got["list"], Value::List(items));
+    }
+
+    #[test]
     fn everything_else_is_of_the_wrong_type() {
-        for json in [
-            json!(null),
-            json!([1]),
-            json!({"a": 1}),
-            json!(1.5),
-            json!(u64::MAX),
-            json!(1e300),
-        ] {
+        for json in [json!(null), json!([[1]]), json!([null]), json!({"a": 1})] {
             let denial = typed_json(json!({ "x": json })).unwrap_err();
             assert_eq!(denial.code, "wrong_type", "{json}");
             assert_eq!(denial.rule, "tool.t.args.x", "{json}");

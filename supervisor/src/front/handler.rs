@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
-use wire::{Argument, Denial, Failure, Run, Value};
+use wire::{Argument, Denial, Failure, Given, Run, Value};
 
 /// How often a client that gave a progress token hears that its command still
 /// runs; several clients give up after a silent minute.
@@ -174,12 +174,23 @@ impl ServerHandler for Handler {
 }
 
 fn argument((name, value): (String, policy::Value)) -> Argument {
-    let value = match value {
-        policy::Value::Boolean(flag) => Value::Boolean(flag),
-        policy::Value::Integer(whole) => Value::Integer(whole),
-        policy::Value::Text(text) => Value::Text(text),
+    let value = if let policy::Value::List(items) = value {
+        // The policy allows no list in a list.
+        Given::Many(items.into_iter().filter_map(scalar).collect())
+    } else {
+        scalar(value).map_or_else(|| Given::Many(Vec::new()), Given::One)
     };
     Argument { name, value }
+}
+
+fn scalar(value: policy::Value) -> Option<Value> {
+    match value {
+        policy::Value::Boolean(flag) => Some(Value::Boolean(flag)),
+        policy::Value::Integer(whole) => Some(Value::Integer(whole)),
+        policy::Value::Number(number) => Some(Value::Number(number)),
+        policy::Value::Text(text) => Some(Value::Text(text)),
+        policy::Value::List(_) => None,
+    }
 }
 
 /// For a client that no longer waits, or a server that stops.

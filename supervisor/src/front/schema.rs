@@ -1,6 +1,6 @@
 //! Tools as clients see them: JSON Schema made from the policy's parameters.
 
-use policy::{Access, Caller, FileKind, Kind, Parameter, Pattern, Policy, Value};
+use policy::{Access, Caller, Characters, FileKind, Kind, Parameter, Pattern, Policy, Value};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
@@ -77,6 +77,15 @@ fn input_schema(parameters: &[Parameter]) -> JsonObject {
         "properties": properties,
         "additionalProperties": false,
     }));
+    let together = parameters
+        .iter()
+        .filter(|parameter| !parameter.requires().is_empty());
+    let together: JsonObject = together
+        .map(|parameter| (parameter.name().to_owned(), json!(parameter.requires())))
+        .collect();
+    if !together.is_empty() {
+        schema.insert("dependentRequired".to_owned(), Json::Object(together));
+    }
     // JSON Schema draft 4 has no empty list here, and some clients still ask it.
     if !required.is_empty() {
         schema.insert("required".to_owned(), json!(required));
@@ -90,7 +99,13 @@ fn property(parameter: &Parameter) -> Json {
         schema.insert("default".to_owned(), value(default));
     }
     let meaning = parameter.description().map(str::to_owned);
-    let words: Vec<String> = meaning.into_iter().chain(note(parameter.kind())).collect();
+    let alone = parameter.conflicts();
+    let alone = (!alone.is_empty()).then(|| format!("not together with `{}`", alone.join("`, `")));
+    let words: Vec<String> = meaning
+        .into_iter()
+        .chain(note(parameter.kind()))
+        .chain(alone)
+        .collect();
     if !words.is_empty() {
         schema.insert("description".to_owned(), json!(words.join("; ")));
     }
@@ -107,8 +122,38 @@ fn kind_schema(kind: &Kind) -> JsonObject {
         } => text_schema(*max_length, pattern.as_ref().map(Pattern::as_str)),
         Kind::Enumeration { values } => object(json!({"type": "string", "enum": values})),
         Kind::Flag => object(json!({"type": "boolean"})),
-        Kind::Path { .. } => object(json!({"type": "string", "minLength": 1})),
+        Kind::Number { min, max } => number_schema(*min, *max),
+        Kind::List {
+            of,
+            min_items,
+            max_items,
+        } => object(json!({
+            "type": "array",
+            "items": kind_schema(of),
+            "minItems": min_items,
+            "maxItems": max_items,
+        })),
+        Kind::Path { .. }
+        | Kind::Duration { .. }
+        | Kind::Size { .. }
+        | Kind::Host
+        | Kind::Ip
+        | Kind::Cidr
+        | Kind::Unit { .. }
+        | Kind::User => object(json!({"type": "string", "minLength": 1})),
     }
+}
+
+/// The ends of the range of floats are no bounds.
+fn number_schema(min: f64, max: f64) -> JsonObject {
+    let mut schema = object(json!({"type": "number"}));
+    if min > f64::MIN {
+        schema.insert("minimum".to_owned(), json!(min));
+    }
+    if max < f64::MAX {
+        schema.insert("maximum".to_owned(), json!(max));
+    }
+    schema
 }
 
 /// The ends of the 64-bit range are no bounds, and floats cannot tell them.
@@ -134,17 +179,35 @@ fn text_schema(max_length: usize, pattern: Option<&str>) -> JsonObject {
 /// What the schema of a kind cannot say.
 fn note(kind: &Kind) -> Option<String> {
     match kind {
-        Kind::Integer { .. } | Kind::Enumeration { .. } | Kind::Flag => None,
+        Kind::Integer { .. } | Kind::Number { .. } | Kind::Enumeration { .. } | Kind::Flag => None,
+        Kind::List { of, .. } => note(of).map(|note| format!("each: {note}")),
+        Kind::Duration { min, max, .. } => Some(format!(
+            "time between {min:?} and {max:?}, such as `90s`, `5min` or `1h30min`"
+        )),
+        Kind::Size { min, max, .. } => Some(format!(
+            "between {min} and {max} bytes, such as `64K` or `1G`"
+        )),
+        Kind::Host => Some("host name".to_owned()),
+        Kind::Ip => Some("IPv4 or IPv6 address".to_owned()),
+        Kind::Cidr => Some("network, such as `10.0.0.0/8`".to_owned()),
+        Kind::Unit { suffixes } if suffixes.is_empty() => Some("name of a systemd unit".to_owned()),
+        Kind::Unit { suffixes } => Some(format!(
+            "name of a systemd unit that ends in `{}`",
+            suffixes.join("` or `")
+        )),
+        Kind::User => Some("name of a user".to_owned()),
         Kind::Text {
             pattern,
             leading_dash,
+            characters,
             ..
         } => {
+            let only = characters.map(|class| format!("only {}", characters_in_words(class)));
             let pattern = pattern.as_ref().map(Pattern::as_str);
             let pattern = pattern.filter(|pattern| !is_portable(pattern));
             let pattern = pattern.map(|pattern| format!("must match `{pattern}` as a whole"));
             let dash = (!leading_dash).then(|| "must not begin with `-`".to_owned());
-            let notes: Vec<String> = pattern.into_iter().chain(dash).collect();
+            let notes: Vec<String> = only.into_iter().chain(pattern).chain(dash).collect();
             (!notes.is_empty()).then(|| notes.join("; "))
         }
         Kind::Path {
@@ -152,6 +215,15 @@ fn note(kind: &Kind) -> Option<String> {
             access,
             kind,
         } => Some(path_note(under, *access, *kind)),
+    }
+}
+
+fn characters_in_words(class: Characters) -> &'static str {
+    match class {
+        Characters::Alnum => "letters and digits of ASCII",
+        Characters::Word => "letters and digits of ASCII, and `_`",
+        Characters::Digits => "digits",
+        Characters::Printable => "printable ASCII",
     }
 }
 
@@ -194,7 +266,9 @@ fn value(value: &Value) -> Json {
     match value {
         Value::Boolean(flag) => json!(flag),
         Value::Integer(whole) => json!(whole),
+        Value::Number(number) => json!(number),
         Value::Text(text) => json!(text),
+        Value::List(items) => items.iter().map(self::value).collect(),
     }
 }
 
@@ -292,6 +366,7 @@ mod tests {
         let text = |leading_dash| Kind::Text {
             max_length: 20,
             pattern: None,
+            characters: None,
             leading_dash,
         };
         assert_eq!(

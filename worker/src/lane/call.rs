@@ -17,7 +17,7 @@ use policy::{Arguments, Caller, Decision, Grant};
 use std::error::Error;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
-use wire::{Denial, Failure, Reply, Report, Run, Value};
+use wire::{Argument, Denial, Failure, Given, Reply, Report, Run, Value};
 
 /// Where a command's output goes: the write ends of two pipes.
 struct Output {
@@ -223,15 +223,23 @@ fn is_write_end(descriptor: &OwnedFd) -> bool {
 }
 
 fn arguments(run: &Run) -> Arguments {
-    let value = |value: &Value| match value {
-        Value::Boolean(value) => policy::Value::Boolean(*value),
-        Value::Integer(value) => policy::Value::Integer(*value),
-        Value::Text(value) => policy::Value::Text(value.clone()),
+    let given = |argument: &Argument| match &argument.value {
+        Given::One(value) => self::value(value),
+        Given::Many(values) => policy::Value::List(values.iter().map(self::value).collect()),
     };
     run.arguments
         .iter()
-        .map(|argument| (argument.name.clone(), value(&argument.value)))
+        .map(|argument| (argument.name.clone(), given(argument)))
         .collect()
+}
+
+fn value(value: &Value) -> policy::Value {
+    match value {
+        Value::Boolean(value) => policy::Value::Boolean(*value),
+        Value::Integer(value) => policy::Value::Integer(*value),
+        Value::Number(value) => policy::Value::Number(*value),
+        Value::Text(value) => policy::Value::Text(value.clone()),
+    }
 }
 
 fn in_words_of_the_wire(denial: policy::Denial) -> Denial {

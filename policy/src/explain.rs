@@ -1,0 +1,156 @@
+//! Why a call is decided as it is, for administrators: it tells also what a
+//! denial hides from the caller.
+
+use crate::decide::{decide, terms};
+use crate::principal::Principal;
+use crate::rule::Rule;
+use crate::sandbox::sandbox;
+use crate::source::{At, Location};
+use crate::{Arguments, Caller, Decision, Effect, Grant, Identity, Policy, Tool};
+use std::path::PathBuf;
+
+/// Why a call is decided as it is. `Display` tells it in lines of text without
+/// control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The decision: that of [`Policy::decide`].
+    pub decision: Decision,
+    /// Where the part of the policy stands that decides; `None` when there is
+    /// no such tool, or no rule of it matches.
+    pub place: Option<Location>,
+    /// Every rule of the tool, in the order in which they count.
+    pub rules: Vec<Considered>,
+    /// What would run: when the call is allowed or could be approved.
+    pub run: Option<Run>,
+}
+
+/// One rule of a tool, and what it means for the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Considered {
+    /// What the rule does.
+    pub effect: Effect,
+    /// Name of its principal.
+    pub principal: String,
+    /// Where it stands.
+    pub place: Location,
+    /// Whether it counts.
+    pub outcome: Outcome,
+}
+
+/// Whether a rule counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is the one that decides.
+    Decides,
+    /// It matches the caller, but this principal's rule counts before it.
+    Loses(String),
+    /// The caller is not its principal, for this reason.
+    NotMatched(String),
+}
+
+/// A command, and the terms it would run under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Run {
+    /// The argument vector, program included.
+    pub argv: Vec<String>,
+    /// Whom it runs as.
+    pub identity: Identity,
+    /// Its whole environment, sorted by name.
+    pub environment: Vec<(String, String)>,
+    /// Directory it starts in.
+    pub working_directory: PathBuf,
+    /// What it may use, in words.
+    pub sandbox: String,
+}
+
+impl Run {
+    fn new(grant: &Grant) -> Self {
+        Self {
+            argv: grant.argv.clone(),
+            identity: grant.identity.clone(),
+            environment: grant.profile.environment.clone(),
+            working_directory: grant.profile.working_directory.clone(),
+            sandbox: sandbox(&grant.profile, &grant.paths),
+        }
+    }
+}
+
+/// The explanation of one call.
+pub(crate) fn explain(
+    policy: &Policy,
+    caller: &Caller,
+    name: &str,
+    arguments: &Arguments,
+) -> Explanation {
+    let decision = match decide(policy, caller, name, arguments) {
+        Ok(grant) => Decision::Allow(grant),
+        Err(denial) => Decision::Deny(denial),
+    };
+    let tool = policy.tool(name);
+    Explanation {
+        place: tool
+            .and_then(|tool| deciding(tool, caller, &decision))
+            .map(|at| policy.files().place(at)),
+        rules: tool.map_or_else(Vec::new, |tool| considered(policy, tool, caller)),
+        run: terms(policy, caller, name, arguments)
+            .ok()
+            .map(|terms| Run::new(&terms.grant)),
+        decision,
+    }
+}
+
+/// What in `tool` decides: a rule, an argument, or all of it.
+fn deciding<'a>(tool: &'a Tool, caller: &Caller, decision: &Decision) -> Option<&'a At> {
+    let rule = tool.rules.of(caller)?;
+    let (code, denied_by) = match decision {
+        Decision::Allow(_) => return Some(&rule.at),
+        Decision::Deny(denial) => (denial.code, denial.rule.as_str()),
+    };
+    if matches!(code, "not_allowed" | "needs_approval") {
+        return Some(&rule.at);
+    }
+    let argument = denied_by.strip_prefix(&format!("tool.{}.args.", tool.name));
+    let mut parameters = tool.parameters.iter();
+    let parameter = parameters.find(|one| Some(one.name.as_str()) == argument);
+    Some(parameter.map_or(&tool.at, |one| &one.at))
+}
+
+fn considered(policy: &Policy, tool: &Tool, caller: &Caller) -> Vec<Considered> {
+    let winner = tool.rules.of(caller);
+    let rule = |rule: &Rule| Considered {
+        effect: rule.effect,
+        principal: rule.principal.name.clone(),
+        place: policy.files().place(&rule.at),
+        outcome: outcome(rule, winner, caller),
+    };
+    tool.rules.iter().map(rule).collect()
+}
+
+fn outcome(rule: &Rule, winner: Option<&Rule>, caller: &Caller) -> Outcome {
+    match winner {
+        Some(winner) if std::ptr::eq(winner, rule) => Outcome::Decides,
+        Some(winner) if rule.principal.matches(caller) => {
+            Outcome::Loses(winner.principal.name.clone())
+        }
+        _ => Outcome::NotMatched(misses(&rule.principal, caller)),
+    }
+}
+
+/// Most alternatives of a principal that a sentence tells of.
+const ALTERNATIVES_MAX: usize = 4;
+
+/// Why `caller` is not `principal`.
+fn misses(principal: &Principal, caller: &Caller) -> String {
+    let all = principal.alternatives.iter();
+    let mut told: Vec<String> = all
+        .take(ALTERNATIVES_MAX)
+        .map(|conditions| conditions.misses(caller).join(" and "))
+        .collect();
+    if principal.alternatives.len() > ALTERNATIVES_MAX {
+        told.push("…".to_owned());
+    }
+    told.join("; ")
+}

@@ -1,0 +1,84 @@
+//! All files of a policy as one: whose tables stand where.
+
+use super::fields::Fields;
+use super::{Located, Node, Reader, Span};
+use std::collections::HashMap;
+use toml::de::DeTable;
+
+/// The files of a policy, parsed.
+pub(super) struct Document<'r, 't> {
+    pub(super) principals: Vec<Entry<'r, 't>>,
+    pub(super) profiles: Vec<Entry<'r, 't>>,
+    pub(super) tools: Vec<Entry<'r, 't>>,
+}
+
+/// One table that defines something, and the file it stands in.
+pub(super) struct Entry<'r, 't> {
+    pub(super) reader: &'r Reader<'r>,
+    pub(super) name: Located<&'t str>,
+    pub(super) node: &'t Node<'t>,
+}
+
+impl<'r, 't> Document<'r, 't> {
+    /// The files of `readers`, each with its table. Notes unknown keys and
+    /// versions; `None` when a file is in a language that is not known here.
+    pub(super) fn open(readers: &'r [Reader<'r>], tables: &[&'t DeTable<'t>]) -> Option<Self> {
+        let files = readers.iter().zip(tables);
+        let roots: Vec<_> = files
+            .map(|(reader, table)| Fields::root(reader, table))
+            .collect();
+        let known: Vec<bool> = roots.iter().map(version).collect();
+        if known.contains(&false) {
+            return None;
+        }
+        for root in &roots {
+            root.only(&["version", "principal", "profile", "tool"]);
+        }
+        Some(Self {
+            principals: tables_of(&roots, "principal"),
+            profiles: tables_of(&roots, "profile"),
+            tools: tables_of(&roots, "tool"),
+        })
+    }
+}
+
+/// The tables that define a `kind`, file by file, in the order of the text.
+/// A name that an earlier file defines is noted and left out.
+fn tables_of<'r, 't>(roots: &[Fields<'r, 't>], kind: &str) -> Vec<Entry<'r, 't>> {
+    let mut first: HashMap<&str, (&Reader<'_>, Span)> = HashMap::new();
+    let mut entries = Vec::new();
+    for root in roots {
+        for (name, node) in root.tables(kind) {
+            if let Some((reader, span)) = first.get(name.value) {
+                let message = format!("{kind} `{}` is defined twice", name.value);
+                let hint = format!("the first one stands at {}", reader.place(span));
+                root.reader.error_hint(&name.span, message, hint);
+                continue;
+            }
+            first.insert(name.value, (root.reader, name.span.clone()));
+            entries.push(Entry {
+                reader: root.reader,
+                name,
+                node,
+            });
+        }
+    }
+    entries
+}
+/// Whether the rest is written in a language that is known here.
+fn version(root: &Fields<'_, '_>) -> bool {
+    let hint = "write `version = 1` in the first line";
+    if !root.has("version") {
+        root.reader
+            .error_hint(&(0..0), "the policy has no `version`", hint);
+        return true;
+    }
+    match root.integer("version") {
+        Some(version) if version.value != 1 => {
+            let message = format!("version {} is not known, only 1 is", version.value);
+            root.reader.error(&version.span, message);
+            false
+        }
+        _ => true,
+    }
+}

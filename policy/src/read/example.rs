@@ -1,0 +1,223 @@
+//! `[[tool.NAME.example]]`: calls whose decision the administrator expects.
+//! They are decided once the whole policy is read.
+
+use super::document::Entry;
+use super::fields::Fields;
+use super::rules::unknown_principal;
+use super::{Defined, Located, Reader, Span};
+use crate::principal::Principal;
+use crate::quote::{listed, quoted};
+use crate::somebody::Unnamed;
+use crate::{Arguments, Caller, Decision, Effect, Policy};
+use std::sync::Arc;
+
+const KEYS: [&str; 6] = ["as", "as_user", "args", "expect", "code", "argv"];
+
+const EXPECT: [(&str, Effect); 3] = [
+    ("allow", Effect::Allow),
+    ("ask", Effect::Ask),
+    ("deny", Effect::Deny),
+];
+
+/// An example as written.
+pub(super) struct Example<'r> {
+    reader: &'r Reader<'r>,
+    tool: String,
+    who: Who,
+    arguments: Arguments,
+    expect: Located<Effect>,
+    code: Option<Located<String>>,
+    argv: Option<Located<Vec<String>>>,
+}
+
+/// Who calls.
+enum Who {
+    /// Somebody who is this principal, which stands there.
+    Principal(Arc<Principal>, Span),
+    User(Caller),
+}
+
+/// The examples of the tool in `entry`, whose keys are `tool`.
+pub(super) fn examples<'r>(
+    entry: &Entry<'r, '_>,
+    tool: &Fields<'r, '_>,
+    principals: &Defined<Arc<Principal>>,
+) -> Vec<Example<'r>> {
+    let owner = format!("an example of {}", tool.owner);
+    let nodes = tool.array("example").iter();
+    nodes
+        .filter_map(|node| Fields::open(entry.reader, owner.clone(), node.span(), node))
+        .filter_map(|fields| example(entry, &fields, principals))
+        .collect()
+}
+
+fn example<'r>(
+    entry: &Entry<'r, '_>,
+    fields: &Fields<'r, '_>,
+    principals: &Defined<Arc<Principal>>,
+) -> Option<Example<'r>> {
+    fields.only(&KEYS);
+    fields.require("expect", "write `expect = \"allow\"`, `ask` or `deny`");
+    let who = who(fields, principals);
+    let arguments = arguments(fields);
+    let effect = fields.word("expect", &EXPECT);
+    let code = fields.text("code").map(owned);
+    let argv = fields.texts("argv").map(|texts| Located {
+        span: texts.span,
+        value: texts
+            .value
+            .into_iter()
+            .map(|text| owned(text).value)
+            .collect(),
+    });
+    let expect = Located {
+        value: effect?,
+        span: fields.span("expect")?,
+    };
+    for (key, only) in [("code", Effect::Deny), ("argv", Effect::Allow)] {
+        if fields.has(key) && expect.value != only {
+            let message = format!("`{key}` goes with `expect = \"{only}\"` only");
+            fields.reader.error(&fields.span(key)?, message);
+        }
+    }
+    Some(Example {
+        reader: entry.reader,
+        tool: entry.name.value.to_owned(),
+        who: who?,
+        arguments,
+        expect,
+        code,
+        argv,
+    })
+}
+
+fn owned(text: Located<&str>) -> Located<String> {
+    Located {
+        value: text.value.to_owned(),
+        span: text.span,
+    }
+}
+
+fn arguments(fields: &Fields<'_, '_>) -> Arguments {
+    let Some(table) = fields.table("args", "`args`".to_owned()) else {
+        return Arguments::new();
+    };
+    let names = table.entries().into_iter().map(|(name, _)| name.value);
+    names
+        .filter_map(|name| Some((name.to_owned(), table.value(name)?.value)))
+        .collect()
+}
+
+fn who(fields: &Fields<'_, '_>, principals: &Defined<Arc<Principal>>) -> Option<Who> {
+    let reader = fields.reader;
+    let hint = "write `as = \"PRINCIPAL\"` or `as_user = \"USER\"`";
+    match (fields.has("as"), fields.has("as_user")) {
+        (true, false) => {}
+        (false, true) => return user(fields),
+        (false, false) => {
+            let message = format!("{} does not say who calls", fields.owner);
+            reader.error_hint(&fields.head, message, hint);
+            return None;
+        }
+        (true, true) => {
+            let message = "`as` and `as_user` exclude each other";
+            reader.error_hint(&fields.span("as_user")?, message, hint);
+            return None;
+        }
+    }
+    let name = fields.text("as")?;
+    let found = principals.get(name.value);
+    if found.is_none() {
+        let message = format!("principal `{}` does not exist", name.value);
+        let hint = unknown_principal(reader.setting, name.value, principals);
+        reader.note(&name.span, message, hint);
+    }
+    let principal = found.cloned().flatten()?;
+    Some(Who::Principal(principal, name.span))
+}
+
+/// The user with the primary group: which others he is in cannot be looked up.
+fn user(fields: &Fields<'_, '_>) -> Option<Who> {
+    let name = fields.text("as_user")?;
+    let Some(account) = fields.reader.accounts.user(name.value) else {
+        let message = format!("user `{}` does not exist on this host", name.value);
+        fields.reader.error(&name.span, message);
+        return None;
+    };
+    Some(Who::User(Caller {
+        uid: account.uid,
+        gid: account.gid,
+        groups: Vec::new(),
+    }))
+}
+
+impl Example<'_> {
+    /// Notes when `policy` decides otherwise.
+    pub(super) fn check(&self, policy: &Policy, unnamed: &Unnamed) {
+        let caller = match &self.who {
+            Who::User(caller) => Some(caller.clone()),
+            Who::Principal(principal, at) => {
+                let caller = unnamed.somebody(principal);
+                if caller.is_none() {
+                    let message = format!("nobody can be principal `{}`", principal.name);
+                    let hint = "its conditions exclude each other, or leave no id to others";
+                    self.reader.error_hint(at, message, hint);
+                }
+                caller
+            }
+        };
+        if let Some(caller) = caller {
+            self.compare(&policy.decide(&caller, &self.tool, &self.arguments));
+        }
+    }
+
+    fn compare(&self, decision: &Decision) {
+        let decided = match decision {
+            Decision::Allow(_) => Effect::Allow,
+            Decision::Deny(denial) if denial.code == "needs_approval" => Effect::Ask,
+            Decision::Deny(_) => Effect::Deny,
+        };
+        let (expect, at) = (self.expect.value, &self.expect.span);
+        match decision {
+            _ if decided == expect => self.details(decision),
+            Decision::Allow(grant) => {
+                let message = format!("the example expects `{expect}`, but the call is allowed");
+                let hint = format!("by `{}`, as principal `{}`", grant.rule, grant.principal);
+                self.reader.error_hint(at, message, hint);
+            }
+            Decision::Deny(denial) => {
+                let verb = match decided {
+                    Effect::Ask => "needs an approval",
+                    Effect::Allow | Effect::Deny => "is denied",
+                };
+                let message = format!(
+                    "the example expects `{expect}`, but the call {verb}: {}",
+                    denial.reason
+                );
+                let hint = format!("by `{}`, with the code `{}`", denial.rule, denial.code);
+                self.reader.error_hint(at, message, hint);
+            }
+        }
+    }
+
+    /// Compares what the example says beyond its `expect`.
+    fn details(&self, decision: &Decision) {
+        match (decision, &self.code, &self.argv) {
+            (Decision::Deny(denial), Some(code), _) if denial.code != code.value => {
+                let message = format!(
+                    "the example expects the code {}, but the call is denied with `{}`: {}",
+                    quoted(&code.value),
+                    denial.code,
+                    denial.reason
+                );
+                self.reader.error(&code.span, message);
+            }
+            (Decision::Allow(grant), _, Some(argv)) if grant.argv != argv.value => {
+                let message = "the example expects another argument vector than the call has";
+                let hint = format!("it has {}", listed(grant.argv.iter().map(String::as_str)));
+                self.reader.error_hint(&argv.span, message, hint);
+            }
+            _ => {}
+        }
+    }
+}

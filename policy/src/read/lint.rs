@@ -1,0 +1,189 @@
+//! What is allowed but unwise: warnings that do not refuse a policy.
+
+use super::Span;
+use super::document::Entry;
+use super::fields::Fields;
+use crate::path::beneath;
+use crate::{Access, Characters, Effect, Kind, Parameter, PathRule, Tool};
+use std::collections::HashSet;
+
+/// Programs that run what their arguments say, or read and write any file; a
+/// version at the end does not count.
+const ESCAPES: [&str; 63] = [
+    "ash", "at", "awk", "bash", "bpftrace", "busybox", "chroot", "crontab", "csh", "curl", "dash",
+    "dd", "docker", "ed", "emacs", "env", "ex", "expect", "find", "fish", "gawk", "gdb", "git",
+    "ionice", "ip", "ksh", "less", "lua", "make", "man", "mawk", "more", "mysql", "nano", "nice",
+    "nmap", "node", "nodejs", "nohup", "nsenter", "openssl", "perl", "php", "podman", "psql",
+    "python", "rsync", "ruby", "scp", "sed", "setsid", "sftp", "sh", "ssh", "strace", "tar",
+    "tcpdump", "timeout", "vi", "vim", "watch", "xargs", "zsh",
+];
+
+/// Files and directories whose content lets one become somebody else.
+const SECRETS: [&str; 6] = [
+    "/etc/gshadow",
+    "/etc/shadow",
+    "/etc/ssh",
+    "/etc/ssl/private",
+    "/etc/sudoers",
+    "/root",
+];
+
+/// Directories that programs are run from or configured in.
+const PROGRAMS: [&str; 9] = [
+    "/bin",
+    "/etc",
+    "/lib",
+    "/sbin",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/sbin",
+];
+
+/// Warns of a program that free text turns into another.
+fn escape(fields: &Fields<'_, '_>, tool: &Tool) {
+    let program = tool.template.program.as_str();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let free = tool.parameters.iter().find(|one| is_free(&one.kind));
+    if let (Some(free), Some(at)) = (free, fields.span("command"))
+        && ESCAPES.contains(&stem)
+    {
+        let message = format!(
+            "{} gives free text to `{name}`, which can run other programs or reach other files",
+            fields.owner
+        );
+        let hint = format!(
+            "bound argument `{}` with `pattern` or `characters`, or make it an `enum`",
+            free.name
+        );
+        fields.reader.warn(&at, message, hint);
+    }
+}
+
+/// Whether a value may hold nearly anything.
+fn is_free(kind: &Kind) -> bool {
+    match kind {
+        Kind::Text {
+            pattern,
+            characters,
+            ..
+        } => pattern.is_none() && matches!(characters, None | Some(Characters::Printable)),
+        Kind::List { of, .. } => is_free(of),
+        Kind::Integer { .. }
+        | Kind::Number { .. }
+        | Kind::Enumeration { .. }
+        | Kind::Flag
+        | Kind::Path { .. }
+        | Kind::Duration { .. }
+        | Kind::Size { .. }
+        | Kind::Host
+        | Kind::Ip
+        | Kind::Cidr
+        | Kind::Unit { .. }
+        | Kind::User => false,
+    }
+}
+
+/// Warns of secrets that a profile opens by the path `rule` in `read` or `write`.
+pub(super) fn secret(profile: &Fields<'_, '_>, rule: &PathRule, at: &Span) {
+    let path = rule.path.to_str().unwrap_or_default();
+    let held = SECRETS.into_iter().find(|secret| overlap(path, secret));
+    let held = held.or_else(|| path.split('/').find(|part| *part == ".ssh"));
+    if let Some(held) = held {
+        let message = format!("{} opens secrets, `{held}`, by `{path}`", profile.owner);
+        profile
+            .reader
+            .warn(at, message, "name just the files that are needed");
+    }
+}
+
+/// Warns of programs that a profile may replace by the path `rule` in `write`.
+pub(super) fn program_directory(profile: &Fields<'_, '_>, rule: &PathRule, at: &Span) {
+    let path = rule.path.to_str().unwrap_or_default();
+    // Beneath /etc there is much that only one service reads.
+    let replaced = PROGRAMS.into_iter().find(|directory| match *directory {
+        "/etc" => beneath(path, directory).is_some(),
+        directory => overlap(path, directory),
+    });
+    if let Some(replaced) = replaced {
+        let message = format!(
+            "{} may write `{path}`: programs are run from `{replaced}`, or configured there",
+            profile.owner
+        );
+        let hint = "what it writes there, others may run as root";
+        profile.reader.warn(at, message, hint);
+    }
+}
+
+/// Whether one of the two is the other or beneath it.
+fn overlap(one: &str, other: &str) -> bool {
+    beneath(one, other).is_some() || beneath(other, one).is_some()
+}
+
+/// Warns of commands that run as root.
+pub(super) fn root(profile: &Fields<'_, '_>, at: &Span) {
+    let message = format!("{} runs commands as root", profile.owner);
+    let hint = "name a user with fewer rights if the command can do with them";
+    profile.reader.warn(at, message, hint);
+}
+
+/// Warns of a tool that free text turns into another, of one that is said to
+/// change nothing and may, and of one that nobody may call.
+pub(super) fn tool(fields: &Fields<'_, '_>, tool: &Tool) {
+    escape(fields, tool);
+    if let (true, Some(at)) = (tool.read_only, fields.span("read_only"))
+        && let Some(writes) = writes(tool)
+    {
+        let message = format!("{} is `read_only`, but {writes}", fields.owner);
+        let hint = "clients may call a read-only tool without asking their user";
+        fields.reader.warn(&at, message, hint);
+    }
+    let callable = tool.rules.iter().any(|rule| rule.effect != Effect::Deny);
+    if !callable {
+        let message = format!("nobody may call {}", fields.owner);
+        let hint = "name principals in `allow` or `ask`";
+        fields.reader.warn(&fields.head, message, hint);
+    }
+}
+
+fn writes(tool: &Tool) -> Option<String> {
+    if let Some(rule) = tool.profile.write.first() {
+        let path = rule.path.display();
+        return Some(format!("its profile may write `{path}`"));
+    }
+    let writable = |one: &&Parameter| can_write(&one.kind);
+    let parameter = tool.parameters.iter().find(writable)?;
+    Some(format!("its argument `{}` may be written", parameter.name))
+}
+
+fn can_write(kind: &Kind) -> bool {
+    match kind {
+        Kind::Path { access, .. } => *access == Access::Write,
+        Kind::List { of, .. } => can_write(of),
+        Kind::Integer { .. }
+        | Kind::Number { .. }
+        | Kind::Text { .. }
+        | Kind::Enumeration { .. }
+        | Kind::Flag
+        | Kind::Duration { .. }
+        | Kind::Size { .. }
+        | Kind::Host
+        | Kind::Ip
+        | Kind::Cidr
+        | Kind::Unit { .. }
+        | Kind::User => false,
+    }
+}
+
+/// Warns of every one of the `entries`, which define a `kind`, that is not `used`.
+pub(super) fn unused(kind: &str, entries: &[Entry<'_, '_>], used: &HashSet<String>) {
+    for Entry { reader, name, .. } in entries {
+        if !used.contains(name.value) {
+            let message = format!("nothing uses {kind} `{}`", name.value);
+            let hint = format!("remove it, or name it in a tool or in another {kind}");
+            reader.warn(&name.span, message, hint);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Warnings: what is allowed but unwise, with its place.
+
+mod support;
+
+use policy::{EMBEDDED, Policy, Setting, Severity};
+use support::{alice, parsed, single};
+
+/// The warnings of a policy, as `LINE: MESSAGE`.
+fn lints(policy: &Policy) -> Vec<String> {
+    let lints = policy.lints().iter();
+    lints
+        .map(|one| format!("{}: {}", one.line, one.message))
+        .collect()
+}
+
+/// The warnings of a profile with `body`, which one tool uses.
+fn profile(body: &str) -> Vec<String> {
+    let text = format!(
+        "version = 1\n[principal.alice]\nunix_users = ['alice']\n\
+         [tool.t]\ndescription = 'x'\ncommand = ['/bin/t']\nprofile = 'p'\nallow = ['alice']\n\
+         [profile.p]\n{body}\n"
+    );
+    lints(&parsed(&text, &Setting::System))
+}
+
+/// The warnings of a tool with `body`.
+fn tool(body: &str) -> Vec<String> {
+    let text = format!(
+        "version = 1\n[principal.alice]\nunix_users = ['alice']\n[profile.p]\n\
+         [tool.t]\ndescription = 'x'\nprofile = 'p'\n{body}\n"
+    );
+    lints(&parsed(&text, &Setting::System))
+}
+
+#[test]
+fn the_embedded_policy_has_none() {
+    assert_eq!(lints(&parsed(EMBEDDED, &single())), [""; 0]);
+}
+
+#[test]
+fn secrets_and_what_holds_them() {
+    let rows = [
+        ("/etc/shadow", Some("/etc/shadow")),
+        ("/etc", Some("/etc/gshadow")),
+        ("/", Some("/etc/gshadow")),
+        ("-/root/x", Some("/root")),
+        ("/etc/ssl/private/a.key", Some("/etc/ssl/private")),
+        ("/etc/ssh", Some("/etc/ssh")),
+        ("/home/alice/.ssh/id", Some(".ssh")),
+        ("/etc/passwd", None),
+        ("/etc/shadow-", None),
+        ("/rooted", None),
+        ("/usr", None),
+    ];
+    for (path, held) in rows {
+        let found = profile(&format!("read = ['/usr', '{path}']"));
+        let shown = path.trim_start_matches('-');
+        let expected: Vec<String> = held
+            .map(|held| format!("10: profile `p` opens secrets, `{held}`, by `{shown}`"))
+            .into_iter()
+            .collect();
+        assert_eq!(found, expected, "{path}");
+    }
+}
+
+#[test]
+fn programs_that_may_be_replaced() {
+    let may = |path: &str| {
+        let found = profile(&format!("write = ['{path}']"));
+        found
+            .iter()
+            .any(|one| one.contains("programs are run from"))
+    };
+    for path in [
+        "/",
+        "/usr",
+        "/bin",
+        "/usr/local/bin",
+        "/usr/bin/x",
+        "/etc",
+        "/usr/local",
+    ] {
+        assert!(may(path), "{path}");
+    }
+    for path in ["/srv", "/etc/nginx", "/usr/share/x", "/binary", "/var"] {
+        assert!(!may(path), "{path}");
+    }
+    let found = profile("execute = ['/usr/bin']\nread = ['/bin']");
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn commands_that_run_as_root() {
+    assert_eq!(
+        profile("run_as = 'root'"),
+        ["10: profile `p` runs commands as root"]
+    );
+    assert_eq!(profile("run_as = 'alice'"), [""; 0]);
+}
+
+#[test]
+fn free_text_for_programs_that_run_others() {
+    let warned = |program: &str, kind: &str| {
+        let found = tool(&format!(
+            "command = ['{program}', '{{x}}']\nallow = ['alice']\nargs.x = {kind}"
+        ));
+        found.iter().any(|one| one.contains("gives free text to `"))
+    };
+    let free = "{ type = 'string' }";
+    for program in [
+        "/bin/sh",
+        "/usr/bin/python3.11",
+        "/usr/bin/find",
+        "/usr/bin/vi",
+        "/opt/git",
+    ] {
+        assert!(warned(program, free), "{program}");
+    }
+    for program in ["/bin/cat", "/bin/shell", "/usr/bin/findmnt"] {
+        assert!(!warned(program, free), "{program}");
+    }
+    let list = "{ type = 'list', of = { type = 'string', characters = 'printable' } }";
+    assert!(warned("/bin/sh", list));
+    for bound in [
+        "{ type = 'string', pattern = 'a|b' }",
+        "{ type = 'string', characters = 'word' }",
+        "{ type = 'enum', values = ['a'] }",
+        "{ type = 'path', under = ['/srv'] }",
+        "{ type = 'list', of = { type = 'host' } }",
+    ] {
+        assert!(!warned("/bin/sh", bound), "{bound}");
+    }
+}
+
+#[test]
+fn read_only_tools_that_may_write() {
+    let command = "command = ['/bin/t', '{x}']\nallow = ['alice']\nread_only = true\n";
+    let path = "{ type = 'path', under = ['/srv'], access = 'write' }";
+    let expected = ["10: tool `t` is `read_only`, but its argument `x` may be written"];
+    assert_eq!(tool(&format!("{command}args.x = {path}")), expected);
+    let list = format!("{command}args.x = {{ type = 'list', of = {path} }}");
+    assert_eq!(tool(&list), expected);
+    assert_eq!(
+        tool(&command.replace("true", "false").replace(", '{x}'", "")),
+        [""; 0]
+    );
+    let writing = tool(
+        "command = ['/bin/t']\nallow = ['alice']\nread_only = true\n[profile.q]\nwrite = ['/srv']\n\
+         [tool.u]\ndescription = 'x'\ncommand = ['/bin/u']\nprofile = 'q'\nallow = ['alice']\n\
+         read_only = true\n",
+    );
+    assert_eq!(
+        writing,
+        ["18: tool `u` is `read_only`, but its profile may write `/srv`"]
+    );
+}
+
+#[test]
+fn what_nothing_uses_and_nobody_may_call() {
+    let text = "version = 1\n[principal.a]\nuids = ['1']\n[principal.b]\ninclude = ['a']\n\
+                [principal.c]\nuids = ['2']\n[profile.p]\n[profile.q]\nextends = 'p'\n\
+                [tool.t]\ndescription = 'x'\ncommand = ['/bin/t']\nprofile = 'p'\ndeny = ['c']\n";
+    let policy = parsed(text, &Setting::System);
+    let expected = [
+        "4: nothing uses principal `b`",
+        "9: nothing uses profile `q`",
+        "11: nobody may call tool `t`",
+    ];
+    assert_eq!(lints(&policy), expected);
+    // `ask` is a way to call it.
+    let asked = parsed(&text.replace("deny", "ask"), &Setting::System);
+    assert_eq!(lints(&asked).len(), 2);
+    assert!(asked.knows(&support::caller(2, 2, &[])) && !asked.knows(&alice()));
+}
+
+#[test]
+fn warnings_are_printed_like_mistakes() {
+    let policy = parsed(
+        "version = 1\n[profile.p]\nrun_as = 'root'\n",
+        &Setting::System,
+    );
+    let printed: Vec<String> = policy.lints().iter().map(ToString::to_string).collect();
+    let expected = "\
+policy.toml:3:10: warning: profile `p` runs commands as root
+  |
+3 | run_as = 'root'
+  |          ^^^^^^
+hint: name a user with fewer rights if the command can do with them
+";
+    assert_eq!(printed[1], expected);
+    assert!(
+        policy
+            .lints()
+            .iter()
+            .all(|one| one.severity == Severity::Warning)
+    );
+}
+
+#[test]
+fn a_policy_with_mistakes_shows_those_alone() {
+    let text = "version = 1\n[profile.p]\nrun_as = 'root'\ntimeout = 1\n";
+    let refused = Policy::parse("p", text, &Setting::System, &support::Host);
+    let found = refused.map_err(|mistakes| mistakes.iter().count());
+    assert!(matches!(found, Err(1)));
+}
