@@ -147,6 +147,12 @@ impl Policy {
         self.profiles.iter()
     }
 
+    /// The names of all principals, sorted.
+    pub fn principal_names(&self) -> impl Iterator<Item = &str> {
+        let all = self.principals.iter();
+        all.map(|principal| principal.name.as_str())
+    }
+
     pub(crate) fn principals(&self) -> &[Arc<Principal>] {
         &self.principals
     }

@@ -1,5 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
+use crate::admin::options::Check;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -13,7 +14,7 @@ Examples:
   mini-mcp stdio                       tools for the current directory, no installation
   mini-mcp stdio --policy mine.toml    the same with a policy of your own
   mini-mcp connect                     attach to the service of this machine
-  mini-mcp check /etc/mini-mcp/policy.toml
+  mini-mcp check                       whether the policy of this machine is sound
 
 Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
@@ -97,26 +98,6 @@ pub(crate) struct Stdio {
     /// [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]
     #[arg(long, value_name = "PATH")]
     pub(crate) worker_program: Option<PathBuf>,
-}
-
-/// Check policy files and print every mistake in them.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  mini-mcp check /etc/mini-mcp/policy.toml
-  mini-mcp check --single-user --workspace ~/project policy.toml
-
-Exit status: 0 all files are fine, 1 some file is not, 2 wrong usage.")]
-pub(crate) struct Check {
-    /// Policy files
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-    /// Read them as `mini-mcp stdio` does, not as the service
-    #[arg(long)]
-    pub(crate) single_user: bool,
-    /// With --single-user: directory that `${workspace}` stands for [default: the current one]
-    #[arg(long, value_name = "DIR", requires = "single_user")]
-    pub(crate) workspace: Option<PathBuf>,
 }
 
 #[cfg(test)]

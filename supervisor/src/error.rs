@@ -40,17 +40,19 @@ pub(crate) enum Error {
     Refused { path: PathBuf },
     #[error("cannot pass bytes on")]
     Bridge(#[source] io::Error),
+    #[error("cannot write to standard output")]
+    Print(#[source] io::Error),
     #[error("cannot set up the process")]
     Process(#[source] io::Error),
 }
 
 impl Error {
     /// What may cure it, where that is known.
-    fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Log(_) => Some("a filter such as `info` or `mini_mcp=debug`"),
             Self::ReadPolicy { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("name another file with --policy")
+                Some("name another policy file")
             }
             Self::NoState => Some("name a file with --audit"),
             Self::Listen { source, .. } => cure(LISTEN_CURES, source),
@@ -71,6 +73,7 @@ impl Error {
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }
             | Self::Bridge(_)
+            | Self::Print(_)
             | Self::Process(_) => None,
         }
     }

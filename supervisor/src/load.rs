@@ -5,11 +5,11 @@
 
 use crate::error::Error;
 use nix::unistd::{Group, User};
-use policy::{Account, Accounts, POLICY_MAX, Policy, Setting};
+use policy::{Account, Accounts, POLICY_MAX, Policy, Setting, Source};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads and checks the policy file at `path`.
 ///
@@ -17,14 +17,52 @@ use std::path::Path;
 /// A file that cannot be read, that somebody else could have written, or that
 /// has mistakes.
 pub(crate) fn load(path: &Path, setting: &Setting) -> Result<Policy, Error> {
+    Texts::read(&[path.to_owned()], setting)?.parse(setting)
+}
+
+/// The files of one policy, read and not yet parsed.
+#[derive(Debug)]
+pub(crate) struct Texts(Vec<(String, String)>);
+
+impl Texts {
+    /// Reads the files at `paths`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or that somebody else could have written.
+    pub(crate) fn read(paths: &[PathBuf], setting: &Setting) -> Result<Self, Error> {
+        let read = |path: &PathBuf| Ok((path.display().to_string(), text(path, setting)?));
+        paths.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// A text that is no file.
+    pub(crate) fn single(name: &str, text: &str) -> Self {
+        Self(vec![(name.to_owned(), text.to_owned())])
+    }
+
+    /// The files as the policy language takes them.
+    pub(crate) fn sources(&self) -> Vec<Source<'_>> {
+        let all = self.0.iter();
+        all.map(|(name, text)| Source { name, text }).collect()
+    }
+
+    /// The policy that they make, with the host's accounts.
+    ///
+    /// # Errors
+    /// [`Error::Mistakes`] with all of them.
+    pub(crate) fn parse(&self, setting: &Setting) -> Result<Policy, Error> {
+        Policy::parse_files(&self.sources(), setting, &HostAccounts).map_err(Error::Mistakes)
+    }
+}
+
+/// The text of the policy file at `path`.
+fn text(path: &Path, setting: &Setting) -> Result<String, Error> {
     let unreadable = |source| Error::ReadPolicy {
         path: path.to_owned(),
         source,
     };
     let file = open(path).map_err(unreadable)?;
     trust(&file, path, setting)?;
-    let text = read(file).map_err(unreadable)?;
-    parse(&path.display().to_string(), &text, setting)
+    read(file).map_err(unreadable)
 }
 
 /// Parses a policy with the host's accounts.
@@ -32,7 +70,7 @@ pub(crate) fn load(path: &Path, setting: &Setting) -> Result<Policy, Error> {
 /// # Errors
 /// [`Error::Mistakes`] with all of them.
 pub(crate) fn parse(name: &str, text: &str, setting: &Setting) -> Result<Policy, Error> {
-    Policy::parse(name, text, setting, &HostAccounts).map_err(Error::Mistakes)
+    Texts::single(name, text).parse(setting)
 }
 
 /// `O_NONBLOCK`, so that a FIFO in the file's place cannot hold the process up.
@@ -69,7 +107,7 @@ fn read(file: File) -> io::Result<String> {
 }
 
 /// The account database of this host, through NSS.
-struct HostAccounts;
+pub(crate) struct HostAccounts;
 
 impl Accounts for HostAccounts {
     fn user(&self, name: &str) -> Option<Account> {

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-mod check;
+mod admin;
 mod cli;
 mod connect;
 mod error;
@@ -72,7 +72,7 @@ fn run(command: Command) -> Result<bool, Error> {
             block_on(stdio::serve(options))?;
         }
         Command::Connect(options) => connect::connect(&options)?,
-        Command::Check(options) => return check::check(&options),
+        Command::Check(options) => return admin::check(&options),
     }
     Ok(true)
 }

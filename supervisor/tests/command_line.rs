@@ -2,57 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod support;
 
-const GOOD: &str = r#"
-version = 1
-
-[profile.inspect]
-read = ["/usr"]
-timeout = "10s"
-
-[tool.kernel]
-description = "Kernel name and release"
-command = ["/usr/bin/uname", "-a"]
-profile = "inspect"
-allow = ["self"]
-"#;
-
-const BAD: &str = r#"
-version = 1
-
-[tool.kernel]
-description = "Kernel name and release"
-command = ["uname"]
-profile = "missing"
-allow = ["self"]
-"#;
-
-fn mini_mcp(arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_mini-mcp");
-    Command::new(program).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn policy_file(directory: &Path, text: &str) -> PathBuf {
-    let path = directory.join("policy.toml");
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    path
-}
-
-fn check(policy: &str) -> Output {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = policy_file(scratch.path(), policy);
-    let (workspace, file) = (scratch.path().to_str().unwrap(), file.to_str().unwrap());
-    mini_mcp(&["check", "--single-user", "--workspace", workspace, file])
-}
+use support::{mini_mcp, text};
 
 #[test]
 fn help_names_every_command_and_succeeds() {
@@ -68,7 +20,7 @@ fn help_names_every_command_and_succeeds() {
 fn wrong_usage_exits_with_2() {
     for arguments in [
         &["no-such-command"][..],
-        &["check"],
+        &["check", "--workspace", "/"],
         &["serve", "--no-such"],
         &[],
     ] {
@@ -76,43 +28,6 @@ fn wrong_usage_exits_with_2() {
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         assert!(refused.stdout.is_empty(), "{arguments:?}");
     }
-}
-
-#[test]
-fn check_praises_a_good_policy() {
-    let checked = check(GOOD);
-    assert_eq!(text(&checked.stderr), "");
-    assert_eq!(checked.status.code(), Some(0));
-    let said = text(&checked.stdout);
-    assert!(
-        said.ends_with("policy.toml: ok, 1 tool, 1 profile\n"),
-        "{said}"
-    );
-}
-
-#[test]
-fn check_prints_every_mistake_of_a_bad_policy() {
-    let checked = check(BAD);
-    assert_eq!(checked.status.code(), Some(1));
-    assert!(checked.stdout.is_empty());
-    let said = text(&checked.stderr);
-    assert!(said.contains("policy.toml:6:"), "{said}");
-    assert!(said.contains("policy.toml:7:"), "{said}");
-}
-
-#[test]
-fn check_refuses_a_policy_that_others_can_write() {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = policy_file(scratch.path(), GOOD);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o620)).unwrap();
-    let checked = mini_mcp(&["check", "--single-user", file.to_str().unwrap()]);
-    assert_eq!(checked.status.code(), Some(1));
-    let said = text(&checked.stderr);
-    assert!(
-        said.starts_with("mini-mcp: cannot use the policy `"),
-        "{said}"
-    );
-    assert!(said.contains("mode 0620\nhint: "), "{said}");
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! The administrator's commands: they read policies and tell about them.
+//!
+//! Nothing here runs a command or talks to the service, so they can be tried
+//! on a policy before it is in force, by anybody who can read it.
+
+mod check;
+mod findings;
+pub(crate) mod options;
+mod reading;
+
+pub(crate) use check::check;
+
+use crate::error::Error;
+use serde_json::Value as Json;
+use std::io::{self, ErrorKind, Write};
+
+/// Writes `text` to standard output. Whoever closed it has read enough.
+fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Print(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes `document` to standard output, for people and programs.
+fn print_json(document: &Json) -> Result<(), Error> {
+    print(&format!("{document:#}\n"))
+}
+
+/// `number` of what `noun` names.
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(count(0, "tool"), "0 tools");
+        assert_eq!(count(1, "tool"), "1 tool");
+        assert_eq!(count(2, "tool"), "2 tools");
+    }
+}

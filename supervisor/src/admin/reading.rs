@@ -1,0 +1,57 @@
+//! Which files are read as which policy.
+
+use super::options::{Files, Reader};
+use crate::error::Error;
+use crate::load::Texts;
+use crate::workspace;
+use policy::{EMBEDDED, EMBEDDED_NAME, Setting};
+use std::path::PathBuf;
+
+/// The policy of this machine's service.
+const SYSTEM: &str = "/etc/mini-mcp/policy.toml";
+
+impl Reader {
+    /// The setting that policies are read for.
+    pub(super) fn setting(&self) -> Result<Setting, Error> {
+        if self.single_user {
+            workspace::setting(self.workspace.as_deref())
+        } else {
+            Ok(Setting::System)
+        }
+    }
+}
+
+impl Files {
+    /// The policies: each the paths of its files.
+    pub(super) fn policies(&self) -> Vec<Vec<PathBuf>> {
+        match self.files.as_slice() {
+            files if files.is_empty() || self.together => vec![files.to_vec()],
+            files => files.iter().map(|file| vec![file.clone()]).collect(),
+        }
+    }
+}
+
+/// The texts of the policy in the files `paths`; without any, of the one that
+/// is in force by default.
+pub(super) fn texts(paths: &[PathBuf], setting: &Setting) -> Result<Texts, Error> {
+    match (paths, setting) {
+        ([], Setting::System) => Texts::read(&[PathBuf::from(SYSTEM)], setting),
+        ([], Setting::SingleUser { .. }) => Ok(Texts::single(EMBEDDED_NAME, EMBEDDED)),
+        (paths, _) => Texts::read(paths, setting),
+    }
+}
+
+/// What messages call the policy in the files `paths`.
+pub(super) fn name(paths: &[PathBuf], setting: &Setting) -> String {
+    match (paths, setting) {
+        ([], Setting::System) => SYSTEM.to_owned(),
+        ([], Setting::SingleUser { .. }) => EMBEDDED_NAME.to_owned(),
+        (paths, _) => {
+            let names: Vec<String> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            names.join(" + ")
+        }
+    }
+}
