@@ -1,6 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::Check;
+use crate::admin::options::{Check, Explain};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -15,6 +15,8 @@ Examples:
   mini-mcp stdio --policy mine.toml    the same with a policy of your own
   mini-mcp connect                     attach to the service of this machine
   mini-mcp check                       whether the policy of this machine is sound
+  mini-mcp explain --as alice disk_usage
+                                       whether alice may call a tool, and why
 
 Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
@@ -31,6 +33,7 @@ pub(crate) enum Command {
     Connect(Connect),
     Stdio(Stdio),
     Check(Check),
+    Explain(Explain),
 }
 
 /// Serve MCP on a Unix socket to the users that the policy names.

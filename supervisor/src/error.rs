@@ -40,6 +40,10 @@ pub(crate) enum Error {
     Refused { path: PathBuf },
     #[error("cannot pass bytes on")]
     Bridge(#[source] io::Error),
+    #[error("cannot find the user `{name}` in the account database")]
+    NoUser { name: String },
+    #[error("cannot take the argument `{key}` twice: it is not a list")]
+    Repeated { key: String },
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),
     #[error("cannot set up the process")]
@@ -54,6 +58,7 @@ impl Error {
             Self::ReadPolicy { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("name another policy file")
             }
+            Self::NoUser { .. } => Some("name a user of this host, or his user id"),
             Self::NoState => Some("name a file with --audit"),
             Self::Listen { source, .. } => cure(LISTEN_CURES, source),
             Self::Occupied { .. } => Some("stop the other process, or name another --socket"),
@@ -73,6 +78,7 @@ impl Error {
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }
             | Self::Bridge(_)
+            | Self::Repeated { .. }
             | Self::Print(_)
             | Self::Process(_) => None,
         }

@@ -40,8 +40,7 @@ fn main() -> ExitCode {
         Err(usage) => return tell(&usage),
     };
     match run(cli.command) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(status) => status,
         Err(error) => {
             error.report();
             ExitCode::FAILURE
@@ -60,8 +59,8 @@ fn tell(usage: &clap::Error) -> ExitCode {
     }
 }
 
-/// Whether what was asked for is as it should be.
-fn run(command: Command) -> Result<bool, Error> {
+/// Does what was asked for.
+fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Serve(options) => {
             log::start("info")?;
@@ -72,9 +71,19 @@ fn run(command: Command) -> Result<bool, Error> {
             block_on(stdio::serve(options))?;
         }
         Command::Connect(options) => connect::connect(&options)?,
-        Command::Check(options) => return admin::check(&options),
+        Command::Check(options) => return admin::check(&options).map(status),
+        Command::Explain(options) => return Ok(admin::explain(&options)),
     }
-    Ok(true)
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells a script whether all is as it should be.
+fn status(fine: bool) -> ExitCode {
+    if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// One thread: the work here is passing bytes on, and commands run elsewhere.

@@ -55,7 +55,7 @@ fn numbers<'a>(status: &'a str, field: &str) -> Option<impl Iterator<Item = u32>
 }
 
 /// Supplementary groups that the account database gives the user.
-fn account_groups(uid: u32, gid: u32) -> Option<Vec<u32>> {
+pub(crate) fn account_groups(uid: u32, gid: u32) -> Option<Vec<u32>> {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten()?;
     let name = CString::new(user.name).ok()?;
     let groups = getgrouplist(&name, Gid::from_raw(gid)).ok()?;

@@ -3,12 +3,16 @@
 //! Nothing here runs a command or talks to the service, so they can be tried
 //! on a policy before it is in force, by anybody who can read it.
 
+mod call;
 mod check;
+mod explain;
 mod findings;
 pub(crate) mod options;
 mod reading;
+mod user;
 
 pub(crate) use check::check;
+pub(crate) use explain::explain;
 
 use crate::error::Error;
 use serde_json::Value as Json;

@@ -48,3 +48,64 @@ pub(crate) struct Reader {
     #[arg(long, value_name = "DIR", requires = "single_user")]
     pub(crate) workspace: Option<PathBuf>,
 }
+
+/// Tell how a call would be decided, by which rule, and what would run.
+///
+/// Nothing runs. USER stands for a caller with all the groups that the account
+/// database gives him.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp explain --as alice tail_log file=/var/log/syslog lines=5
+  mini-mcp explain --as 1000 --json journal units=ssh.service units=cron.service
+  mini-mcp explain --single-user --policy policy.toml file_head file=README.md
+
+Exit status: 0 the call is allowed, 1 it is denied or needs approval,
+2 wrong usage, or the policy cannot be read.")]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// Name of the tool
+    #[arg(value_name = "TOOL")]
+    pub(crate) tool: String,
+    /// Arguments, read as the tool declares them: `true` or `false` for a flag,
+    /// one KEY=VALUE for each item of a list
+    #[arg(value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) arguments: Vec<Pair>,
+}
+
+/// A policy as one user meets it.
+#[derive(Debug, Args)]
+pub(crate) struct View {
+    /// User who calls: a name or a user id [default with --single-user: you]
+    #[arg(
+        long = "as",
+        value_name = "USER",
+        required_unless_present = "single_user"
+    )]
+    pub(crate) user: Option<String>,
+    /// Policy file; those of several are read as one policy
+    /// [default: /etc/mini-mcp/policy.toml, with --single-user the embedded policy]
+    #[arg(long = "policy", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reader: Reader,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// One KEY=VALUE.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair {
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
+fn pair(text: &str) -> Result<Pair, &'static str> {
+    let (key, value) = text.split_once('=').ok_or("it is not KEY=VALUE")?;
+    Ok(Pair {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    })
+}

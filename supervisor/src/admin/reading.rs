@@ -1,10 +1,10 @@
 //! Which files are read as which policy.
 
-use super::options::{Files, Reader};
+use super::options::{Files, Reader, View};
 use crate::error::Error;
 use crate::load::Texts;
 use crate::workspace;
-use policy::{EMBEDDED, EMBEDDED_NAME, Setting};
+use policy::{EMBEDDED, EMBEDDED_NAME, Policy, Setting};
 use std::path::PathBuf;
 
 /// The policy of this machine's service.
@@ -29,6 +29,12 @@ impl Files {
             files => files.iter().map(|file| vec![file.clone()]).collect(),
         }
     }
+}
+
+/// The policy that is viewed.
+pub(super) fn policy(view: &View) -> Result<Policy, Error> {
+    let setting = view.reader.setting()?;
+    texts(&view.files, &setting)?.parse(&setting)
 }
 
 /// The texts of the policy in the files `paths`; without any, of the one that
