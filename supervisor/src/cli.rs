@@ -1,6 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Explain};
+use crate::admin::options::{Check, Explain, Tools};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Stdio(Stdio),
     Check(Check),
     Explain(Explain),
+    Tools(Tools),
 }
 
 /// Serve MCP on a Unix socket to the users that the policy names.

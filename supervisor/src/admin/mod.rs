@@ -9,10 +9,12 @@ mod explain;
 mod findings;
 pub(crate) mod options;
 mod reading;
+mod tools;
 mod user;
 
 pub(crate) use check::check;
 pub(crate) use explain::explain;
+pub(crate) use tools::tools;
 
 use crate::error::Error;
 use serde_json::Value as Json;

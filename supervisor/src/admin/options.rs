@@ -109,3 +109,18 @@ fn pair(text: &str) -> Result<Pair, &'static str> {
         value: value.to_owned(),
     })
 }
+
+/// List the tools that a user's agent sees, as it sees them.
+///
+/// USER stands for a caller with all the groups that the account database gives
+/// him.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp tools --as alice
+  mini-mcp tools --as 1000 --json
+  mini-mcp tools --single-user --policy policy.toml")]
+pub(crate) struct Tools {
+    #[command(flatten)]
+    pub(crate) view: View,
+}

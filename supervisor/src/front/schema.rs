@@ -1,5 +1,6 @@
 //! Tools as clients see them: JSON Schema made from the policy's parameters.
 
+use super::Front;
 use policy::{Access, Caller, Characters, FileKind, Kind, Parameter, Pattern, Policy, Value};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value as Json, json};
@@ -30,6 +31,13 @@ impl Catalogue {
             .iter()
             .filter_map(|tool| self.tools.get(tool.name()));
         tools.cloned().collect()
+    }
+}
+
+impl Front {
+    /// The tools that `caller` is shown under `policy`, sorted by name.
+    pub(crate) fn tools_shown(policy: &Policy, caller: &Caller) -> Vec<Tool> {
+        Catalogue::new(policy).for_caller(policy, caller)
     }
 }
 
