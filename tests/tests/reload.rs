@@ -77,7 +77,8 @@ fn the_worker_takes_the_supervisor_along() {
     eventually("the worker has it", SOON, || {
         (!events(&site.audit(), "reload").is_empty()).then_some(())
     });
-    assert_eq!(word(&client), "two two");
+    // A lane of the former policy may take one more call before it hears of it.
+    await_word(&client, "two two");
 }
 
 /// A policy with a mistake changes nothing, whichever process is asked to load it.
