@@ -17,6 +17,7 @@ mod load;
 mod log;
 mod output;
 mod peer;
+mod reload;
 mod sanitize;
 mod serve;
 mod signals;

@@ -2,9 +2,10 @@
 
 use crate::cli::Serve;
 use crate::error::Error;
-use crate::front::{Client, Front, attend};
+use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
+use crate::reload::Reloading;
 use crate::{load, peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use policy::Setting;
@@ -31,7 +32,10 @@ const FAREWELL: Duration = Duration::from_secs(3);
 pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     let policy = load::load(&options.policy, &Setting::System)?;
     raise_descriptor_limit();
-    let pool = Arc::new(Pool::new(Door::Socket(options.worker), policy.digest()));
+    let pool = Arc::new(Pool::new(
+        Door::Socket(options.worker.clone()),
+        policy.digest(),
+    ));
     if let Err(error) = pool.warm_up().await {
         // It may start later; until then calls fail with this reason.
         tracing::warn!(reason = ?error.failure().reason, "worker not usable yet");
@@ -39,14 +43,16 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     let listener = Listener::bind(&options.socket)?;
     tracing::info!(socket = ?options.socket, policy = ?options.policy, "serving");
     let service = Service {
-        front: Arc::new(Front::new(policy, pool)),
+        front: Arc::new(Front::new(Generation::new(policy, pool))),
         stop: CancellationToken::new(),
         places: Arc::new(Semaphore::new(CLIENTS_MAX)),
         clients: TaskTracker::new(),
     };
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
+    let reloading = Reloading::watch(&options, &service.front).map_err(Error::Process)?;
     tokio::select! {
         () = service.accept_all(&listener) => {}
+        never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
     }
     drop(listener);
@@ -83,7 +89,7 @@ impl Service {
     fn admit(&self, stream: UnixStream, number: u64) -> io::Result<()> {
         let caller = peer::caller(&stream.peer_cred()?);
         let (uid, pid) = (caller.uid, stream.peer_cred()?.pid());
-        if !self.front.policy().knows(&caller) {
+        if !self.front.generation().policy().knows(&caller) {
             tracing::warn!(
                 uid,
                 pid,

@@ -3,7 +3,7 @@
 
 use crate::cli::Stdio;
 use crate::error::Error;
-use crate::front::{Client, Front, attend};
+use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, LaneError, Packets, Pool, pair};
 use crate::{load, peer, signals, workspace};
 use policy::{EMBEDDED, EMBEDDED_NAME, Policy, Setting};
@@ -49,7 +49,7 @@ pub(crate) async fn serve(options: Stdio) -> Result<(), Error> {
 
 async fn converse(policy: Policy, pool: &Arc<Pool>) -> Result<(), Error> {
     pool.warm_up().await?;
-    let front = Arc::new(Front::new(policy, Arc::clone(pool)));
+    let front = Arc::new(Front::new(Generation::new(policy, Arc::clone(pool))));
     let answers = io::stdout().as_fd().try_clone_to_owned();
     let answers: Arc<OwnedFd> = Arc::new(answers.map_err(Error::Process)?);
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;

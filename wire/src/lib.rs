@@ -8,7 +8,7 @@
 //!
 //! The life of a connection: `Hello` → `Welcome`, then any number of
 //! `Run` → `Denied` | `Failed` | `Started` … `Finished`, and
-//! `Report` → `Recorded` | `Failed`. While a command runs, the only request is
+//! `Report` → `Recorded` | `Failed` and `Reload` → `Reloaded` | `Failed`. While a command runs, the only request is
 //! `Cancel`, and hanging up means the same.
 
 #![forbid(unsafe_code)]

@@ -18,6 +18,8 @@ pub enum Request {
     /// Record a denial that the supervisor decided by itself. Descriptors: the
     /// client's socket, unless the worker serves a single user.
     Report(Report),
+    /// Load the policy again, and use it if it has this digest.
+    Reload(PolicyDigest),
     /// Kill the running command; its `Finished` still follows.
     Cancel,
 }
@@ -106,6 +108,8 @@ pub enum Reply {
     Finished(Outcome),
     /// The report stands in the audit trail.
     Recorded,
+    /// The policy asked for is in force; lanes of the former one end.
+    Reloaded,
 }
 
 /// Answers [`Hello`].
@@ -132,7 +136,7 @@ pub struct Denial {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Stable word for programs: `audit`, `open`, `sandbox`, `launch`,
-    /// `attestation`, `stale_policy`.
+    /// `attestation`, `stale_policy`, `reload`.
     pub code: String,
     /// The error with its causes, one line; may carry a hint on a second line.
     pub reason: String,

@@ -53,6 +53,7 @@ fn request() -> impl Strategy<Value = Request> {
                 denial,
             })
         }),
+        any::<[u8; 32]>().prop_map(Request::Reload),
         Just(Request::Cancel),
     ]
 }
@@ -116,6 +117,7 @@ fn every_reply_comes_back() {
         }),
         Reply::Finished(outcome),
         Reply::Recorded,
+        Reply::Reloaded,
     ] {
         assert_eq!(decode::<Reply>(&encode(&reply).unwrap()).unwrap(), reply);
     }

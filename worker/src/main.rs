@@ -27,6 +27,7 @@ use explain::explain;
 use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
+use policy_file::Source;
 use sandbox::containment::Containment;
 use sandbox::seccomp;
 use std::error::Error;
@@ -64,7 +65,8 @@ fn main() -> ExitCode {
 fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     // Commands of the same user must not read our memory or descriptors.
     nix::sys::prctl::set_dumpable(false)?;
-    let policy = load_policy(&options.mode)?;
+    let source = source(&options.mode);
+    let policy = source.load()?;
     let null = context::open_null()?;
     let containment = Containment::choose(options.containment)?;
     let (door, trust) = match &options.mode {
@@ -92,22 +94,25 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         filter: seccomp::filter(),
         null,
     };
-    match Worker::new(context, door, log)?.run()? {
+    match Worker::new(context, source, door, log)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }
 }
 
-fn load_policy(mode: &Mode) -> Result<Policy, policy_file::PolicyError> {
+fn source(mode: &Mode) -> Source {
     match mode {
-        Mode::System { policy, .. } => policy_file::load(Some(policy), &Setting::System),
-        Mode::SingleUser { policy, workspace } => {
-            let setting = Setting::SingleUser {
+        Mode::System { policy, .. } => Source {
+            path: Some(policy.clone()),
+            setting: Setting::System,
+        },
+        Mode::SingleUser { policy, workspace } => Source {
+            path: policy.clone(),
+            setting: Setting::SingleUser {
                 uid: geteuid().as_raw(),
                 workspace: workspace.clone(),
-            };
-            policy_file::load(policy.as_deref(), &setting)
-        }
+            },
+        },
     }
 }
 

@@ -43,8 +43,23 @@ impl Accounts for HostAccounts {
     }
 }
 
-/// The policy in `path`, or the embedded one.
-pub(crate) fn load(path: Option<&Path>, setting: &Setting) -> Result<Policy, PolicyError> {
+/// Where a policy is loaded from, once and again.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The file, or the embedded policy.
+    pub path: Option<PathBuf>,
+    /// For which installation.
+    pub setting: Setting,
+}
+
+impl Source {
+    /// The policy as it is now.
+    pub(crate) fn load(&self) -> Result<Policy, PolicyError> {
+        load(self.path.as_deref(), &self.setting)
+    }
+}
+
+fn load(path: Option<&Path>, setting: &Setting) -> Result<Policy, PolicyError> {
     let (name, text) = match path {
         Some(path) => (path.to_path_buf(), read(path, setting)?),
         None => (policy::EMBEDDED_NAME.into(), policy::EMBEDDED.to_owned()),

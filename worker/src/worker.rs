@@ -2,11 +2,12 @@
 //! connection, keeps the audit trail, and cleans up after lanes that are lost.
 //! It never touches a request.
 
-use crate::audit::{AuditError, Ending, Entry, Log, Note};
+use crate::audit::{Ask, AuditError, Ending, Entry, Log, Note};
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::lane::{Lane, send_note};
+use crate::policy_file::Source;
 use crate::sandbox::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
@@ -16,11 +17,12 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
+use policy::Policy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
-use wire::Failure;
+use wire::{Failure, PolicyDigest};
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -51,6 +53,8 @@ pub(crate) enum WorkerError {
 #[derive(Debug)]
 pub(crate) struct Worker {
     context: Context,
+    /// Where the policy is loaded from again.
+    source: Source,
     door: Option<Door>,
     log: Log,
     events: Epoll,
@@ -97,7 +101,12 @@ impl RunNames {
 
 impl Worker {
     /// Ready to accept; the trail has begun and the door is open.
-    pub(crate) fn new(context: Context, door: Door, log: Log) -> Result<Self, WorkerError> {
+    pub(crate) fn new(
+        context: Context,
+        source: Source,
+        door: Door,
+        log: Log,
+    ) -> Result<Self, WorkerError> {
         // What a lost lane leaves becomes ours, so that it is found and killed.
         prctl::set_child_subreaper(true)?;
         let signals = block_signals()?;
@@ -106,6 +115,7 @@ impl Worker {
         events.add(&door, readable(DOOR))?;
         Ok(Self {
             context,
+            source,
             door: Some(door),
             log,
             events,
@@ -136,7 +146,7 @@ impl Worker {
                             return Ok(Some(self.into_lane(connection, records)));
                         }
                     }
-                    lane => self.entry(lane)?,
+                    lane => self.ask(lane)?,
                 }
             }
         }
@@ -155,11 +165,55 @@ impl Worker {
         let Some(signal) = self.signals.read_signal()? else {
             return Ok(());
         };
-        if i32::try_from(signal.ssi_signo) == Ok(Signal::SIGCHLD as i32) {
-            return self.reap();
+        match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
+            Ok(Ok(Signal::SIGCHLD)) => return self.reap(),
+            Ok(Ok(Signal::SIGHUP)) => {
+                // Said and recorded; the former policy stays.
+                let _kept = self.reload(None);
+            }
+            _ => self.stop(),
         }
-        self.stop();
         Ok(())
+    }
+
+    /// Loads the policy again and lets it take the place of the former one, or
+    /// keeps that and tells why. Lanes finish their command under the policy they
+    /// were born with; new ones are born with the new one.
+    fn reload(&mut self, wanted: Option<PolicyDigest>) -> Result<(), String> {
+        let result = self.replacement(wanted).and_then(|policy| {
+            self.log
+                .reloaded(&policy.digest())
+                .map_err(|error| explain(&error))?;
+            self.context.policy = policy;
+            Ok(())
+        });
+        match &result {
+            Ok(()) => {
+                say("the policy was loaded again");
+                self.tell_lanes(&Note::Retire);
+            }
+            Err(reason) => {
+                say(&format!("the former policy stays in force: {reason}"));
+                let _said = self.log.kept(&self.context.policy.digest(), reason);
+            }
+        }
+        result
+    }
+
+    fn replacement(&self, wanted: Option<PolicyDigest>) -> Result<Policy, String> {
+        let policy = self.source.load().map_err(|error| explain(&error))?;
+        match wanted {
+            Some(wanted) if wanted != policy.digest() => Err(
+                "cannot use the policy: it is not the one that the supervisor has read".to_owned(),
+            ),
+            _ => Ok(policy),
+        }
+    }
+
+    fn tell_lanes(&self, note: &Note) {
+        for lane in self.lanes.values() {
+            let _lost_already = send_note(lane.records.as_fd(), note);
+        }
     }
 
     /// Lets nobody in any more and tells every lane to end.
@@ -167,9 +221,7 @@ impl Worker {
         if let Some(door) = self.door.take() {
             let _closed_anyway = self.events.delete(&door);
         }
-        for lane in self.lanes.values() {
-            let _lost_already = send_note(lane.records.as_fd(), &Note::Stop);
-        }
+        self.tell_lanes(&Note::Stop);
         self.deadline.get_or_insert(Instant::now() + PATIENCE);
     }
 
@@ -237,35 +289,47 @@ impl Worker {
         Lane::new(connection, records, context)
     }
 
-    /// Writes what a lane asks to record, and answers.
-    fn entry(&mut self, number: u64) -> Result<(), WorkerError> {
+    /// Does what a lane asks for, and answers.
+    fn ask(&mut self, number: u64) -> Result<(), WorkerError> {
         let Some(lane) = self.lanes.get_mut(&number) else {
             return Ok(());
         };
         let mut buffer = vec![0; wire::FRAME_MAX];
-        let entry = sys::receive(lane.records.as_fd(), &mut buffer)
+        let ask = sys::receive(lane.records.as_fd(), &mut buffer)
             .ok()
-            .and_then(|packet| wire::decode::<Entry>(buffer.get(..packet.length)?).ok());
-        let Some(entry) = entry else {
-            // It has ended, or does not make sense any more.
-            let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
-            self.events.delete(&lane.records)?;
-            return Ok(());
+            .and_then(|packet| wire::decode::<Ask<Entry>>(buffer.get(..packet.length)?).ok());
+        let note = match ask {
+            Some(Ask::Record(entry)) => self.record(number, &entry),
+            Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
+                Ok(()) => Note::Recorded(None),
+                Err(reason) => Note::Failed(reason),
+            },
+            None => {
+                // It has ended, or does not make sense any more.
+                let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
+                return Ok(self.events.delete(&lane.records)?);
+            }
         };
-        let note = match self
-            .log
-            .record(&entry, lane.name(&entry, &mut self.runs).as_deref())
-        {
-            Ok(()) => Note::Recorded(lane.note_recorded(&entry)),
+        if let Some(lane) = self.lanes.get(&number) {
+            let _lost_already = send_note(lane.records.as_fd(), &note);
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, number: u64, entry: &Entry) -> Note {
+        let Some(lane) = self.lanes.get_mut(&number) else {
+            return Note::Stop;
+        };
+        let name = lane.name(entry, &mut self.runs);
+        match self.log.record(entry, name.as_deref()) {
+            Ok(()) => Note::Recorded(lane.note_recorded(entry)),
             Err(error) => {
                 let reason = explain(&error);
                 say(&reason);
-                lane.note_lost(&entry);
+                lane.note_lost(entry);
                 Note::Failed(reason)
             }
-        };
-        let _lost_already = send_note(lane.records.as_fd(), &note);
-        Ok(())
+        }
     }
 
     /// Waits for ended children: lanes, and what lost lanes left to us.
@@ -335,7 +399,12 @@ impl LaneProcess {
 /// to the whole service stops them in order, through the first process.
 fn block_signals() -> Result<SignalFd, Errno> {
     let mut mask = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD] {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGCHLD,
+    ] {
         mask.add(signal);
     }
     mask.thread_block()?;

@@ -68,13 +68,16 @@ pub(crate) async fn run(
 }
 
 /// Has a denial recorded in the audit trail; the ending to tell the client.
+///
+/// # Errors
+/// A worker that cannot be used.
 pub(crate) async fn report(
     pool: &Arc<Pool>,
     client: &Client,
     request: String,
     tool: &str,
     denial: Denial,
-) -> Ending {
+) -> Result<Ending, LaneError> {
     let report = Request::Report(Report {
         request,
         tool: crate::sanitize::cut(tool, 128).to_owned(),
@@ -83,11 +86,8 @@ pub(crate) async fn report(
             ..denial.clone()
         },
     });
-    match record(pool, client, &report).await {
-        Ok(None) => Ending::Denied(denial),
-        Ok(Some(failure)) => Ending::Failed(failure),
-        Err(error) => Ending::Failed(error.failure()),
-    }
+    let failure = record(pool, client, &report).await?;
+    Ok(failure.map_or(Ending::Denied(denial), Ending::Failed))
 }
 
 async fn record(
@@ -103,7 +103,8 @@ async fn record(
         other @ (Reply::Welcome(_)
         | Reply::Started { .. }
         | Reply::Denied(_)
-        | Reply::Finished(_)) => return Err(LaneError::out_of_turn(&other)),
+        | Reply::Finished(_)
+        | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
     };
     lane.settle();
     Ok(failure)
@@ -122,7 +123,7 @@ async fn outcome(lane: &mut Lease) -> Result<Result<Outcome, Ending>, LaneError>
             Reply::Finished(outcome) => return Ok(Ok(outcome)),
             Reply::Denied(denial) => return Ok(Err(Ending::Denied(denial))),
             Reply::Failed(failure) => return Ok(Err(Ending::Failed(failure))),
-            other @ (Reply::Welcome(_) | Reply::Recorded) => {
+            other @ (Reply::Welcome(_) | Reply::Recorded | Reply::Reloaded) => {
                 return Err(LaneError::out_of_turn(&other));
             }
         }

@@ -1,16 +1,16 @@
 //! What one client asks, and what it gets: the MCP methods.
 
 use super::result::{Ending, answer};
-use super::{Client, Front, arguments, call};
+use super::{Client, Front, Generation, arguments, call};
 use crate::lane::LaneError;
 use crate::sanitize::harmless_word;
 use policy::{Arguments, Decision, Grant};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation,
     ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities,
-    ServerConfig,
+    ServerConfig, SubscriptionFilter,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -56,38 +56,65 @@ impl Handler {
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
         let tool = request.name.into_owned();
-        let ending = match self.decide(&tool, request.arguments.unwrap_or_default()) {
-            Ok((grant, arguments)) => {
-                let run = self.run(name, &grant, arguments);
-                tokio::select! {
-                    ending = run => ending,
-                    () = context.ct.cancelled() => cancelled(),
-                    never = heartbeat(context) => match never {},
-                }
+        let typed = arguments::typed(&tool, request.arguments.unwrap_or_default());
+        let mut generation = self.front.generation();
+        let ending = loop {
+            match self
+                .attempt(&generation, &name, &tool, &typed, context)
+                .await
+            {
+                Ok(ending) => break ending,
+                // The worker has gone on to another policy; nothing ran or was recorded.
+                Err(stale @ LaneError::OtherPolicy(_)) => match self.front.after(&generation).await
+                {
+                    Some(next) => generation = next,
+                    None => break Ending::Failed(stale.failure()),
+                },
+                Err(error) => break Ending::Failed(error.failure()),
             }
-            // Recorded even when the client no longer wants to know.
-            Err(denial) => call::report(&self.front.pool, &self.client, name, &tool, denial).await,
         };
         log(&ending);
         answer(&tool, ending)
     }
 
+    /// Decides and carries out a call under one generation.
+    async fn attempt(
+        &self,
+        generation: &Generation,
+        name: &str,
+        tool: &str,
+        typed: &Result<Arguments, Denial>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Ending, LaneError> {
+        match self.decide(generation, tool, typed) {
+            Ok((grant, arguments)) => {
+                let run = self.run(generation, name, &grant, arguments);
+                tokio::select! {
+                    ending = run => ending,
+                    () = context.ct.cancelled() => Ok(cancelled()),
+                    never = heartbeat(context) => match never {},
+                }
+            }
+            // Recorded even when the client no longer wants to know.
+            Err(denial) => self.report(generation, name, tool, denial).await,
+        }
+    }
+
     /// The supervisor's own decision: for a fast answer, not for safety.
     fn decide(
         &self,
+        generation: &Generation,
         tool: &str,
-        arguments: rmcp::model::JsonObject,
+        typed: &Result<Arguments, Denial>,
     ) -> Result<(Grant, Arguments), Denial> {
-        let Front { policy, .. } = &*self.front;
         let caller = &self.client.caller;
-        let typed = arguments::typed(tool, arguments);
         let arguments = match typed {
-            Err(denial) if self.sees(tool) => return Err(denial),
+            Err(denial) if self.sees(generation, tool) => return Err(denial.clone()),
             // Whatever the arguments: the decision names the tool.
             Err(_) => Arguments::new(),
-            Ok(arguments) => arguments,
+            Ok(arguments) => arguments.clone(),
         };
-        match policy.decide(caller, tool, &arguments) {
+        match generation.policy.decide(caller, tool, &arguments) {
             Decision::Allow(grant) => Ok((grant, arguments)),
             Decision::Deny(denial) => Err(Denial {
                 code: denial.code.to_owned(),
@@ -97,31 +124,57 @@ impl Handler {
         }
     }
 
-    fn sees(&self, tool: &str) -> bool {
-        let tools = self.front.policy.tools_for(&self.client.caller);
+    fn sees(&self, generation: &Generation, tool: &str) -> bool {
+        let tools = generation.policy.tools_for(&self.client.caller);
         tools.iter().any(|visible| visible.name() == tool)
     }
 
-    async fn run(&self, name: String, grant: &Grant, arguments: Arguments) -> Ending {
+    async fn run(
+        &self,
+        generation: &Generation,
+        name: &str,
+        grant: &Grant,
+        arguments: Arguments,
+    ) -> Result<Ending, LaneError> {
         let run = Run {
-            request: name.clone(),
-            policy: self.front.policy.digest(),
+            request: name.to_owned(),
+            policy: generation.policy.digest(),
             tool: grant.tool().to_owned(),
             arguments: arguments.into_iter().map(argument).collect(),
         };
         let Ok(_turn) = self.client.running.acquire().await else {
-            return cancelled();
+            return Ok(cancelled());
         };
-        let pool = &self.front.pool;
         let output_max = grant.profile().output_max;
-        match call::run(pool, &self.client, run, output_max).await {
-            Ok(ending) => ending,
+        match call::run(&generation.pool, &self.client, run, output_max).await {
             Err(LaneError::Request(error)) => {
-                let denial = too_large(grant.tool(), &error);
-                call::report(pool, &self.client, name, grant.tool(), denial).await
+                self.report(
+                    generation,
+                    name,
+                    grant.tool(),
+                    too_large(grant.tool(), &error),
+                )
+                .await
             }
-            Err(error) => Ending::Failed(error.failure()),
+            result => result,
         }
+    }
+
+    async fn report(
+        &self,
+        generation: &Generation,
+        name: &str,
+        tool: &str,
+        denial: Denial,
+    ) -> Result<Ending, LaneError> {
+        call::report(
+            &generation.pool,
+            &self.client,
+            name.to_owned(),
+            tool,
+            denial,
+        )
+        .await
     }
 }
 
@@ -135,7 +188,10 @@ fn too_large(tool: &str, error: &wire::FrameError) -> Denial {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .build();
         let name = Implementation::new("mini-mcp", env!("CARGO_PKG_VERSION"));
         ServerConfig::new(capabilities)
             .with_server_info(name.with_title("Mini MCP"))
@@ -151,13 +207,37 @@ impl ServerHandler for Handler {
         if request.is_some_and(|request| request.cursor.is_some()) {
             return Err(ErrorData::invalid_params("Unknown cursor", None));
         }
-        let Front {
+        let generation = self.front.generation();
+        let Generation {
             policy, catalogue, ..
-        } = &*self.front;
+        } = &*generation;
         let tools = catalogue.for_caller(policy, &self.client.caller);
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        _requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut changes = self.front.changes();
+        loop {
+            tokio::select! {
+                () = subscription.cancelled() => return Ok(()),
+                changed = changes.changed() => match changed {
+                    Ok(()) => {
+                        // Refused when the client did not ask for it.
+                        let _ = subscription.sink().notify_tool_list_changed().await;
+                    }
+                    Err(_) => return Ok(()),
+                },
+            }
+        }
     }
 
     async fn call_tool(

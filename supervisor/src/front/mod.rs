@@ -6,18 +6,23 @@
 
 mod arguments;
 mod call;
+mod generation;
 mod handler;
 mod result;
 mod schema;
 mod transport;
 
-use crate::lane::Pool;
+pub(crate) use generation::{Front, Generation};
+
+use generation::Changes;
+
 use crate::vanish::vanished;
 use handler::Handler;
-use policy::{Caller, Policy};
-use rmcp::ServiceExt;
+use policy::Caller;
+use rmcp::service::Peer;
 use rmcp::transport::async_rw::AsyncRwTransport;
-use schema::Catalogue;
+use rmcp::{RoleServer, ServiceExt};
+use std::convert::Infallible;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,30 +37,6 @@ const MESSAGE_MAX: usize = 1024 * 1024;
 
 /// Most commands that one client runs at once, so that none takes all lanes.
 const RUNNING_MAX: usize = 32;
-
-/// What all clients share.
-#[derive(Debug)]
-pub(crate) struct Front {
-    policy: Policy,
-    catalogue: Catalogue,
-    pool: Arc<Pool>,
-}
-
-impl Front {
-    /// A front for `policy` whose commands run in `pool`.
-    pub(crate) fn new(policy: Policy, pool: Arc<Pool>) -> Self {
-        Self {
-            catalogue: Catalogue::new(&policy),
-            policy,
-            pool,
-        }
-    }
-
-    /// The policy in force.
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-}
 
 /// One attached client.
 #[derive(Debug)]
@@ -102,7 +83,9 @@ pub(crate) async fn attend<R, W>(
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let stream = AsyncRwTransport::new_server(reader, writer).with_max_line_length(MESSAGE_MAX);
+    let changes = front.changes();
     let serving = serve(
+        changes,
         Handler::new(front, client),
         Orderly::new(stream),
         stop.clone(),
@@ -116,18 +99,37 @@ pub(crate) async fn attend<R, W>(
     serving.await;
 }
 
-async fn serve<R, W>(handler: Handler, transport: Orderly<R, W>, stop: CancellationToken)
-where
+async fn serve<R, W>(
+    changes: Changes,
+    handler: Handler,
+    transport: Orderly<R, W>,
+    stop: CancellationToken,
+) where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
     // Boxed: what the beginning needs is free again while the client is idle.
     match Box::pin(handler.serve_with_ct(transport, stop)).await {
         Ok(service) => {
-            let ended = service.waiting().await;
-            tracing::debug!(?ended, "client served");
+            let peer = service.peer().clone();
+            tokio::select! {
+                ended = service.waiting() => tracing::debug!(?ended, "client served"),
+                never = announce(peer, changes) => match never {},
+            }
         }
         // Also how a client ends that never sent anything.
         Err(error) => tracing::debug!(%error, "client left before a session began"),
     }
+}
+
+/// Tells a client of the initialize handshake that its tools may have changed. One
+/// of the stateless era asks for this by `subscriptions/listen`.
+async fn announce(peer: Peer<RoleServer>, mut changes: Changes) -> Infallible {
+    while changes.changed().await.is_ok() {
+        if peer.peer_info().is_some() {
+            // A client that has gone is noticed elsewhere.
+            let _ = peer.notify_tool_list_changed().await;
+        }
+    }
+    std::future::pending().await
 }

@@ -106,7 +106,8 @@ impl Connection {
             | Reply::Denied(_)
             | Reply::Failed(_)
             | Reply::Finished(_)
-            | Reply::Recorded) => return Err(LaneError::out_of_turn(&other)),
+            | Reply::Recorded
+            | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
         }
         Ok(connection)
     }
@@ -139,7 +140,7 @@ fn check(welcome: &Welcome, policy: PolicyDigest) -> Result<(), LaneError> {
         return Err(LaneError::Version(welcome.version));
     }
     if welcome.policy != policy {
-        return Err(LaneError::OtherPolicy);
+        return Err(LaneError::OtherPolicy(welcome.policy));
     }
     Ok(())
 }
@@ -178,7 +179,7 @@ mod tests {
         let refused = greeted_by(&welcome(VERSION + 1, POLICY)).await;
         assert!(matches!(refused, Err(LaneError::Version(_))));
         let refused = greeted_by(&welcome(VERSION, [8; 32])).await;
-        assert!(matches!(refused, Err(LaneError::OtherPolicy)));
+        assert!(matches!(refused, Err(LaneError::OtherPolicy(_))));
     }
 
     #[tokio::test]

@@ -41,7 +41,9 @@ pub(crate) enum LaneError {
     #[error("cannot understand the worker: it speaks version {0}, not {version}", version = wire::VERSION)]
     Version(u16),
     #[error("cannot use the worker: it has loaded another policy")]
-    OtherPolicy,
+    OtherPolicy(wire::PolicyDigest),
+    #[error("cannot have the worker load the policy again: {0}")]
+    Reload(String),
     #[error("cannot understand the worker: it answered with `{0}` out of turn")]
     OutOfTurn(&'static str),
 }
@@ -53,7 +55,7 @@ impl LaneError {
             Self::Connect { .. } => Some("start the worker: `systemctl start mini-mcp-worker`"),
             Self::Open(_) | Self::HungUp => Some("the worker's log says why"),
             Self::Version(_) => Some("install supervisor and worker of the same release"),
-            Self::OtherPolicy => {
+            Self::OtherPolicy(_) => {
                 Some("restart mini-mcp and mini-mcp-worker so that both read the same policy")
             }
             Self::Pipe(_)
@@ -61,6 +63,7 @@ impl LaneError {
             | Self::Send(_)
             | Self::Receive(_)
             | Self::Frame(_)
+            | Self::Reload(_)
             | Self::OutOfTurn(_) => None,
         }
     }
@@ -68,7 +71,7 @@ impl LaneError {
     /// The failure to report to the client.
     pub(crate) fn failure(&self) -> wire::Failure {
         let code = match self {
-            Self::OtherPolicy => "stale_policy",
+            Self::OtherPolicy(_) => "stale_policy",
             Self::Connect { .. }
             | Self::Pipe(_)
             | Self::Open(_)
@@ -78,6 +81,7 @@ impl LaneError {
             | Self::HungUp
             | Self::Frame(_)
             | Self::Version(_)
+            | Self::Reload(_)
             | Self::OutOfTurn(_) => "worker",
         };
         let mut reason = chain(self);
@@ -100,6 +104,7 @@ impl LaneError {
             Reply::Failed(_) => "Failed",
             Reply::Finished(_) => "Finished",
             Reply::Recorded => "Recorded",
+            Reply::Reloaded => "Reloaded",
         })
     }
 

@@ -17,6 +17,9 @@ const REPORTS_MAX: usize = 8;
 /// Most lanes kept ready between calls.
 const IDLE_MAX: usize = 8;
 
+/// How often a request is sent that no lane has taken.
+const TRIES: u32 = 5;
+
 /// The lanes of one worker under one policy.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -48,7 +51,7 @@ impl Pool {
 
     /// Sends `request` on a lane of its own.
     ///
-    /// An idle lane whose worker has gone is replaced once; a request is never
+    /// A lane that ended before it took the request is replaced; a request is never
     /// sent twice to a worker that may have taken it.
     pub(crate) async fn submit(
         self: &Arc<Self>,
@@ -58,23 +61,45 @@ impl Pool {
         let packet = wire::encode(request).map_err(LaneError::Request)?;
         let turns = match request {
             Request::Run(_) => &self.runs,
-            Request::Hello(_) | Request::Report(_) | Request::Cancel => &self.reports,
+            Request::Hello(_) | Request::Report(_) | Request::Reload(_) | Request::Cancel => {
+                &self.reports
+            }
         };
         // They are never closed.
         let turn = Arc::clone(turns).acquire_owned().await;
         let turn = turn.map_err(|_| LaneError::HungUp)?;
-        let connection = match self.idle() {
-            Some(idle) => match idle.send(&packet, descriptors).await {
-                Err(error) if error.is_gone() => self.first(&packet, descriptors).await?,
-                result => result.map(|()| idle)?,
-            },
-            None => self.first(&packet, descriptors).await?,
-        };
+        let connection = self.deliver(&packet, descriptors).await?;
         Ok(Lease {
             connection,
             pool: Arc::clone(self),
             _turn: turn,
         })
+    }
+
+    /// Has the worker load its policy again and use it if it has the digest `policy`.
+    /// A worker that has done so already is fine.
+    ///
+    /// # Errors
+    /// [`LaneError::Reload`] when the worker keeps what it has.
+    pub(crate) async fn reload(&self, policy: PolicyDigest) -> Result<(), LaneError> {
+        let loaded = match Connection::greet(self.door.open().await?, policy).await {
+            Ok(_) => return Ok(()),
+            Err(LaneError::OtherPolicy(loaded)) => loaded,
+            Err(error) => return Err(error),
+        };
+        let mut connection = Connection::greet(self.door.open().await?, loaded).await?;
+        connection
+            .send(&wire::encode(&Request::Reload(policy))?, &[])
+            .await?;
+        match connection.receive().await? {
+            Reply::Reloaded => Ok(()),
+            Reply::Failed(failure) => Err(LaneError::Reload(failure.reason)),
+            other @ (Reply::Welcome(_)
+            | Reply::Started { .. }
+            | Reply::Denied(_)
+            | Reply::Finished(_)
+            | Reply::Recorded) => Err(LaneError::out_of_turn(&other)),
+        }
     }
 
     /// Ends a worker of our own, and with it all its lanes.
@@ -83,13 +108,34 @@ impl Pool {
         self.door.shut();
     }
 
-    /// Sends the first request of a new lane.
-    async fn first(
+    /// Sends an encoded request on an idle lane, or on a new one.
+    async fn deliver(
         &self,
         packet: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Connection, LaneError> {
-        let connection = self.open().await?;
+        let mut idle = self.idle();
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match self.try_deliver(idle.take(), packet, descriptors).await {
+                // Idle for too long, or of a policy that is just being replaced.
+                Err(error) if error.is_gone() && tries > 0 => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_deliver(
+        &self,
+        idle: Option<Connection>,
+        packet: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Connection, LaneError> {
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.open().await?,
+        };
         connection.send(packet, descriptors).await?;
         Ok(connection)
     }
@@ -193,7 +239,7 @@ mod tests {
                 policy: POLICY,
             }),
             Request::Report(_) => Reply::Recorded,
-            Request::Run(_) | Request::Cancel => return Some(()),
+            Request::Run(_) | Request::Reload(_) | Request::Cancel => return Some(()),
         };
         let packet = wire::encode(&reply).unwrap();
         send(lane, &packet, MsgFlags::MSG_NOSIGNAL).ok().map(drop)

@@ -59,8 +59,34 @@ impl Log {
 
     /// Records that the worker begins under the policy with this digest.
     pub(crate) fn begin(&mut self, policy: &wire::PolicyDigest) -> Result<(), AuditError> {
-        let digest: String = policy.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.write(|object| object.text("event", "open").text("policy", &digest))
+        self.write(|object| {
+            object
+                .text("event", "open")
+                .text("policy", &hexadecimal(policy))
+        })
+    }
+
+    /// Records that the policy with this digest takes the place of the former one.
+    pub(crate) fn reloaded(&mut self, policy: &wire::PolicyDigest) -> Result<(), AuditError> {
+        self.write(|object| {
+            object
+                .text("event", "reload")
+                .text("policy", &hexadecimal(policy))
+        })
+    }
+
+    /// Records that the policy with this digest stays, and why.
+    pub(crate) fn kept(
+        &mut self,
+        policy: &wire::PolicyDigest,
+        reason: &str,
+    ) -> Result<(), AuditError> {
+        self.write(|object| {
+            object
+                .text("event", "keep")
+                .text("policy", &hexadecimal(policy))
+                .text("reason", reason)
+        })
     }
 
     /// Appends the line for `entry`.
@@ -94,6 +120,10 @@ impl Log {
             Err(error) => Err(AuditError::Write(self.path.clone(), error)),
         }
     }
+}
+
+fn hexadecimal(digest: &wire::PolicyDigest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn tail(mut file: &File) -> io::Result<Vec<u8>> {

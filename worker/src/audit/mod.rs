@@ -76,6 +76,15 @@ pub(crate) enum Ending {
     Failed(wire::Failure),
 }
 
+/// What a lane asks the first process for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Ask<E> {
+    /// To write an [`Entry`], by reference or by value.
+    Record(E),
+    /// To load the policy again. Answered when the one with this digest is in force.
+    Reload(wire::PolicyDigest),
+}
+
 /// What the first process tells a lane.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Note {
@@ -83,6 +92,8 @@ pub(crate) enum Note {
     Recorded(Option<String>),
     /// It could not be written: nothing may run.
     Failed(String),
+    /// The policy has changed: finish what runs, and go.
+    Retire,
     /// Stop: kill what runs, record its end, and go.
     Stop,
 }

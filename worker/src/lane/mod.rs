@@ -19,9 +19,10 @@ use crate::sys;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
+use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd;
 use records::Records;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use thiserror::Error;
 use wire::{FrameError, Reply, Request, SendError, Welcome};
 
@@ -62,6 +63,8 @@ pub(crate) struct Lane {
     buffer: Vec<u8>,
     /// How many commands it has launched.
     launched: u64,
+    /// Nothing more is taken from the supervisor.
+    deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
     hung_up: bool,
 }
@@ -77,6 +80,7 @@ impl Lane {
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
             launched: 0,
+            deaf: false,
             hung_up: false,
         }
     }
@@ -104,6 +108,7 @@ impl Lane {
             match request {
                 Request::Run(run) => self.call(&run, descriptors)?,
                 Request::Report(report) => self.report(report, descriptors)?,
+                Request::Reload(policy) => self.reload(policy)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -129,26 +134,43 @@ impl Lane {
         Ok(same)
     }
 
-    /// The next request; `None` when the supervisor hung up or the worker stops.
+    /// The next request; `None` when the supervisor hung up, or the lane is to end.
     fn next(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, HangUp> {
         while !self.records.stopping() && !self.hung_up {
-            let mut descriptors = [
-                PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut descriptors, PollTimeout::NONE) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(HangUp::Receive(errno)),
+            if self.records.retiring() {
+                return self.last();
             }
-            let [connection, records] =
-                descriptors.map(|descriptor| descriptor.any().unwrap_or(true));
+            let (connection, records) = self.readable(PollTimeout::NONE)?;
             if records {
-                self.records.stop();
+                self.records.notice();
             } else if connection {
                 return self.receive();
             }
         }
         Ok(None)
+    }
+
+    /// A request that was sent before the lane began to end. From now on the
+    /// supervisor's next is refused by the kernel, so none is taken and lost.
+    fn last(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, HangUp> {
+        shutdown(self.connection.as_raw_fd(), Shutdown::Read).map_err(HangUp::Receive)?;
+        self.deaf = true;
+        let (connection, _) = self.readable(PollTimeout::ZERO)?;
+        if connection { self.receive() } else { Ok(None) }
+    }
+
+    /// Whether the connection and the way to the first process have something to read.
+    fn readable(&self, patience: PollTimeout) -> Result<(bool, bool), HangUp> {
+        let mut descriptors = [
+            PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut descriptors, patience) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(HangUp::Receive(errno)),
+        }
+        let [connection, records] = descriptors.map(|descriptor| descriptor.any().unwrap_or(true));
+        Ok((connection, records))
     }
 
     fn receive(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, HangUp> {
@@ -162,6 +184,14 @@ impl Lane {
             .get(..packet.length)
             .ok_or(HangUp::Frame(FrameError::TooLarge(packet.length)))?;
         Ok(Some((wire::decode(bytes)?, packet.descriptors)))
+    }
+
+    /// Has the first process load the policy again.
+    fn reload(&mut self, policy: wire::PolicyDigest) -> Result<(), HangUp> {
+        match self.records.reload(policy)? {
+            Ok(()) => self.reply(&Reply::Reloaded),
+            Err(failure) => self.reply(&Reply::Failed(failure)),
+        }
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {

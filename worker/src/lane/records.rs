@@ -2,16 +2,17 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
-use crate::audit::{Entry, Note};
+use crate::audit::{Ask, Entry, Note};
 use crate::sys;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use wire::{Failure, FrameError, SendError};
+use wire::{Failure, FrameError, PolicyDigest, SendError};
 
 /// The socket to the first process.
 #[derive(Debug)]
 pub(super) struct Records {
     socket: OwnedFd,
     stopping: bool,
+    retiring: bool,
 }
 
 impl AsFd for Records {
@@ -26,6 +27,7 @@ impl Records {
         Self {
             socket,
             stopping: false,
+            retiring: false,
         }
     }
 
@@ -40,7 +42,20 @@ impl Records {
         &mut self,
         entry: &Entry,
     ) -> Result<Result<Option<String>, Failure>, HangUp> {
-        let Ok(packet) = wire::encode(entry) else {
+        self.ask(&Ask::Record(entry))
+    }
+
+    /// Has the first process load the policy again.
+    pub(super) fn reload(&mut self, policy: PolicyDigest) -> Result<Result<(), Failure>, HangUp> {
+        let answer = self.ask(&Ask::Reload(policy))?;
+        Ok(answer.map(drop).map_err(|failure| Failure {
+            code: "reload".to_owned(),
+            ..failure
+        }))
+    }
+
+    fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<String>, Failure>, HangUp> {
+        let Ok(packet) = wire::encode(ask) else {
             let reason =
                 "cannot record a call of this size\nhint: lower `max_length` in the policy"
                     .to_owned();
@@ -60,16 +75,22 @@ impl Records {
                     }));
                 }
                 Note::Stop => self.stopping = true,
+                Note::Retire => self.retiring = true,
             }
         }
     }
 
-    /// Call when the socket is readable outside [`Self::record`]: whatever comes
-    /// then, and the end of the first process, means to stop.
-    pub(super) fn stop(&mut self) {
-        if !self.stopping {
-            let _stop_or_end = self.receive();
-            self.stopping = true;
+    /// Whether the policy has changed, so that the lane ends after what runs.
+    pub(super) fn retiring(&self) -> bool {
+        self.retiring
+    }
+
+    /// Call when the socket is readable outside [`Self::record`]; whatever cannot be
+    /// understood then, and the end of the first process, means to stop.
+    pub(super) fn notice(&mut self) {
+        match self.receive() {
+            Ok(Note::Retire) => self.retiring = true,
+            Ok(Note::Stop | Note::Recorded(_) | Note::Failed(_)) | Err(_) => self.stopping = true,
         }
     }
 

@@ -29,8 +29,9 @@ enum Event {
     Ended,
     Timeout,
     Message,
-    Stop,
+    Note,
     CallerGone,
+    Broken,
 }
 
 impl Lane {
@@ -42,29 +43,42 @@ impl Lane {
         timeout: Duration,
     ) -> Reason {
         let deadline = Instant::now() + timeout;
-        match self.first_event(running, client, deadline) {
-            Event::Ended => Reason::Exit,
-            Event::Timeout => Reason::Deadline,
-            Event::Stop => {
-                self.records.stop();
+        loop {
+            match self.first_event(running, client, deadline) {
+                Event::Ended => return Reason::Exit,
+                Event::Timeout => return Reason::Deadline,
+                Event::CallerGone | Event::Broken => return Reason::Abandoned,
+                Event::Message => return self.interrupted(),
+                Event::Note => self.records.notice(),
+            }
+            if self.records.stopping() {
+                return Reason::Abandoned;
+            }
+        }
+    }
+
+    /// The supervisor said something, or nothing any more.
+    fn interrupted(&mut self) -> Reason {
+        match self.receive() {
+            Ok(Some((Request::Cancel, _))) => Reason::Cancelled,
+            Ok(_) | Err(_) => {
+                self.hung_up = true;
                 Reason::Abandoned
             }
-            Event::CallerGone => Reason::Abandoned,
-            Event::Message => match self.receive() {
-                Ok(Some((Request::Cancel, _))) => Reason::Cancelled,
-                Ok(_) | Err(_) => {
-                    self.hung_up = true;
-                    Reason::Abandoned
-                }
-            },
         }
     }
 
     fn first_event(&self, running: &Running, client: Option<&OwnedFd>, deadline: Instant) -> Event {
         loop {
+            // The end of what a deaf lane hears is no news; a hang-up always is reported.
+            let words = if self.deaf {
+                PollFlags::empty()
+            } else {
+                PollFlags::POLLIN
+            };
             let mut descriptors = vec![
                 PollFd::new(running.pidfd(), PollFlags::POLLIN),
-                PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.connection.as_fd(), words),
                 PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
             ];
             // No event but the peer's complete hang-up, which is always reported.
@@ -73,10 +87,10 @@ impl Lane {
             match poll(&mut descriptors, until(deadline)) {
                 Ok(0) if Instant::now() >= deadline => return Event::Timeout,
                 Ok(0) | Err(Errno::EINTR) => continue,
-                Err(_) => return Event::Stop,
+                Err(_) => return Event::Broken,
                 Ok(_) => {}
             }
-            let events = [Event::Ended, Event::Message, Event::Stop, Event::CallerGone];
+            let events = [Event::Ended, Event::Message, Event::Note, Event::CallerGone];
             let ready = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(true);
             if let Some((_, event)) = descriptors
                 .iter()

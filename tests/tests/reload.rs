@@ -1,0 +1,190 @@
+//! A new policy comes into force: for both processes or for neither, without
+//! losing a call, and never for half of one.
+
+use harness::{ALICE, BASE, Client, Process, Site, eventually, unique};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A policy whose tool `word` says `word`, twice, and is called by `extra` too.
+fn policy(word: &str, extra: &str) -> String {
+    format!(
+        "{BASE}\n[tool.word]\ndescription = \"Says a word\"\n\
+         command = [\"/usr/bin/printf\", \"%s %s\", \"{word}\", \"{word}\"]\n\
+         profile = \"plain\"\nallow = [\"alice\"]\n{extra}"
+    )
+}
+
+/// Puts `text` in the place of the policy, whole at any moment.
+fn write(site: &Site, text: &str) {
+    let next = site.file("policy.next", &text.replace("@site@", &site.text()));
+    std::fs::rename(next, site.policy()).expect("the directory is ours");
+}
+
+fn hang_up(process: Process) {
+    kill(Pid::from_raw(process.id()), Signal::SIGHUP).expect("it lives");
+}
+
+fn word(client: &Client) -> String {
+    client.call("word", &json!({})).success().to_owned()
+}
+
+#[track_caller]
+fn await_word(client: &Client, expected: &str) {
+    eventually("the new policy is in force", SOON, || {
+        (word(client) == expected).then_some(())
+    });
+}
+
+fn events<'a>(trail: &'a [harness::Entry], event: &str) -> Vec<&'a harness::Entry> {
+    trail
+        .iter()
+        .filter(|entry| entry.field("event") == event)
+        .collect()
+}
+
+/// SIGHUP to the supervisor is enough: the worker follows, records it, and clients
+/// are told; a client sees the new tools on the connection it has.
+#[test]
+fn the_supervisor_takes_the_worker_along() {
+    let site = Site::with(&policy("one", "")).start();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(word(&client), "one one");
+    let extra = "[tool.more]\ndescription = \"More\"\ncommand = [\"/usr/bin/true\"]\nprofile = \"plain\"\nallow = [\"alice\"]\n";
+    write(&site, &policy("two", extra));
+    hang_up(site.supervisor());
+    await_word(&client, "two two");
+    assert!(client.tools().contains(&"more".to_owned()));
+    assert_eq!(events(&site.audit(), "reload").len(), 1);
+    eventually("the client is told", SOON, || {
+        let told = |message: &Value| message["method"] == "notifications/tools/list_changed";
+        client.unclaimed().iter().any(told).then_some(())
+    });
+}
+
+/// SIGHUP to the worker alone: the supervisor finds out with the next call, which
+/// is decided anew and answered.
+#[test]
+fn the_worker_takes_the_supervisor_along() {
+    let site = Site::with(&policy("one", "")).start();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(word(&client), "one one");
+    write(&site, &policy("two", ""));
+    hang_up(site.worker());
+    eventually("the worker has it", SOON, || {
+        (!events(&site.audit(), "reload").is_empty()).then_some(())
+    });
+    // A lane of the former policy may take one more call before it hears of it.
+    await_word(&client, "two two");
+}
+
+/// A policy with a mistake changes nothing, whichever process is asked to load it.
+#[test]
+fn a_mistake_changes_nothing() {
+    let site = Site::with(&policy("one", "")).start();
+    let client = Client::attach(&site, ALICE);
+    write(&site, &policy("two", "[tool.broken]\n"));
+    hang_up(site.supervisor());
+    eventually("the supervisor says so", SOON, || {
+        site.log_text("supervisor")
+            .contains("the former policy stays in force")
+            .then_some(())
+    });
+    assert!(
+        site.log_text("supervisor").contains("tool `broken`"),
+        "every mistake is told"
+    );
+    hang_up(site.worker());
+    eventually("the trail says so", SOON, || {
+        (!events(&site.audit(), "keep").is_empty()).then_some(())
+    });
+    assert_eq!(word(&client), "one one");
+    assert!(events(&site.audit(), "reload").is_empty());
+}
+
+/// A policy that others may write is as good as a mistake.
+#[test]
+fn an_untrusted_file_changes_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::with(&policy("one", "")).start();
+    let client = Client::attach(&site, ALICE);
+    write(&site, &policy("two", ""));
+    std::fs::set_permissions(site.policy(), PermissionsExt::from_mode(0o664)).expect("ours");
+    hang_up(site.worker());
+    eventually("the trail says so", SOON, || {
+        (!events(&site.audit(), "keep").is_empty()).then_some(())
+    });
+    assert_eq!(word(&client), "one one");
+}
+
+/// What runs goes on to its end under the policy it began with.
+#[test]
+fn a_running_command_is_not_disturbed() {
+    let site = Site::with(&policy("one", "")).start();
+    let client = Client::attach(&site, ALICE);
+    let time = unique().replace(|character: char| !character.is_ascii_digit(), "");
+    let call = client.start_call(
+        "sh",
+        &json!({"script": format!("sleep 1.{time}; echo done")}),
+    );
+    eventually("it runs", SOON, || {
+        (!Process::with_argument(&format!("1.{time}")).is_empty()).then_some(())
+    });
+    write(&site, &policy("two", ""));
+    hang_up(site.supervisor());
+    await_word(&client, "two two");
+    assert_eq!(client.called(call).success(), "done\n");
+}
+
+/// Calls across good and bad reloads: each is answered, and each answer is of one
+/// policy alone. `MINI_MCP_RELOAD_CALLS` sets how many calls; 10000 is the long form.
+#[test]
+fn no_call_is_lost_or_mixed() {
+    let calls: u64 = std::env::var("MINI_MCP_RELOAD_CALLS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1000);
+    let site = Site::with(&policy("w0", "")).start();
+    let clients: Vec<Client> = (0..4).map(|_| Client::attach(&site, ALICE)).collect();
+    let mut pending: Vec<(usize, u64)> = Vec::new();
+    let mut words = std::collections::BTreeSet::new();
+    for number in 0..calls {
+        if number.is_multiple_of(calls / 50) {
+            let generation = number / (calls / 50);
+            // Every fourth has a mistake; a signal to either process begins a reload.
+            let extra = if generation % 4 == 3 {
+                "[tool.broken]\n"
+            } else {
+                ""
+            };
+            write(&site, &policy(&format!("w{generation}"), extra));
+            hang_up(if generation.is_multiple_of(2) {
+                site.supervisor()
+            } else {
+                site.worker()
+            });
+        }
+        let index = usize::try_from(number % 4).expect("small");
+        pending.push((index, clients[index].start_call("word", &json!({}))));
+        if pending.len() >= 16 {
+            let (index, call) = pending.remove(0);
+            words.insert(checked(clients[index].called(call).success()));
+        }
+    }
+    for (index, call) in pending {
+        words.insert(checked(clients[index].called(call).success()));
+    }
+    assert!(words.len() > 5, "the policy did change: {words:?}");
+    let trail = site.audit();
+    let (starts, ends) = (events(&trail, "start").len(), events(&trail, "end").len());
+    assert_eq!((starts as u64, ends as u64), (calls, calls));
+}
+
+fn checked(answer: &str) -> String {
+    let (one, two) = answer.split_once(' ').expect("two words");
+    assert_eq!(one, two, "of one policy");
+    one.to_owned()
+}
