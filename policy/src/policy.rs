@@ -6,8 +6,8 @@ use crate::principal::Principal;
 use crate::read;
 use crate::source::Files;
 use crate::{
-    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Explanation, Profile, Setting,
-    Source, Tool,
+    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Examined, Explanation, Profile,
+    Setting, Source, Tool,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -54,6 +54,20 @@ impl Policy {
         accounts: &dyn Accounts,
     ) -> Result<Policy, Diagnostics> {
         read::policy(sources, setting, accounts)
+    }
+
+    /// Decides every example in the policy that [`Policy::parse_files`] would
+    /// read, in the order of the text: also those by which it is refused.
+    ///
+    /// # Errors
+    /// [`Diagnostics`] with every mistake but those examples: no example of a
+    /// policy with one is decided.
+    pub fn examine(
+        sources: &[Source<'_>],
+        setting: &Setting,
+        accounts: &dyn Accounts,
+    ) -> Result<Vec<Examined>, Diagnostics> {
+        read::examples(sources, setting, accounts)
     }
 
     pub(crate) fn new(

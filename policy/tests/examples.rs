@@ -2,7 +2,7 @@
 
 mod support;
 
-use policy::{Policy, Setting};
+use policy::{Effect, Policy, Setting, Source};
 use support::{Host, parsed, single};
 
 const POLICY: &str = r#"
@@ -114,4 +114,38 @@ fn a_single_user_has_examples_of_himself() {
                 example = [{ as = 'self', args = { f = 'a' }, expect = 'allow', \
                 argv = ['/bin/t', '/home/alice/project/a'] }]\n";
     assert_eq!(parsed(text, &single()).tools().count(), 1);
+}
+
+/// Examining tells of each example what refuses the policy.
+#[test]
+fn examples_are_examined_one_by_one() {
+    let text = include_str!("diagnostics/58_examples.toml");
+    let source = [Source { name: "p", text }];
+    let examined = Policy::examine(&source, &Setting::System, &Host).unwrap();
+    assert_eq!(examined.len(), text.matches("expect = ").count());
+    let faults: Vec<_> = examined.iter().map(|one| one.faults.as_slice()).collect();
+    assert!(faults.iter().all(|faults| faults.len() == 1));
+    let refused = Policy::parse("p", text, &Setting::System, &Host).unwrap_err();
+    let mistakes: Vec<_> = refused.iter().cloned().collect();
+    assert_eq!(faults.concat(), mistakes);
+    let first = examined.first().unwrap();
+    assert_eq!((first.tool.as_str(), first.place.line), ("t", 21));
+    assert_eq!(
+        (first.caller.as_str(), first.expect),
+        ("principal ops", Effect::Allow)
+    );
+    assert_eq!(examined.get(3).unwrap().caller, "user bob");
+}
+
+#[test]
+fn examples_of_a_policy_with_other_mistakes_are_not_examined() {
+    let examine = |text| {
+        let source = [Source { name: "p", text }];
+        Policy::examine(&source, &Setting::System, &Host)
+    };
+    let examined = examine(POLICY).unwrap();
+    assert!(examined.iter().all(|one| one.faults.is_empty()));
+    assert!(!examined.is_empty());
+    let mistaken = format!("{POLICY}\n[profile.other]\nno = 1\n");
+    assert_eq!(examine(&mistaken).unwrap_err().iter().count(), 1);
 }

@@ -5,8 +5,9 @@ use super::document::Entry;
 use super::fields::Fields;
 use super::rules::unknown_principal;
 use super::{Defined, Located, Reader, Span};
+use crate::examined::Tried;
 use crate::principal::Principal;
-use crate::quote::{listed, quoted};
+use crate::quote::{harmless, listed, quoted};
 use crate::somebody::Unnamed;
 use crate::{Arguments, Caller, Decision, Effect, Policy};
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub(super) struct Example<'r> {
 enum Who {
     /// Somebody who is this principal, which stands there.
     Principal(Arc<Principal>, Span),
-    User(Caller),
+    /// The user of that name.
+    User(String, Caller),
 }
 
 /// The examples of the tool in `entry`, whose keys are `tool`.
@@ -144,18 +146,41 @@ fn user(fields: &Fields<'_, '_>) -> Option<Who> {
         fields.reader.error(&name.span, message);
         return None;
     };
-    Some(Who::User(Caller {
+    let caller = Caller {
         uid: account.uid,
         gid: account.gid,
         groups: Vec::new(),
-    }))
+    };
+    Some(Who::User(name.value.to_owned(), caller))
+}
+
+impl Who {
+    /// In words, for people.
+    fn described(&self) -> String {
+        match self {
+            Self::Principal(principal, _) => format!("principal {}", principal.name),
+            Self::User(name, _) => format!("user {}", harmless(name)),
+        }
+    }
 }
 
 impl Example<'_> {
-    /// Notes when `policy` decides otherwise.
+    /// Decides it by `policy`, and notes when that is not as expected.
     pub(super) fn check(&self, policy: &Policy, unnamed: &Unnamed) {
+        let before = self.reader.mistakes();
+        self.decide(policy, unnamed);
+        self.reader.tried(Tried {
+            tool: self.tool.clone(),
+            caller: self.who.described(),
+            expect: self.expect.value,
+            at: self.reader.at(&self.expect.span),
+            faults: self.reader.mistakes() - before,
+        });
+    }
+
+    fn decide(&self, policy: &Policy, unnamed: &Unnamed) {
         let caller = match &self.who {
-            Who::User(caller) => Some(caller.clone()),
+            Who::User(_, caller) => Some(caller.clone()),
             Who::Principal(principal, at) => {
                 let caller = unnamed.somebody(principal);
                 if caller.is_none() {

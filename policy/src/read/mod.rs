@@ -22,10 +22,11 @@ mod rules;
 mod tool;
 
 use crate::diagnostic::{Finding, located};
+use crate::examined::{Tried, examined};
 use crate::excerpt::{Lines, Place};
 use crate::somebody::Unnamed;
 use crate::source::At;
-use crate::{Accounts, Diagnostics, Policy, Setting, Severity, Source};
+use crate::{Accounts, Diagnostics, Examined, Policy, Setting, Severity, Source};
 use document::Document;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -71,6 +72,8 @@ struct Notes {
     /// Names of principals and profiles that something refers to.
     principals: RefCell<HashSet<String>>,
     profiles: RefCell<HashSet<String>>,
+    /// Examples that were decided, in their order.
+    tried: RefCell<Vec<Tried>>,
 }
 
 impl Reader<'_> {
@@ -113,6 +116,11 @@ impl Reader<'_> {
         self.notes.profiles.borrow_mut().insert(name.to_owned());
     }
 
+    /// Notes an example that was decided.
+    fn tried(&self, example: Tried) {
+        self.notes.tried.borrow_mut().push(example);
+    }
+
     /// The place `span` of this file.
     fn at(&self, span: &Span) -> At {
         At {
@@ -150,6 +158,35 @@ pub(crate) fn policy(
     setting: &Setting,
     accounts: &dyn Accounts,
 ) -> Result<Policy, Diagnostics> {
+    let (policy, notes) = walk(sources, setting, accounts);
+    let (mistakes, warnings) = (notes.mistakes.into_inner(), notes.warnings.into_inner());
+    match policy {
+        Some(policy) if mistakes.is_empty() => Ok(policy.with_lints(located(sources, warnings))),
+        _ => Err(Diagnostics::new(sources, mistakes)),
+    }
+}
+
+/// Decides the examples in `sources`; see [`Policy::examine`].
+pub(crate) fn examples(
+    sources: &[Source<'_>],
+    setting: &Setting,
+    accounts: &dyn Accounts,
+) -> Result<Vec<Examined>, Diagnostics> {
+    let (_, notes) = walk(sources, setting, accounts);
+    let (mistakes, tried) = (notes.mistakes.into_inner(), notes.tried.into_inner());
+    // Examples are decided only where there is no other mistake.
+    if tried.is_empty() && !mistakes.is_empty() {
+        return Err(Diagnostics::new(sources, mistakes));
+    }
+    Ok(examined(sources, tried, mistakes))
+}
+
+/// The policy in `sources`, and what was noted of it.
+fn walk(
+    sources: &[Source<'_>],
+    setting: &Setting,
+    accounts: &dyn Accounts,
+) -> (Option<Policy>, Notes) {
     let notes = Notes::default();
     let files = sources.iter().enumerate();
     let readers: Vec<Reader<'_>> = files
@@ -165,11 +202,7 @@ pub(crate) fn policy(
         .collect();
     let policy = parse(sources, setting, &readers);
     drop(readers);
-    let (mistakes, warnings) = (notes.mistakes.into_inner(), notes.warnings.into_inner());
-    match policy {
-        Some(policy) if mistakes.is_empty() => Ok(policy.with_lints(located(sources, warnings))),
-        _ => Err(Diagnostics::new(sources, mistakes)),
-    }
+    (policy, notes)
 }
 
 fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> Option<Policy> {
