@@ -1,6 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Explain, Tools};
+use crate::admin::options::{Check, Explain, Test, Tools};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Check(Check),
     Explain(Explain),
     Tools(Tools),
+    Test(Test),
 }
 
 /// Serve MCP on a Unix socket to the users that the policy names.

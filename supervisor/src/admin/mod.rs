@@ -5,14 +5,17 @@
 
 mod call;
 mod check;
+mod examples;
 mod explain;
 mod findings;
 pub(crate) mod options;
 mod reading;
+mod tap;
 mod tools;
 mod user;
 
 pub(crate) use check::check;
+pub(crate) use examples::test;
 pub(crate) use explain::explain;
 pub(crate) use tools::tools;
 

@@ -124,3 +124,21 @@ pub(crate) struct Tools {
     #[command(flatten)]
     pub(crate) view: View,
 }
+
+/// Decide the examples that policies hold, and print the results as TAP.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp test
+  mini-mcp test --json policy.toml
+  prove --exec 'mini-mcp test' policy.toml
+
+Exit status: 0 every example holds, 1 one does not or a policy has mistakes,
+2 wrong usage.")]
+pub(crate) struct Test {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Print one JSON document instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
