@@ -200,3 +200,44 @@ fn nothing_else_can_be_written() {
         "x\nmore\n"
     );
 }
+
+/// A program that somebody else could have replaced is not executed, whatever the
+/// policy says; and it is looked at again when its owner or mode changes.
+#[test]
+fn a_program_in_untrusted_hands_is_not_executed() {
+    use std::os::unix::fs::chown;
+    let tool = |name: &str, program: &str| {
+        format!(
+            "\n[tool.{name}]\ndescription = \"A copy of true\"\ncommand = [\"@site@/{program}\"]\n\
+             profile = \"plain\"\nallow = [\"alice\"]\n"
+        )
+    };
+    let more = tool("mine", "data/true") + &tool("hers", "drop/true");
+    let site = Site::with(&format!("{BASE}{more}")).start();
+    let client = Client::attach(&site, ALICE);
+    for place in ["data/true", "drop/true"] {
+        fs::copy("/usr/bin/true", site.path(place)).expect("the directory is ours");
+    }
+    assert_eq!(client.call("mine", &json!({})).success(), "");
+
+    // Root's program in Alice's directory: she can put another in its place.
+    let called = client.call("hers", &json!({}));
+    assert_eq!(called.failed(), "sandbox");
+    assert!(
+        called.reason().contains("belongs to user"),
+        "{}",
+        called.reason()
+    );
+
+    let program = site.path("data/true");
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o777)).expect("ours");
+    let called = client.call("mine", &json!({}));
+    assert!(
+        called.reason().contains("may write to"),
+        "{}",
+        called.reason()
+    );
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("ours");
+    chown(&program, Some(ALICE.uid()), None).expect("root may");
+    assert_eq!(client.call("mine", &json!({})).failed(), "sandbox");
+}

@@ -37,6 +37,14 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
+    /// The single user who is served, if there is one.
+    pub(crate) fn single_user(&self) -> Option<u32> {
+        match self {
+            Self::Front(_) => None,
+            Self::Only(caller) => Some(caller.uid),
+        }
+    }
+
     /// The user whom this process runs as.
     pub(crate) fn myself() -> nix::Result<Self> {
         let groups = getgroups()?.into_iter().map(Gid::as_raw).collect();

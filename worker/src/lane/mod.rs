@@ -75,8 +75,8 @@ impl Lane {
         Self {
             connection,
             records: Records::new(records),
+            domains: Domains::new(context.trust.single_user()),
             context,
-            domains: Domains::new(),
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
             launched: 0,

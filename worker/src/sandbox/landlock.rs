@@ -8,6 +8,7 @@
 
 use crate::open::Opened;
 use crate::sandbox::elf;
+use crate::sandbox::program::{self, ProgramError};
 use crate::sys;
 use ::landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
@@ -54,6 +55,9 @@ pub(crate) enum DomainError {
     /// A path of the profile, or the program, cannot be opened.
     #[error("cannot grant `{0}`")]
     Path(PathBuf, #[source] io::Error),
+    /// The program may have been replaced by somebody else.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// The kernel refused a rule.
     #[error("cannot build a Landlock ruleset")]
     Ruleset(#[from] RulesetError),
@@ -64,6 +68,8 @@ pub(crate) enum DomainError {
 pub(crate) struct Domains {
     /// ABI of the running kernel.
     abi: u32,
+    /// The single user who is served, if there is one; his programs are trusted.
+    user: Option<u32>,
     tools: HashMap<String, Prepared>,
 }
 
@@ -74,10 +80,11 @@ struct Prepared {
 }
 
 impl Domains {
-    /// For the running kernel.
-    pub(crate) fn new() -> Self {
+    /// For the running kernel, and for the single `user` who is served, if any.
+    pub(crate) fn new(user: Option<u32>) -> Self {
         Self {
             abi: sys::landlock_abi(),
+            user,
             tools: HashMap::new(),
         }
     }
@@ -117,6 +124,7 @@ impl Domains {
             .get(grant.tool())
             .is_some_and(|prepared| prepared.rules.iter().all(Rule::is_current));
         if !current {
+            program::check(grant.program(), self.user)?;
             let rules = rules(grant)?;
             let ruleset = build(abi, &rules)?;
             if self.tools.len() >= REMEMBERED {
@@ -172,11 +180,14 @@ struct Rule {
     anchor: Option<Anchor>,
 }
 
+/// Device, inode, owner and mode.
+type Identity = (u64, u64, u32, u32);
+
 #[derive(Debug)]
 struct Anchor {
     /// Opened with `O_PATH`; holds the inode, so that its number is not used again.
     file: File,
-    identity: (u64, u64),
+    identity: Identity,
     directory: bool,
 }
 
@@ -215,8 +226,13 @@ impl Anchor {
     }
 }
 
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
+fn identity(metadata: &Metadata) -> Identity {
+    (
+        metadata.dev(),
+        metadata.ino(),
+        metadata.uid(),
+        metadata.mode(),
+    )
 }
 
 /// Everything that calls of this tool have in common.

@@ -13,6 +13,7 @@ pub(crate) mod landlock;
 pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod privilege;
+mod program;
 pub(crate) mod seccomp;
 pub(crate) mod tasks;
 pub(crate) mod tree;
