@@ -10,7 +10,9 @@ use support::{mini_mcp, text};
 fn help_names_every_command_and_succeeds() {
     let help = mini_mcp(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for command in ["serve", "connect", "stdio", "check"] {
+    for command in [
+        "serve", "connect", "stdio", "check", "explain", "tools", "test", "schema",
+    ] {
         assert!(text(&help.stdout).contains(command), "{command}");
     }
     assert!(help.stderr.is_empty());

@@ -10,6 +10,7 @@ mod explain;
 mod findings;
 pub(crate) mod options;
 mod reading;
+mod schema;
 mod tap;
 mod tools;
 mod user;
@@ -17,6 +18,7 @@ mod user;
 pub(crate) use check::check;
 pub(crate) use examples::test;
 pub(crate) use explain::explain;
+pub(crate) use schema::schema;
 pub(crate) use tools::tools;
 
 use crate::error::Error;

@@ -142,3 +142,13 @@ pub(crate) struct Test {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// Print the JSON Schema of the policy language, for editors.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp schema > policy.schema.json
+
+Then begin a policy with `#:schema ./policy.schema.json`, which taplo and the
+extension Even Better TOML understand.")]
+pub(crate) struct Schema {}

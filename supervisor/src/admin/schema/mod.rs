@@ -1,0 +1,166 @@
+//! `mini-mcp schema`: the policy language as JSON Schema, so that editors
+//! complete its keys and underline mistakes. It tells the shape; what the names
+//! in a policy refer to, `mini-mcp check` tells. What is printed stands in
+//! `packaging/policy.schema.json` too.
+
+mod argument;
+mod part;
+mod profile;
+
+use super::print_json;
+use crate::error::Error;
+use argument::{argument, item};
+use part::{flag, named, some, string, table, text, texts, with, word};
+use serde_json::{Value as Json, json};
+
+/// Prints the schema.
+pub(crate) fn schema() -> Result<(), Error> {
+    print_json(&document())
+}
+
+fn document() -> Json {
+    let root = vec![
+        (
+            "version",
+            json!({"const": 1, "description": "the version of the language"}),
+        ),
+        ("principal", named("who may call", NAME, "principal")),
+        ("profile", named("bundles of restrictions", NAME, "profile")),
+        ("tool", named("commands that exist", TOOL_NAME, "tool")),
+    ];
+    let document = table("who may run which commands", &["version"], root);
+    let document = with(document, "$schema", DIALECT);
+    let document = with(document, "title", "Mini MCP policy");
+    let definitions = json!({
+        "principal": principal(),
+        "profile": profile::profile(),
+        "tool": tool(),
+        "argument": argument(),
+        "item": item(),
+        "example": example(),
+    });
+    with(document, "$defs", definitions)
+}
+
+/// The version of JSON Schema.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// Names of principals, profiles and arguments.
+const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
+
+/// Names of tools.
+const TOOL_NAME: &str = "^[A-Za-z0-9_.-]{1,128}$";
+
+fn principal() -> Json {
+    let keys = vec![
+        (
+            "unix_users",
+            some(string(), "user names: the caller is one of them"),
+        ),
+        (
+            "unix_groups",
+            some(
+                string(),
+                "group names: the caller is in one of them, primary or supplementary",
+            ),
+        ),
+        (
+            "uids",
+            some(
+                json!({"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$"}),
+                "ranges such as \"1000-1999\", or one id: the caller's user id is in one of them",
+            ),
+        ),
+        (
+            "include",
+            some(
+                string(),
+                "principals: the caller is one of them, whatever the other keys say",
+            ),
+        ),
+    ];
+    let about = "who may call: all of `unix_users`, `unix_groups` and `uids` that are written hold";
+    with(table(about, &[], keys), "minProperties", 1)
+}
+
+fn tool() -> Json {
+    let keys = vec![
+        (
+            "description",
+            json!({"type": "string", "pattern": r"\S", "description": "what it does, for people and models"}),
+        ),
+        (
+            "command",
+            some(
+                string(),
+                "the absolute path of the program, then literal text or a placeholder `{name}` with perhaps a fixed prefix",
+            ),
+        ),
+        ("profile", text("name of the profile that it runs under")),
+        ("allow", texts("principals that may call it")),
+        (
+            "ask",
+            texts("principals whose calls an administrator must approve"),
+        ),
+        (
+            "deny",
+            texts("principals that may not call it, whatever else they are"),
+        ),
+        (
+            "read_only",
+            flag("told to clients as a hint: it changes nothing", false),
+        ),
+        ("args", named("its arguments", NAME, "argument")),
+        (
+            "example",
+            json!({
+                "type": "array",
+                "items": {"$ref": "#/$defs/example"},
+                "description": "calls and what is expected of them, checked at every load",
+            }),
+        ),
+    ];
+    let required = ["description", "command", "profile"];
+    let some_rule = json!([{"required": ["allow"]}, {"required": ["ask"]}, {"required": ["deny"]}]);
+    with(
+        table("a command that can be called", &required, keys),
+        "anyOf",
+        some_rule,
+    )
+}
+
+fn example() -> Json {
+    let keys = vec![
+        ("as", text("the caller is this principal")),
+        (
+            "as_user",
+            text("the caller is this Unix user, in his primary group alone"),
+        ),
+        (
+            "args",
+            json!({
+                "type": "object",
+                "additionalProperties": part::any_value(),
+                "description": "the arguments of the call",
+            }),
+        ),
+        (
+            "expect",
+            word("how it is decided", &["allow", "ask", "deny"]),
+        ),
+        (
+            "code",
+            text("with \"deny\": the code of the denial, such as `path_outside`"),
+        ),
+        (
+            "argv",
+            texts("with \"allow\": the whole argument vector, program included"),
+        ),
+    ];
+    let one_caller = json!([{"required": ["as"]}, {"required": ["as_user"]}]);
+    with(
+        table("a call whose decision is expected", &["expect"], keys),
+        "oneOf",
+        one_caller,
+    )
+}
