@@ -90,7 +90,8 @@ fn check_has_three_exit_codes() {
     assert_eq!(check(&site, &[&good, &bad]).0, Some(1));
     assert_eq!(check(&site, &[&bad, &good]).0, Some(1));
     assert_eq!(check(&site, &[&site.path("missing.toml")]).0, Some(1));
-    assert_eq!(check(&site, &[]).0, Some(2));
+    let unknown = Path::new("--no-such-option");
+    assert_eq!(check(&site, &[unknown]).0, Some(2));
 }
 
 /// A policy with one mistake is refused whole, whatever else it allows.
