@@ -284,3 +284,32 @@ fn a_fork_bomb_is_bounded_and_cleaned_up() {
         assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
     }
 }
+
+/// A worker without a descriptor to spare turns nobody away and does not end: who
+/// connects is let in when there is room again.
+#[test]
+fn a_shortage_passes() {
+    let mut site = Site::with(BASE).worker_only();
+    let worker = site.worker();
+    set_descriptor_limit(worker, 8);
+    let relief = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        set_descriptor_limit(worker, 1024);
+    });
+    site.start_supervisor();
+    relief.join().expect("it ends");
+    assert!(
+        site.log_text("worker")
+            .contains("cannot let the supervisor in")
+    );
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(client.call("true", &json!({})).success(), "");
+    assert_eq!(site.worker().id(), worker.id());
+}
+
+fn set_descriptor_limit(process: Process, limit: u32) {
+    let mut command = std::process::Command::new("prlimit");
+    command.arg("--pid").arg(process.id().to_string());
+    let status = command.arg(format!("--nofile={limit}:2000")).status();
+    assert!(status.expect("util-linux is there").success());
+}

@@ -13,7 +13,11 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
+
+/// How long to leave a connection waiting when there is no room for it.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// A door that cannot be opened, or that leads nowhere any more.
 #[derive(Debug, Error)]
@@ -56,6 +60,8 @@ pub(crate) enum Visit {
     Connection(OwnedFd),
     /// Somebody else, by user id; already turned away.
     Stranger(Uid),
+    /// No descriptor or memory for a connection at the moment.
+    Shortage(Errno),
     /// No connection: the peer was gone already, or sent nonsense.
     Nobody,
     /// No more connections will come.
@@ -111,6 +117,11 @@ impl Door {
                 Ok(connection) => connection,
                 Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EAGAIN) => {
                     return Ok(Visit::Nobody);
+                }
+                Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
+                    // It stays in the queue until there is room again.
+                    std::thread::sleep(SHORTAGE_PAUSE);
+                    return Ok(Visit::Shortage(errno));
                 }
                 Err(errno) => return Err(DoorError::Accept(errno)),
             },

@@ -2,7 +2,7 @@
 //! connection, keeps the audit trail, and cleans up after lanes that are lost.
 //! It never touches a request.
 
-use crate::audit::{Ask, AuditError, Ending, Entry, Log, Note};
+use crate::audit::{Ask, Ending, Entry, Log, Note};
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
@@ -41,9 +41,6 @@ pub(crate) enum WorkerError {
     /// The kernel refuses what a server needs.
     #[error("cannot wait for events")]
     Events(#[from] Errno),
-    /// The audit trail cannot be kept.
-    #[error(transparent)]
-    Audit(#[from] AuditError),
     /// No connection can come any more.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -166,7 +163,7 @@ impl Worker {
             return Ok(());
         };
         match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
-            Ok(Ok(Signal::SIGCHLD)) => return self.reap(),
+            Ok(Ok(Signal::SIGCHLD)) => self.reap(),
             Ok(Ok(Signal::SIGHUP)) => {
                 // Said and recorded; the former policy stays.
                 let _kept = self.reload(None);
@@ -245,6 +242,7 @@ impl Worker {
         match door.accept()? {
             Visit::Closed => self.stop(),
             Visit::Nobody => {}
+            Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
             Visit::Stranger(user) => say(&format!(
                 "cannot let user {user} in: he is not the supervisor"
             )),
@@ -253,12 +251,16 @@ impl Worker {
                     "cannot let the supervisor in: it has {LANES_MAX} connections already"
                 ));
             }
-            Visit::Connection(connection) => return self.fork(connection),
+            Visit::Connection(connection) => match self.fork(connection) {
+                Ok(lane) => return Ok(lane),
+                // Out of processes or descriptors for now; lanes that run go on.
+                Err(errno) => say(&format!("cannot open a lane: {errno}")),
+            },
         }
         Ok(None)
     }
 
-    fn fork(&mut self, connection: OwnedFd) -> Result<Option<(OwnedFd, OwnedFd)>, WorkerError> {
+    fn fork(&mut self, connection: OwnedFd) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
         let (ours, theirs) = socketpair(
             AddressFamily::Unix,
             SockType::SeqPacket,
@@ -333,7 +335,7 @@ impl Worker {
     }
 
     /// Waits for ended children: lanes, and what lost lanes left to us.
-    fn reap(&mut self) -> Result<(), WorkerError> {
+    fn reap(&mut self) {
         for (pid, ended) in tree::reap_ended() {
             let lane = self
                 .lanes
@@ -341,16 +343,15 @@ impl Worker {
                 .find(|(_, lane)| lane.process.pid == pid)
                 .map(|(number, _)| *number);
             if let Some(lane) = lane.and_then(|number| self.lanes.remove(&number)) {
-                self.lost(lane, ended.status)?;
+                self.lost(lane, ended.status);
             }
         }
-        Ok(())
     }
 
     /// Ends what a lane left behind and records it.
-    fn lost(&mut self, lane: LaneProcess, status: i32) -> Result<(), WorkerError> {
+    fn lost(&mut self, lane: LaneProcess, status: i32) {
         let _deleted_already = self.events.delete(&lane.records);
-        let Some(run) = lane.run else { return Ok(()) };
+        let Some(run) = lane.run else { return };
         let living: BTreeSet<Pid> = self.lanes.values().map(|lane| lane.process.pid).collect();
         self.context.containment.sweep(lane.process.pid, &living);
         let reason =
@@ -360,9 +361,11 @@ impl Worker {
             code: "lane_lost".to_owned(),
             reason,
         };
-        Ok(self
-            .log
-            .record(&Entry::End(Ending::Failed(failure)), Some(&run))?)
+        let entry = Entry::End(Ending::Failed(failure));
+        if let Err(error) = self.log.record(&entry, Some(&run)) {
+            // Nothing more is started until the trail can be written again.
+            say(&explain(&error));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ mod json;
 mod line;
 mod log;
 
-pub(crate) use log::{AuditError, Log};
+pub(crate) use log::Log;
 
 use serde::{Deserialize, Serialize};
 
