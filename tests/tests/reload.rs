@@ -65,6 +65,34 @@ fn the_supervisor_takes_the_worker_along() {
     });
 }
 
+/// A client of the stateless era subscribes to changes of the list, and hears of them.
+#[test]
+fn a_subscriber_is_told() {
+    let site = Site::with(&policy("one", "")).start();
+    let client = Client::attach_silent(&site, ALICE);
+    let listen = json!({
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "0"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+        "notifications": {"toolsListChanged": true},
+    });
+    client.start("subscriptions/listen", &listen);
+    let heard = |method: &str| {
+        let mut messages = client.unclaimed().into_iter();
+        messages.any(|message| message["method"] == method)
+    };
+    eventually("the subscription is acknowledged", SOON, || {
+        heard("notifications/subscriptions/acknowledged").then_some(())
+    });
+    write(&site, &policy("two", ""));
+    hang_up(site.supervisor());
+    eventually("the subscriber is told", SOON, || {
+        heard("notifications/tools/list_changed").then_some(())
+    });
+}
+
 /// SIGHUP to the worker alone: the supervisor finds out with the next call, which
 /// is decided anew and answered.
 #[test]
