@@ -193,3 +193,30 @@ fn the_supervisor_is_unprivileged() {
         assert_field(lane, "Threads", "1");
     }
 }
+
+/// The worker and its lanes keep the capabilities that SECURITY.md names, can gain
+/// none, and have one thread each.
+#[test]
+fn the_worker_keeps_few_capabilities() {
+    // DAC_READ_SEARCH, KILL, SETGID, SETUID; SYS_ADMIN to make namespaces.
+    let (few, with_namespaces) = ("00000000000000e4", "00000000002000e4");
+    for containment in CONTAINMENTS {
+        let site = site(containment);
+        let client = Client::attach(&site, ALICE);
+        running(&client, "sleep");
+        let kept = if containment == "pid-namespace" {
+            with_namespaces
+        } else {
+            few
+        };
+        for process in [vec![site.worker()], site.lanes()].concat() {
+            assert_field(process, "CapPrm", kept);
+            assert_field(process, "CapEff", kept);
+            for set in ["CapInh", "CapBnd", "CapAmb"] {
+                assert_field(process, set, "0000000000000000");
+            }
+            assert_field(process, "NoNewPrivs", "1");
+            assert_field(process, "Threads", "1");
+        }
+    }
+}

@@ -327,3 +327,19 @@ fn errors_name_what_is_wrong() {
         assert!(error.contains(word), "{error}");
     }
 }
+
+/// Neither process can be read by another of the same user: what proc(5) shows of
+/// one that is not dumpable belongs to root.
+#[test]
+fn both_processes_hide_from_their_user() {
+    use std::os::unix::fs::MetadataExt;
+    let alone = Alone::with(POLICY, "auto");
+    assert!(!alone.client().tools().is_empty());
+    for process in [server(&alone), worker(&alone)] {
+        for file in ["environ", "mem", "fd"] {
+            let path = format!("/proc/{}/{file}", process.id());
+            let owner = fs::metadata(&path).expect("it lives").uid();
+            assert_eq!(owner, 0, "{path}");
+        }
+    }
+}
