@@ -76,9 +76,13 @@ impl Lane {
     /// When nothing comes in time.
     pub fn hear(&self) -> Result<Reply, Hangup> {
         let mut packet = vec![0; wire::FRAME_MAX];
-        let length = match recv(self.0.as_raw_fd(), &mut packet, MsgFlags::empty()) {
-            Ok(0) | Err(nix::Error::ECONNRESET) => return Err(Hangup),
-            other => other.expect("the worker answers in time"),
+        let length = loop {
+            match recv(self.0.as_raw_fd(), &mut packet, MsgFlags::empty()) {
+                Ok(0) | Err(nix::Error::ECONNRESET) => return Err(Hangup),
+                // With a timeout, the kernel never restarts it: signal(7).
+                Err(nix::Error::EINTR) => {}
+                other => break other.expect("the worker answers in time"),
+            }
         };
         Ok(wire::decode(&packet[..length]).expect("the worker speaks the vocabulary"))
     }

@@ -262,7 +262,10 @@ fn kill(path: &Path) -> io::Result<()> {
         fs::write(path.join("cgroup.kill"), "1")?;
         // The kernel reports a change of `populated` as an exceptional condition.
         let mut descriptors = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
-        poll(&mut descriptors, PollTimeout::from(100_u8))?;
+        match poll(&mut descriptors, PollTimeout::from(100_u8)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
     }
     Ok(())
 }

@@ -155,9 +155,7 @@ fn spawn_init(
 
 /// Reads the pipe that closes when the program is executed.
 fn failure(report: OwnedFd, patience: Duration) -> Option<LaunchError> {
-    let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
-    let mut descriptors = [PollFd::new(report.as_fd(), PollFlags::POLLIN)];
-    if poll(&mut descriptors, patience) != Ok(1) {
+    if !readable_within(report.as_fd(), patience) {
         return Some(LaunchError::Silent);
     }
     let mut bytes = [0; FAILURE_SIZE];
@@ -171,6 +169,17 @@ fn failure(report: OwnedFd, patience: Duration) -> Option<LaunchError> {
             },
         )),
         Ok(_) | Err(_) => Some(LaunchError::Silent),
+    }
+}
+
+/// poll(2), which a signal interrupts and the kernel never restarts.
+fn readable_within(descriptor: BorrowedFd<'_>, patience: Duration) -> bool {
+    let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+    loop {
+        match poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], patience) {
+            Err(Errno::EINTR) => {}
+            result => return result == Ok(1),
+        }
     }
 }
 
