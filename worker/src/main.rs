@@ -68,6 +68,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let source = source(&options.mode);
     let policy = source.load()?;
     let null = context::open_null()?;
+    let signals = worker::block_signals()?;
     let containment = Containment::choose(options.containment)?;
     let (door, trust) = match &options.mode {
         Mode::System {
@@ -94,7 +95,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         filter: seccomp::filter(),
         null,
     };
-    match Worker::new(context, source, door, log)?.run()? {
+    match Worker::new(context, source, door, log, signals)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }

@@ -103,10 +103,10 @@ impl Worker {
         source: Source,
         door: Door,
         log: Log,
+        signals: SignalFd,
     ) -> Result<Self, WorkerError> {
         // What a lost lane leaves becomes ours, so that it is found and killed.
         prctl::set_child_subreaper(true)?;
-        let signals = block_signals()?;
         let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         events.add(&signals, readable(SIGNALS))?;
         events.add(&door, readable(DOOR))?;
@@ -398,9 +398,10 @@ impl LaneProcess {
     }
 }
 
-/// Signals are read from a descriptor; lanes inherit the mask, so that a signal
+/// Call before anything is made that must be cleaned up: from then on a signal waits
+/// until the worker can end in order. Signals are read from a descriptor; lanes inherit the mask, so that a signal
 /// to the whole service stops them in order, through the first process.
-fn block_signals() -> Result<SignalFd, Errno> {
+pub(crate) fn block_signals() -> Result<SignalFd, Errno> {
     let mut mask = SigSet::empty();
     for signal in [
         Signal::SIGTERM,
