@@ -48,6 +48,7 @@ pub(crate) fn terms<'a>(
         paths,
         identity,
         profile: Arc::clone(&tool.profile),
+        limits: policy.limits_of(caller, tool),
     };
     Ok(Terms { tool, rule, grant })
 }

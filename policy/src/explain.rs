@@ -6,7 +6,7 @@ use crate::principal::Principal;
 use crate::rule::Rule;
 use crate::sandbox::sandbox;
 use crate::source::{At, Location};
-use crate::{Arguments, Caller, Decision, Effect, Grant, Identity, Policy, Tool};
+use crate::{Arguments, Caller, Decision, Effect, Grant, Identity, Limit, Policy, Tool};
 use std::path::PathBuf;
 
 /// Why a call is decided as it is. `Display` tells it in lines of text without
@@ -64,6 +64,8 @@ pub struct Run {
     pub working_directory: PathBuf,
     /// What it may use, in words.
     pub sandbox: String,
+    /// How often and how many at once.
+    pub limits: Vec<Limit>,
 }
 
 impl Run {
@@ -74,6 +76,7 @@ impl Run {
             environment: grant.profile.environment.clone(),
             working_directory: grant.profile.working_directory.clone(),
             sandbox: sandbox(&grant.profile, &grant.paths),
+            limits: grant.limits.clone(),
         }
     }
 }

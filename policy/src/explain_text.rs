@@ -53,6 +53,8 @@ impl fmt::Display for Run {
         writeln!(f, "identity: uid {uid}, gid {gid}, groups {groups:?}")?;
         writeln!(f, "directory: {:?}", self.working_directory)?;
         writeln!(f, "environment: {variables:?}")?;
-        writeln!(f, "sandbox: {}", harmless(&self.sandbox))
+        writeln!(f, "sandbox: {}", harmless(&self.sandbox))?;
+        let mut limits = self.limits.iter();
+        limits.try_for_each(|limit| writeln!(f, "limits: {limit}"))
     }
 }

@@ -1,6 +1,6 @@
 //! The verdict on one call, and the terms it carries.
 
-use crate::{Access, FileKind, Profile};
+use crate::{Access, FileKind, Limit, Profile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub struct Grant {
     pub(crate) paths: Vec<PathGrant>,
     pub(crate) identity: Identity,
     pub(crate) profile: Arc<Profile>,
+    pub(crate) limits: Vec<Limit>,
 }
 
 impl Grant {
@@ -67,6 +68,13 @@ impl Grant {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The limits that must leave room for one more call, the widest first. Policy
+    /// cannot know whether they do: whoever runs the command counts.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
     }
 
     /// The restrictions to run under.

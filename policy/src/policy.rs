@@ -6,8 +6,8 @@ use crate::principal::Principal;
 use crate::read;
 use crate::source::Files;
 use crate::{
-    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Examined, Explanation, Profile,
-    Setting, Source, Tool,
+    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Examined, Explanation, Limit,
+    Limits, Profile, Scope, Setting, Source, Tool,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -20,6 +20,10 @@ pub struct Policy {
     digest: [u8; 32],
     pub(crate) setting: Setting,
     principals: Vec<Arc<Principal>>,
+    /// Those of `principals` that have limits.
+    limited: Vec<Arc<Principal>>,
+    /// For all calls together.
+    pub(crate) limits: Limits,
     profiles: Vec<Arc<Profile>>,
     tools: Vec<Tool>,
     /// Indices of `tools`.
@@ -78,10 +82,13 @@ impl Policy {
         mut tools: Vec<Tool>,
     ) -> Self {
         tools.sort_by(|a, b| a.name.cmp(&b.name));
+        let limited = principals.iter().filter(|one| !one.limits.are_none());
         let names = tools.iter().map(|tool| tool.name.clone());
         Self {
             digest: digest(sources, setting),
             setting: setting.clone(),
+            limited: limited.cloned().collect(),
+            limits: Limits::default(),
             principals,
             profiles,
             by_name: names.zip(0..).collect(),
@@ -89,6 +96,10 @@ impl Policy {
             lints: Vec::new(),
             files: Files::new(sources),
         }
+    }
+
+    pub(crate) fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     pub(crate) fn with_lints(self, lints: Vec<Diagnostic>) -> Self {
@@ -159,6 +170,21 @@ impl Policy {
     /// All profiles, sorted by name.
     pub fn profiles(&self) -> impl Iterator<Item = &Arc<Profile>> {
         self.profiles.iter()
+    }
+
+    /// The limits that hold for a call of `tool` by `caller`, the widest first.
+    pub(crate) fn limits_of(&self, caller: &Caller, tool: &Tool) -> Vec<Limit> {
+        let own = self.limited.iter().filter(|one| one.matches(caller));
+        let own = own.map(|one| (Scope::Principal(one.name.clone()), &one.limits));
+        let all = std::iter::once((Scope::Server, &self.limits))
+            .chain(own)
+            .chain([(Scope::Tool(tool.name.clone()), &tool.limits)]);
+        all.filter(|(_, limits)| !limits.are_none())
+            .map(|(scope, limits)| Limit {
+                scope,
+                limits: limits.clone(),
+            })
+            .collect()
     }
 
     /// The names of all principals, sorted.

@@ -1,6 +1,6 @@
 //! Principals: whom the policy speaks of, as ids ready to compare.
 
-use crate::Caller;
+use crate::{Caller, Limits};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ pub(crate) struct Principal {
     pub(crate) name: String,
     /// Its own conditions, then those of every principal it includes.
     pub(crate) alternatives: Vec<Arc<Conditions>>,
+    /// For each caller who is this principal.
+    pub(crate) limits: Limits,
 }
 
 impl Principal {

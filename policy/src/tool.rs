@@ -3,7 +3,7 @@
 use crate::rule::Rules;
 use crate::source::At;
 use crate::template::Template;
-use crate::{Caller, Effect, Kind, Profile, Value};
+use crate::{Caller, Effect, Kind, Limits, Profile, Value};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ pub struct Tool {
     pub(crate) profile: Arc<Profile>,
     pub(crate) rules: Rules,
     pub(crate) read_only: bool,
+    pub(crate) limits: Limits,
     pub(crate) parameters: Vec<Parameter>,
 }
 
@@ -50,6 +51,12 @@ impl Tool {
     #[must_use]
     pub fn read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// How often it may be called, see [`crate::Scope::Tool`].
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The arguments it takes, in the order of the policy.

@@ -6,6 +6,7 @@
 //! asynchronous runtime, no network and no parser but the policy's and the
 //! wire's. `unsafe` is in [`sys`] and nowhere else.
 
+mod admission;
 mod audit;
 mod bounds;
 mod context;

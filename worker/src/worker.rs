@@ -2,7 +2,8 @@
 //! connection, keeps the audit trail, and cleans up after lanes that are lost.
 //! It never touches a request.
 
-use crate::audit::{Ask, Ending, Entry, Log, Note};
+use crate::admission::{Admission, Now, Places};
+use crate::audit::{Ask, AuditError, Ending, Entry, Log, Note};
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
@@ -22,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
-use wire::{Failure, PolicyDigest};
+use wire::{Denial, Failure, PolicyDigest};
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -59,6 +60,7 @@ pub(crate) struct Worker {
     lanes: BTreeMap<u64, LaneProcess>,
     next_lane: u64,
     runs: RunNames,
+    admission: Admission,
     /// Set once the worker is to end.
     deadline: Option<Instant>,
 }
@@ -70,6 +72,8 @@ struct LaneProcess {
     records: OwnedFd,
     /// The run that has begun and not ended.
     run: Option<String>,
+    /// What that run occupies.
+    places: Places,
 }
 
 /// Names runs: unique over restarts without randomness.
@@ -120,6 +124,7 @@ impl Worker {
             lanes: BTreeMap::new(),
             next_lane: FIRST_LANE,
             runs: RunNames::new(),
+            admission: Admission::default(),
             deadline: None,
         })
     }
@@ -277,6 +282,7 @@ impl Worker {
                         process,
                         records: ours,
                         run: None,
+                        places: Places::default(),
                     },
                 );
                 self.next_lane += 1;
@@ -319,18 +325,42 @@ impl Worker {
     }
 
     fn record(&mut self, number: u64, entry: &Entry) -> Note {
+        let now = Now::read();
+        if let Entry::Start { bounds, .. } = entry
+            && let Some(denial) = self.admission.refusal(bounds, now)
+        {
+            return self.deny(entry, denial);
+        }
         let Some(lane) = self.lanes.get_mut(&number) else {
             return Note::Stop;
         };
         let name = lane.name(entry, &mut self.runs);
-        match self.log.record(entry, name.as_deref()) {
+        let written = self.log.record(entry, name.as_deref());
+        if let (Entry::Start { bounds, .. }, Ok(())) = (entry, &written) {
+            let places = self.admission.count(bounds, now);
+            let former = std::mem::replace(&mut lane.places, places);
+            self.admission.leave(former);
+        }
+        if let Entry::End(_) = entry {
+            self.admission.leave(std::mem::take(&mut lane.places));
+        }
+        match written {
             Ok(()) => Note::Recorded(lane.note_recorded(entry)),
             Err(error) => {
-                let reason = explain(&error);
-                say(&reason);
                 lane.note_lost(entry);
-                Note::Failed(reason)
+                lost_line(&error)
             }
+        }
+    }
+
+    /// Records that a limit leaves no room for the call that was to start.
+    fn deny(&mut self, start: &Entry, denial: Denial) -> Note {
+        let Some(entry) = start.denied(denial.clone()) else {
+            return Note::Stop;
+        };
+        match self.log.record(&entry, None) {
+            Ok(()) => Note::Denied(denial),
+            Err(error) => lost_line(&error),
         }
     }
 
@@ -351,6 +381,7 @@ impl Worker {
     /// Ends what a lane left behind and records it.
     fn lost(&mut self, lane: LaneProcess, status: i32) {
         let _deleted_already = self.events.delete(&lane.records);
+        self.admission.leave(lane.places);
         let Some(run) = lane.run else { return };
         let living: BTreeSet<Pid> = self.lanes.values().map(|lane| lane.process.pid).collect();
         self.context.containment.sweep(lane.process.pid, &living);
@@ -417,6 +448,13 @@ pub(crate) fn block_signals() -> Result<SignalFd, Errno> {
 
 fn readable(data: u64) -> EpollEvent {
     EpollEvent::new(EpollFlags::EPOLLIN, data)
+}
+
+/// What a lane is told when a line cannot be written.
+fn lost_line(error: &AuditError) -> Note {
+    let reason = explain(error);
+    say(&reason);
+    Note::Failed(reason)
 }
 
 /// One line for the administrator, on standard error.

@@ -10,6 +10,8 @@ pub(super) struct Document<'r, 't> {
     pub(super) principals: Vec<Entry<'r, 't>>,
     pub(super) profiles: Vec<Entry<'r, 't>>,
     pub(super) tools: Vec<Entry<'r, 't>>,
+    /// The `[limits]` table of each file that has one.
+    pub(super) limits: Vec<Entry<'r, 't>>,
 }
 
 /// One table that defines something, and the file it stands in.
@@ -32,12 +34,16 @@ impl<'r, 't> Document<'r, 't> {
             return None;
         }
         for root in &roots {
-            root.only(&["version", "principal", "profile", "tool"]);
+            root.only(&["version", "limits", "principal", "profile", "tool"]);
         }
         Some(Self {
             principals: tables_of(&roots, "principal"),
             profiles: tables_of(&roots, "profile"),
             tools: tables_of(&roots, "tool"),
+            limits: roots
+                .iter()
+                .filter_map(|root| root.entry("limits"))
+                .collect(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Typed access to the keys of one table. Whatever has the wrong type or an
 //! unknown name is noted as a mistake, and reading goes on.
 
+use super::document::Entry;
 use super::nearest::hint;
 use super::{Located, Node, Reader, Span};
 use crate::Value;
@@ -100,6 +101,17 @@ impl<'r, 't> Fields<'r, 't> {
     pub(super) fn tables(&self, key: &str) -> Vec<(Located<&'t str>, &'t Node<'t>)> {
         self.table(key, format!("`{key}`"))
             .map_or_else(Vec::new, |table| table.entries())
+    }
+
+    /// The entry `key`, when there is one.
+    pub(super) fn entry(&self, key: &str) -> Option<Entry<'r, 't>> {
+        let (name, node) = self.table.get_key_value(key)?;
+        let name = Located {
+            value: name.get_ref().as_ref(),
+            span: name.span(),
+        };
+        let reader = self.reader;
+        Some(Entry { reader, name, node })
     }
 
     /// The elements of the array `key`, none when there is no such array.

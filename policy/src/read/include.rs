@@ -49,6 +49,7 @@ pub(super) fn include(
     sound.then(|| Principal {
         name: name.to_owned(),
         alternatives,
+        limits: own.limits.clone(),
     })
 }
 

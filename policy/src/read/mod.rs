@@ -8,6 +8,7 @@ mod example;
 mod fields;
 mod include;
 mod kind;
+mod limits;
 mod lint;
 mod list;
 mod name;
@@ -235,7 +236,8 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
         lint::unused("principal", &document.principals, &principals.borrow());
         lint::unused("profile", &document.profiles, &profiles.borrow());
     }
-    let policy = Policy::new(sources, setting, principals, profiles, tools);
+    let policy = Policy::new(sources, setting, principals, profiles, tools)
+        .with_limits(limits::server(&document.limits));
     // What a policy with mistakes would decide says nothing.
     if readers.iter().all(|reader| reader.mistakes() == 0) {
         let unnamed = Unnamed::of(policy.principals());

@@ -3,9 +3,10 @@
 use super::document::{Document, Entry};
 use super::fields::Fields;
 use super::include::include;
+use super::limits::{self, limits};
 use super::{Defined, Located};
-use crate::Setting;
 use crate::principal::{Conditions, ID_MAX, Ids, Principal};
+use crate::{Limits, Setting};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub(super) const ONLY_SELF: &str =
 pub(super) const NO_SELF: &str =
     "`self` exists only with `mini-mcp stdio`; name users or groups in a principal";
 
+/// The keys that say who it is.
 const KEYS: [&str; 4] = ["unix_users", "unix_groups", "uids", "include"];
 
 /// A principal as written.
@@ -26,6 +28,7 @@ pub(super) struct Written<'r, 't> {
     /// `None` when there are none, or only mistakes.
     pub(super) conditions: Option<Arc<Conditions>>,
     pub(super) include: Vec<Located<&'t str>>,
+    pub(super) limits: Limits,
     /// Whether it has no mistakes of its own.
     pub(super) sound: bool,
 }
@@ -66,6 +69,7 @@ fn own(uid: u32) -> Principal {
     Principal {
         name: SELF.to_owned(),
         alternatives: vec![Arc::new(conditions)],
+        limits: Limits::default(),
     }
 }
 
@@ -78,7 +82,7 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         reader.error_hint(&name.span, "principal `self` cannot be defined", NO_SELF);
     }
     reader.name(name, "a principal");
-    fields.only(&KEYS);
+    fields.only(&[&KEYS[..], &limits::KEYS].concat());
     if !KEYS.into_iter().any(|key| fields.has(key)) {
         let message = format!("{} has no conditions", fields.owner);
         let hint = "add `unix_users`, `unix_groups`, `uids` or `include`";
@@ -88,6 +92,7 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
     Some(Written {
         conditions: (!conditions.are_none()).then(|| Arc::new(conditions)),
         include: listed(&fields, "include", "name a principal"),
+        limits: limits(&fields),
         sound: reader.mistakes() == before,
         fields,
     })

@@ -4,6 +4,7 @@ use super::command::Written;
 use super::document::{Document, Entry};
 use super::example::{Example, examples};
 use super::fields::Fields;
+use super::limits::limits;
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
 use super::rules::rules;
@@ -16,7 +17,7 @@ use crate::{Kind, Profile, Tool};
 use std::path::Path;
 use std::sync::Arc;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 12] = [
     "description",
     "command",
     "profile",
@@ -24,6 +25,9 @@ const KEYS: [&str; 9] = [
     "ask",
     "deny",
     "read_only",
+    "rate",
+    "concurrency",
+    "quota",
     "args",
     "example",
 ];
@@ -60,6 +64,7 @@ fn tool<'r>(
     let profile = profile(&fields, known.profiles);
     let rules = rules(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
+    let limits = limits(&fields);
     let declared = parameters(&fields);
     let template = template(&fields, &declared);
     for (index, declared) in declared.iter().enumerate() {
@@ -75,6 +80,7 @@ fn tool<'r>(
         profile: profile?,
         rules: rules?,
         read_only,
+        limits,
         parameters: declared
             .into_iter()
             .map(|one| Some(one.parsed?.parameter))

@@ -13,6 +13,7 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
             principal,
             rule,
             argv,
+            bounds: _,
         } => {
             let line = with_call(
                 line.text("event", "start")

@@ -7,8 +7,9 @@ mod json;
 mod line;
 mod log;
 
-pub(crate) use log::Log;
+pub(crate) use log::{AuditError, Log};
 
+use crate::admission::Bound;
 use serde::{Deserialize, Serialize};
 
 /// What happened, as a lane tells it.
@@ -24,6 +25,8 @@ pub(crate) enum Entry {
         rule: String,
         /// The exact argument vector.
         argv: Vec<String>,
+        /// What must leave room for it; not written down.
+        bounds: Vec<Bound>,
     },
     /// The run that was started last has ended.
     End(Ending),
@@ -45,6 +48,24 @@ pub(crate) enum Entry {
         /// Why.
         failure: wire::Failure,
     },
+}
+
+impl Entry {
+    /// The denial of a call that was about to start; `None` of anything else.
+    pub(crate) fn denied(&self, denial: wire::Denial) -> Option<Self> {
+        let Self::Start {
+            call, principal, ..
+        } = self
+        else {
+            return None;
+        };
+        Some(Self::Deny {
+            call: call.clone(),
+            principals: vec![principal.clone()],
+            by: Decider::Worker,
+            denial,
+        })
+    }
 }
 
 /// Who called what.
@@ -90,6 +111,8 @@ pub(crate) enum Ask<E> {
 pub(crate) enum Note {
     /// The entry stands in the trail; for [`Entry::Start`], the name of the run.
     Recorded(Option<String>),
+    /// A limit leaves no room for the call, which is recorded: nothing may run.
+    Denied(wire::Denial),
     /// It could not be written: nothing may run.
     Failed(String),
     /// The policy has changed: finish what runs, and go.

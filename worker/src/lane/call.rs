@@ -1,8 +1,10 @@
 //! One call, from the request to its outcome.
 
 use super::attest::attest;
+use super::bounds::bounds;
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
+use crate::admission::Bound;
 use crate::audit::{Call, Decider, Ending, Entry};
 use crate::context::{Context, Trust};
 use crate::explain::explain;
@@ -48,7 +50,10 @@ impl Lane {
             .policy
             .decide(&caller, &run.tool, &arguments(run))
         {
-            Decision::Allow(grant) => self.carry_out(call, grant, output, client.as_ref()),
+            Decision::Allow(grant) => {
+                let bounds = bounds(&grant, &caller);
+                self.carry_out(call, bounds, grant, output, client.as_ref())
+            }
             Decision::Deny(denial) => {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
             }
@@ -63,6 +68,7 @@ impl Lane {
     fn carry_out(
         &mut self,
         call: Call,
+        bounds: Vec<Bound>,
         grant: Grant,
         output: Output,
         client: Option<&OwnedFd>,
@@ -71,9 +77,9 @@ impl Lane {
             Ok(prepared) => prepared,
             Err(failure) => return self.refuse(call, failure),
         };
-        let name = match self.records.record(&start(call, &grant))? {
+        let name = match self.records.record(&start(call, bounds, &grant))? {
             Ok(name) => name.unwrap_or_default(),
-            Err(failure) => return self.reply(&Reply::Failed(failure)),
+            Err(refusal) => return self.reply(&refusal.into()),
         };
         let running = match self.launch(&grant, domain, &output) {
             Ok(running) => running,
@@ -175,7 +181,7 @@ impl Lane {
             denial,
         })? {
             Ok(_) => self.reply(&reply),
-            Err(failure) => self.reply(&Reply::Failed(failure)),
+            Err(refusal) => self.reply(&refusal.into()),
         }
     }
 
@@ -184,7 +190,8 @@ impl Lane {
             call,
             failure: failure.clone(),
         })?;
-        self.reply(&Reply::Failed(recorded.err().unwrap_or(failure)))
+        let reply = recorded.map_or_else(Reply::from, |_| Reply::Failed(failure));
+        self.reply(&reply)
     }
 
     /// Records the end of the run and answers; an end that cannot be recorded is
@@ -192,7 +199,7 @@ impl Lane {
     fn end(&mut self, ending: Ending, reply: &Reply) -> Result<(), HangUp> {
         match self.records.record(&Entry::End(ending))? {
             Ok(_) => self.reply(reply),
-            Err(failure) => self.reply(&Reply::Failed(failure)),
+            Err(refusal) => self.reply(&refusal.into()),
         }
     }
 }
@@ -250,12 +257,13 @@ fn in_words_of_the_wire(denial: policy::Denial) -> Denial {
     }
 }
 
-fn start(call: Call, grant: &Grant) -> Entry {
+fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
     Entry::Start {
         call,
         principal: grant.principal().to_owned(),
         rule: grant.rule().to_owned(),
         argv: grant.argv().to_vec(),
+        bounds,
     }
 }
 

@@ -7,6 +7,7 @@
 //! by the first process.
 
 mod attest;
+mod bounds;
 mod call;
 mod records;
 mod watch;

@@ -5,7 +5,7 @@ use super::HangUp;
 use crate::audit::{Ask, Entry, Note};
 use crate::sys;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use wire::{Failure, FrameError, PolicyDigest, SendError};
+use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
 
 /// The socket to the first process.
 #[derive(Debug)]
@@ -13,6 +13,37 @@ pub(super) struct Records {
     socket: OwnedFd,
     stopping: bool,
     retiring: bool,
+}
+
+/// Why an entry does not count.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// A limit leaves no room for the call; the denial is recorded.
+    Denied(Denial),
+    /// The trail cannot be written, for this reason.
+    Unwritten(String),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let reason = match refusal {
+            Refusal::Denied(denial) => denial.reason,
+            Refusal::Unwritten(reason) => reason,
+        };
+        Self {
+            code: "audit".to_owned(),
+            reason,
+        }
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(denial) => Self::Denied(denial),
+            Refusal::Unwritten(_) => Self::Failed(refusal.into()),
+        }
+    }
 }
 
 impl AsFd for Records {
@@ -37,43 +68,36 @@ impl Records {
     }
 
     /// Writes `entry` to the trail; the outer error is the loss of the first
-    /// process, the inner one a trail that cannot be written.
+    /// process, the inner one says why the entry does not count.
     pub(super) fn record(
         &mut self,
         entry: &Entry,
-    ) -> Result<Result<Option<String>, Failure>, HangUp> {
+    ) -> Result<Result<Option<String>, Refusal>, HangUp> {
         self.ask(&Ask::Record(entry))
     }
 
     /// Has the first process load the policy again.
     pub(super) fn reload(&mut self, policy: PolicyDigest) -> Result<Result<(), Failure>, HangUp> {
         let answer = self.ask(&Ask::Reload(policy))?;
-        Ok(answer.map(drop).map_err(|failure| Failure {
+        Ok(answer.map(drop).map_err(|refusal| Failure {
             code: "reload".to_owned(),
-            ..failure
+            ..refusal.into()
         }))
     }
 
-    fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<String>, Failure>, HangUp> {
+    fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<String>, Refusal>, HangUp> {
         let Ok(packet) = wire::encode(ask) else {
             let reason =
                 "cannot record a call of this size\nhint: lower `max_length` in the policy"
                     .to_owned();
-            return Ok(Err(Failure {
-                code: "audit".to_owned(),
-                reason,
-            }));
+            return Ok(Err(Refusal::Unwritten(reason)));
         };
         wire::send(self.socket.as_fd(), &packet, &[]).map_err(|_| HangUp::Records)?;
         loop {
             match self.receive()? {
                 Note::Recorded(run) => return Ok(Ok(run)),
-                Note::Failed(reason) => {
-                    return Ok(Err(Failure {
-                        code: "audit".to_owned(),
-                        reason,
-                    }));
-                }
+                Note::Denied(denial) => return Ok(Err(Refusal::Denied(denial))),
+                Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
             }
@@ -90,7 +114,9 @@ impl Records {
     pub(super) fn notice(&mut self) {
         match self.receive() {
             Ok(Note::Retire) => self.retiring = true,
-            Ok(Note::Stop | Note::Recorded(_) | Note::Failed(_)) | Err(_) => self.stopping = true,
+            Ok(Note::Stop | Note::Recorded(_) | Note::Denied(_) | Note::Failed(_)) | Err(_) => {
+                self.stopping = true;
+            }
         }
     }
 

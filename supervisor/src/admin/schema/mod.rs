@@ -10,7 +10,7 @@ mod profile;
 use super::print_json;
 use crate::error::Error;
 use argument::{argument, item};
-use part::{flag, named, some, string, table, text, texts, with, word};
+use part::{Keys, flag, integer, named, some, string, table, text, texts, with, word};
 use serde_json::{Value as Json, json};
 
 /// Prints the schema.
@@ -23,6 +23,10 @@ fn document() -> Json {
         (
             "version",
             json!({"const": 1, "description": "the version of the language"}),
+        ),
+        (
+            "limits",
+            table("limits for all calls together", &[], limits()),
         ),
         ("principal", named("who may call", NAME, "principal")),
         ("profile", named("bundles of restrictions", NAME, "profile")),
@@ -79,8 +83,11 @@ fn principal() -> Json {
             ),
         ),
     ];
+    let keys = [keys, limits()].concat();
     let about = "who may call: all of `unix_users`, `unix_groups` and `uids` that are written hold";
-    with(table(about, &[], keys), "minProperties", 1)
+    let one = ["unix_users", "unix_groups", "uids", "include"];
+    let one: Vec<Json> = one.iter().map(|key| json!({"required": [key]})).collect();
+    with(table(about, &[], keys), "anyOf", one)
 }
 
 fn tool() -> Json {
@@ -120,6 +127,7 @@ fn tool() -> Json {
             }),
         ),
     ];
+    let keys = [keys, limits()].concat();
     let required = ["description", "command", "profile"];
     let some_rule = json!([{"required": ["allow"]}, {"required": ["ask"]}, {"required": ["deny"]}]);
     with(
@@ -127,6 +135,25 @@ fn tool() -> Json {
         "anyOf",
         some_rule,
     )
+}
+
+/// How often and how many at once.
+fn limits() -> Keys {
+    vec![
+        (
+            "rate",
+            json!({
+                "type": "string",
+                "pattern": "^[0-9]+/([0-9]|d$|h$|min$|s$|ms$)",
+                "description": "calls in any window of a time, such as \"60/min\" or \"5/10s\"",
+            }),
+        ),
+        ("concurrency", integer("calls that run at once", 1, 1024)),
+        (
+            "quota",
+            integer("calls a day, which begins at 00:00 UTC", 1, u32::MAX),
+        ),
+    ]
 }
 
 fn example() -> Json {
