@@ -76,7 +76,7 @@ fn a_quota_outlives_connections_and_reloads() {
         let alice = Client::attach(&site, ALICE);
         assert_eq!(alice.call("daily", &json!({})).exit_code(), Some(0));
         for _ in 0..5 {
-            alice.tools();
+            assert!(alice.tools().contains(&"daily".to_owned()));
         }
     }
     let text = format!("{BASE}{LIMITED}\n# again\n");
