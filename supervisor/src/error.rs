@@ -1,5 +1,6 @@
 //! What ends the program, said once, at the top.
 
+use crate::confine::ConfineError;
 use crate::lane::LaneError;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ pub(crate) enum Error {
     Repeated { key: String },
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),
+    #[error("cannot confine this process")]
+    Confine(#[from] ConfineError),
     #[error("cannot set up the process")]
     Process(#[source] io::Error),
 }
@@ -71,6 +74,10 @@ impl Error {
             Self::Refused { .. } => Some(
                 "a principal of the policy must name your user or one of your groups; \
                  `journalctl -u mini-mcp` says who was refused",
+            ),
+            Self::Confine(_) => Some(
+                "Linux 5.13 or newer with Landlock is needed: `landlock` must stand in \
+                 /sys/kernel/security/lsm",
             ),
             Self::ReadPolicy { .. }
             | Self::Untrusted { .. }

@@ -8,6 +8,7 @@
 
 mod admin;
 mod cli;
+mod confine;
 mod connect;
 mod error;
 mod front;

@@ -1,6 +1,7 @@
 //! `mini-mcp serve`: the service's socket and the clients that attach to it.
 
 use crate::cli::Serve;
+use crate::confine::{Needs, confine};
 use crate::error::Error;
 use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, Pool};
@@ -11,6 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use policy::Setting;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -41,6 +43,12 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         tracing::warn!(reason = ?error.failure().reason, "worker not usable yet");
     }
     let listener = Listener::bind(&options.socket)?;
+    let needs = Needs {
+        read: vec![directory(&options.policy)],
+        socket: Some(directory(&options.socket)),
+        child: false,
+    };
+    confine(&needs)?;
     tracing::info!(socket = ?options.socket, policy = ?options.policy, "serving");
     let service = Service {
         front: Arc::new(Front::new(Generation::new(policy, pool))),
@@ -58,6 +66,12 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     drop(listener);
     service.say_farewell().await;
     Ok(())
+}
+
+/// The directory that holds `file`.
+fn directory(file: &Path) -> &Path {
+    let parent = file.parent().filter(|parent| *parent != Path::new(""));
+    parent.unwrap_or(Path::new("."))
 }
 
 /// What the service needs for each client.

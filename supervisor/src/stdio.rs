@@ -2,6 +2,7 @@
 //! its own, as the same user.
 
 use crate::cli::Stdio;
+use crate::confine::{Needs, confine};
 use crate::error::Error;
 use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, LaneError, Packets, Pool, pair};
@@ -40,6 +41,10 @@ pub(crate) async fn serve(options: Stdio) -> Result<(), Error> {
     };
     let program = options.worker_program.unwrap_or_else(worker_program);
     let (control, mut worker) = start(&program, &setting, policy_file.as_deref(), &audit)?;
+    confine(&Needs {
+        child: true,
+        ..Needs::default()
+    })?;
     let pool = Arc::new(Pool::new(Door::Control(control), policy.digest()));
     let served = converse(policy, &pool).await;
     pool.shut();

@@ -192,6 +192,9 @@ fn the_supervisor_is_unprivileged() {
     for lane in lanes {
         assert_field(lane, "Threads", "1");
     }
+    // It has confined itself before the first client came.
+    assert_field(supervisor, "NoNewPrivs", "1");
+    assert_field(supervisor, "Seccomp", "2");
 }
 
 /// The worker and its lanes keep the capabilities that SECURITY.md names, can gain
