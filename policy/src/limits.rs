@@ -70,9 +70,9 @@ impl fmt::Display for Scope {
     }
 }
 
-impl fmt::Display for Limit {
-    /// A phrase, such as `tool.x: 60/1min for each caller, 2 at once`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Limit {
+    /// Phrases, such as `60/1min for each caller` and `2 at once`.
+    pub(crate) fn phrases(&self) -> Vec<String> {
         let Limits {
             rate,
             concurrency,
@@ -91,7 +91,13 @@ impl fmt::Display for Limit {
             concurrency.map(|number| format!("{number} at once{each_at_once}")),
             quota.map(|number| format!("{number} a day{each}")),
         ];
-        let phrases: Vec<String> = phrases.into_iter().flatten().collect();
-        write!(f, "{}: {}", self.scope, phrases.join(", "))
+        phrases.into_iter().flatten().collect()
+    }
+}
+
+impl fmt::Display for Limit {
+    /// Such as `tool.x: 60/1min for each caller, 2 at once`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.scope, self.phrases().join(", "))
     }
 }

@@ -1,9 +1,10 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
+use crate::quantity::time;
 use crate::rule::Rules;
 use crate::source::At;
 use crate::template::Template;
-use crate::{Caller, Effect, Kind, Limits, Profile, Value};
+use crate::{Caller, Effect, Kind, Limit, Limits, Profile, Scope, Value};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,6 +60,17 @@ impl Tool {
         &self.limits
     }
 
+    /// What whoever calls it should plan with, in words: `ends after 10s, 2 at once`.
+    #[must_use]
+    pub fn bounds(&self) -> String {
+        let limit = Limit {
+            scope: Scope::Tool(self.name.clone()),
+            limits: self.limits.clone(),
+        };
+        let ends = format!("ends after {}", time(self.profile.timeout));
+        [vec![ends], limit.phrases()].concat().join(", ")
+    }
+
     /// The arguments it takes, in the order of the policy.
     #[must_use]
     pub fn parameters(&self) -> &[Parameter] {
@@ -69,6 +81,13 @@ impl Tool {
     pub(crate) fn is_shown_to(&self, caller: &Caller) -> bool {
         let rule = self.rules.of(caller);
         rule.is_some_and(|rule| rule.effect != Effect::Deny)
+    }
+
+    /// Whether an administrator must approve the calls of `caller`.
+    #[must_use]
+    pub fn needs_approval(&self, caller: &Caller) -> bool {
+        let rule = self.rules.of(caller);
+        rule.is_some_and(|rule| rule.effect == Effect::Ask)
     }
 }
 

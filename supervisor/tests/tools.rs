@@ -70,8 +70,8 @@ fn json_is_what_a_client_is_sent() {
 fn text_is_for_people() {
     let told = tools(&["--as", "nobody"]);
     assert_eq!(told.status.code(), Some(0));
-    let expected = "kernel\n  Kernel name\n  and release\n    \
-                    all: boolean, default false; All of it␛[2J\n\nreboot\n  Reboot\n";
+    let expected = "kernel\n  Kernel name\n  and release\n  \
+                    Limits: ends after 30s\n    all: boolean, default false; All of it␛[2J\n\nreboot\n  Reboot\n  Limits: ends after 30s\n  An administrator must approve each call.\n";
     assert_eq!(text(&told.stdout), expected);
 }
 

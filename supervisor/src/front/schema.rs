@@ -27,10 +27,15 @@ impl Catalogue {
     /// The tools that `caller` may call, sorted by name.
     pub(crate) fn for_caller(&self, policy: &Policy, caller: &Caller) -> Vec<Tool> {
         let visible = policy.tools_for(caller);
-        let tools = visible
-            .iter()
-            .filter_map(|tool| self.tools.get(tool.name()));
-        tools.cloned().collect()
+        let tools = visible.into_iter().filter_map(|tool| {
+            let described = self.tools.get(tool.name())?.clone();
+            Some(if tool.needs_approval(caller) {
+                needing_approval(described)
+            } else {
+                described
+            })
+        });
+        tools.collect()
     }
 }
 
@@ -49,11 +54,23 @@ fn describe(tool: &policy::Tool, output: &Arc<JsonObject>) -> Tool {
         // No profile grants a network.
         .open_world(false);
     let name = tool.name().to_owned();
-    let description = tool.description().to_owned();
+    let description = format!(
+        "{}\nLimits: {}",
+        tool.description().trim_end(),
+        tool.bounds()
+    );
     Tool::new(name, description, input_schema(tool.parameters()))
         .with_title(title)
         .with_raw_output_schema(Arc::clone(output))
         .with_annotations(annotations)
+}
+
+/// `tool` for a caller whose calls wait for an administrator.
+fn needing_approval(mut tool: Tool) -> Tool {
+    let words = tool.description.as_deref().unwrap_or_default();
+    let words = format!("{words}\nAn administrator must approve each call.");
+    tool.description = Some(words.into());
+    tool
 }
 
 /// `tail_log` as people read it: `Tail log`.
