@@ -39,7 +39,8 @@ pub(crate) fn terms<'a>(
     let identity = identity(tool, caller, &policy.setting)?;
     all_known(tool, arguments)?;
     together(tool, arguments)?;
-    let (argv, paths) = fill(tool, arguments)?;
+    let own = tool.for_caller(caller)?;
+    let (argv, paths) = fill(&own, arguments)?;
     let grant = Grant {
         tool: tool.name.clone(),
         principal: rule.principal.name.clone(),
@@ -47,7 +48,12 @@ pub(crate) fn terms<'a>(
         argv,
         paths,
         identity,
-        profile: Arc::clone(&tool.profile),
+        profile: Arc::clone(&own.profile),
+        only_for: tool
+            .names_caller
+            .then_some(caller)
+            .and_then(Caller::peer)
+            .map(|peer| peer.uid),
         limits: policy.limits_of(caller, tool),
     };
     Ok(Terms { tool, rule, grant })
@@ -93,21 +99,33 @@ fn place(tool: &Tool, rule: &Rule) -> String {
 /// Whom the command runs as. Root needs `run_as = "root"`, except for a single
 /// user who is root anyway.
 fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity, Denial> {
-    match &tool.profile.run_as {
-        RunAs::User { uid, gid, .. } => Ok(Identity {
+    let denied = |code, reason: String| Denial {
+        code,
+        rule: format!("profile.{}.run_as", tool.profile.name),
+        reason,
+    };
+    match (&tool.profile.run_as, caller.peer()) {
+        (RunAs::User { uid, gid, .. }, _) => Ok(Identity {
             uid: *uid,
             gid: *gid,
             groups: Vec::new(),
         }),
-        RunAs::Caller if caller.uid == 0 && *setting == Setting::System => Err(Denial {
-            code: "root_not_granted",
-            rule: format!("profile.{}.run_as", tool.profile.name),
-            reason: format!("tool {} does not run as root", quoted(&tool.name)),
-        }),
-        RunAs::Caller => Ok(Identity {
-            uid: caller.uid,
-            gid: caller.gid,
-            groups: caller.groups.clone(),
+        // Such a policy is refused; this only makes sure.
+        (RunAs::Caller, None) => Err(denied(
+            "no_unix_user",
+            format!(
+                "tool {} runs as its caller, and a key is no user",
+                quoted(&tool.name)
+            ),
+        )),
+        (RunAs::Caller, Some(peer)) if peer.uid == 0 && *setting == Setting::System => Err(denied(
+            "root_not_granted",
+            format!("tool {} does not run as root", quoted(&tool.name)),
+        )),
+        (RunAs::Caller, Some(peer)) => Ok(Identity {
+            uid: peer.uid,
+            gid: peer.gid,
+            groups: peer.groups.clone(),
         }),
     }
 }

@@ -25,6 +25,7 @@ pub struct Grant {
     pub(crate) identity: Identity,
     pub(crate) profile: Arc<Profile>,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) only_for: Option<u32>,
 }
 
 impl Grant {
@@ -75,6 +76,13 @@ impl Grant {
     #[must_use]
     pub fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// The user id for whom alone the profile is as it is; `None` when every caller
+    /// of the tool has the same.
+    #[must_use]
+    pub fn only_for(&self) -> Option<u32> {
+        self.only_for
     }
 
     /// The restrictions to run under.

@@ -92,6 +92,14 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// Whether it is a path, or a list of paths.
+    pub(crate) fn is_path(&self) -> bool {
+        let list = |of: &Self| matches!(of, Self::Path { .. });
+        matches!(self, Self::Path { .. }) || matches!(self, Self::List { of, .. } if list(of))
+    }
+}
+
 /// Classes of characters, all of them ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Characters {

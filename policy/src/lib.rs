@@ -24,6 +24,7 @@ mod fill;
 mod grant;
 mod kind;
 mod limits;
+mod network;
 mod path;
 mod policy;
 mod principal;
@@ -40,8 +41,9 @@ mod syntax;
 mod template;
 mod tool;
 mod value;
+mod variables;
 
-pub use caller::{Account, Accounts, Caller, Setting};
+pub use caller::{Account, Accounts, Caller, Claim, Key, Login, Peer, Proof, Setting};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use embedded::{EMBEDDED, EMBEDDED_NAME};
 pub use examined::Examined;

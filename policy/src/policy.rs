@@ -7,9 +7,10 @@ use crate::read;
 use crate::source::Files;
 use crate::{
     Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Examined, Explanation, Limit,
-    Limits, Profile, Scope, Setting, Source, Tool,
+    Limits, Profile, Proof, Scope, Setting, Source, Tool,
 };
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -136,12 +137,12 @@ impl Policy {
         explain(self, caller, tool, arguments)
     }
 
-    /// Whether some principal matches `caller`: only then may he attach.
+    /// Whether a caller with this proof is some principal, whatever his client may
+    /// say of itself later: only then may he attach.
     #[must_use]
-    pub fn knows(&self, caller: &Caller) -> bool {
-        self.principals
-            .iter()
-            .any(|principal| principal.matches(caller))
+    pub fn knows(&self, proof: &Proof) -> bool {
+        let mut principals = self.principals.iter();
+        principals.any(|principal| principal.may_match(proof))
     }
 
     /// The names of all principals that match `caller`, sorted.
@@ -154,12 +155,21 @@ impl Policy {
         matching.map(|principal| principal.name.as_str()).collect()
     }
 
-    /// The tools that `caller` may call or ask to call, sorted by name.
+    /// The tools that `caller` may call or ask to call, sorted by name; owned are
+    /// those that no other caller has like this.
     #[must_use]
-    pub fn tools_for(&self, caller: &Caller) -> Vec<&Tool> {
-        self.tools()
-            .filter(|tool| tool.is_shown_to(caller))
-            .collect()
+    pub fn tools_for(&self, caller: &Caller) -> Vec<Cow<'_, Tool>> {
+        let shown = self.tools().filter(|tool| tool.is_shown_to(caller));
+        // What cannot be filled in is denied when it is called, with the reason.
+        let own = |tool| Tool::for_caller(tool, caller).unwrap_or(Cow::Borrowed(tool));
+        shown.map(own).collect()
+    }
+
+    /// Whether `${caller.…}` stands anywhere, so that [`crate::Peer::login`] is
+    /// needed.
+    #[must_use]
+    pub fn names_callers(&self) -> bool {
+        self.tools.iter().any(|tool| tool.names_caller)
     }
 
     /// All tools, sorted by name.

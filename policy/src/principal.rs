@@ -1,6 +1,8 @@
 //! Principals: whom the policy speaks of, as ids ready to compare.
 
-use crate::{Caller, Limits};
+use crate::network::Network;
+use crate::quote::quoted;
+use crate::{Caller, Claim, Key, Limits, Peer, Proof};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -19,6 +21,21 @@ impl Principal {
     pub(crate) fn matches(&self, caller: &Caller) -> bool {
         self.alternatives.iter().any(|one| one.hold(caller))
     }
+
+    /// Whether a caller with this `proof` is it, if his client says the right thing.
+    pub(crate) fn may_match(&self, proof: &Proof) -> bool {
+        self.alternatives.iter().any(|one| one.hold_for(proof))
+    }
+
+    /// Whether it depends on what clients say of themselves.
+    pub(crate) fn believes_claims(&self) -> bool {
+        self.alternatives.iter().any(|one| one.clients.is_some())
+    }
+
+    /// Whether somebody can be it by a key, who has no Unix user.
+    pub(crate) fn takes_keys(&self) -> bool {
+        self.alternatives.iter().any(|one| one.key.is_some())
+    }
 }
 
 /// Conditions that hold together; `None` is no condition.
@@ -30,17 +47,96 @@ pub(crate) struct Conditions {
     pub(crate) groups: Option<Ids>,
     /// The caller's user id is one of these.
     pub(crate) uids: Option<Ids>,
+    /// The caller has presented this key.
+    pub(crate) key: Option<KeyCondition>,
+    /// His client says that it is one of these.
+    pub(crate) clients: Option<Clients>,
+}
+
+/// A key, and where it may be used from.
+#[derive(Debug)]
+pub(crate) struct KeyCondition {
+    pub(crate) name: String,
+    /// Empty for everywhere.
+    pub(crate) from: Vec<Network>,
+}
+
+impl KeyCondition {
+    fn holds(&self, key: &Key) -> bool {
+        self.name == key.name && self.is_used_rightly(key)
+    }
+
+    fn is_used_rightly(&self, key: &Key) -> bool {
+        self.from.is_empty() || self.from.iter().any(|network| network.holds(key.address))
+    }
+}
+
+/// What a client may say of itself.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    /// One of these names; empty for any.
+    pub(crate) names: Vec<String>,
+    /// One of these versions; a final `*` stands for anything. Empty for any.
+    pub(crate) versions: Vec<String>,
+}
+
+impl Clients {
+    fn hold(&self, claim: &Claim) -> bool {
+        let version = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(beginning) => claim.version.starts_with(beginning),
+            None => claim.version == *pattern,
+        };
+        (self.names.is_empty() || self.names.contains(&claim.name))
+            && (self.versions.is_empty() || self.versions.iter().any(version))
+    }
+
+    /// A claim that holds.
+    pub(crate) fn first(&self) -> Claim {
+        let name = self.names.first().map_or("client", String::as_str);
+        let version = self.versions.first().map_or("1", String::as_str);
+        Claim {
+            name: name.to_owned(),
+            version: version.trim_end_matches('*').to_owned(),
+        }
+    }
 }
 
 impl Conditions {
-    /// Whether there is none.
-    pub(crate) fn are_none(&self) -> bool {
-        self.users.is_none() && self.groups.is_none() && self.uids.is_none()
+    /// Whether nothing is asked that proves who the caller is.
+    pub(crate) fn prove_nothing(&self) -> bool {
+        !self.concern_users() && self.key.is_none()
+    }
+
+    /// Whether one of them is about Unix users.
+    pub(crate) fn concern_users(&self) -> bool {
+        self.users.is_some() || self.groups.is_some() || self.uids.is_some()
     }
 
     /// Which of them `caller` does not meet.
     pub(crate) fn misses(&self, caller: &Caller) -> Vec<String> {
-        let Caller { uid, gid, groups } = caller;
+        let proof = match &caller.proof {
+            Proof::Peer(peer) => self.misses_of_peer(peer),
+            Proof::Key(key) => self.misses_of_key(key),
+        };
+        let claim = self
+            .clients
+            .as_ref()
+            .and_then(|clients| match &caller.claim {
+                None => Some("the client does not say what it is".to_owned()),
+                Some(claim) if !clients.hold(claim) => Some(format!(
+                    "client {} {} is none of its clients",
+                    quoted(&claim.name),
+                    quoted(&claim.version)
+                )),
+                Some(_) => None,
+            });
+        proof.into_iter().chain(claim).collect()
+    }
+
+    fn misses_of_peer(&self, peer: &Peer) -> Vec<String> {
+        let Peer {
+            uid, gid, groups, ..
+        } = peer;
         let user = |ids: &Ids| !ids.hold(*uid);
         let group = |ids: &Ids| !ids.hold(*gid) && !groups.iter().any(|id| ids.hold(*id));
         let all: Vec<u32> = std::iter::once(gid).chain(groups).copied().collect();
@@ -51,6 +147,22 @@ impl Conditions {
                 .then(|| format!("uid {uid} is in none of its ranges")),
             (self.groups.as_ref().is_some_and(group))
                 .then(|| format!("gids {all:?} are none of its groups")),
+            (self.key.is_some()).then(|| format!("uid {uid} has presented no key")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn misses_of_key(&self, key: &Key) -> Vec<String> {
+        let Key { name, address } = key;
+        let Some(condition) = &self.key else {
+            return vec![format!("key {name} is no Unix user")];
+        };
+        [
+            (condition.name != *name).then(|| format!("key {name} is not its key")),
+            (!condition.is_used_rightly(key))
+                .then(|| format!("{address} is in none of its networks")),
         ]
         .into_iter()
         .flatten()
@@ -59,12 +171,27 @@ impl Conditions {
 
     /// Whether `caller` meets all of them; nobody meets none.
     pub(crate) fn hold(&self, caller: &Caller) -> bool {
-        let mut users = [&self.users, &self.uids].into_iter().flatten();
-        let mut groups = self.groups.iter();
-        !self.are_none()
-            && users.all(|ids| ids.hold(caller.uid))
-            && groups
-                .all(|ids| ids.hold(caller.gid) || caller.groups.iter().any(|id| ids.hold(*id)))
+        let claimed = |clients: &Clients| {
+            let claim = caller.claim.as_ref();
+            claim.is_some_and(|claim| clients.hold(claim))
+        };
+        self.hold_for(&caller.proof) && self.clients.as_ref().is_none_or(claimed)
+    }
+
+    /// Whether a caller with this `proof` can meet them, if his client says the
+    /// right thing.
+    pub(crate) fn hold_for(&self, proof: &Proof) -> bool {
+        match proof {
+            Proof::Key(key) => self.key.as_ref().is_some_and(|one| one.holds(key)),
+            Proof::Peer(_) if self.key.is_some() || !self.concern_users() => false,
+            Proof::Peer(peer) => {
+                let mut users = [&self.users, &self.uids].into_iter().flatten();
+                let mut groups = self.groups.iter();
+                users.all(|ids| ids.hold(peer.uid))
+                    && groups
+                        .all(|ids| ids.hold(peer.gid) || peer.groups.iter().any(|id| ids.hold(*id)))
+            }
+        }
     }
 }
 
@@ -138,11 +265,7 @@ mod tests {
     use super::*;
 
     fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
-        Caller {
-            uid,
-            gid,
-            groups: groups.to_vec(),
-        }
+        Caller::user(uid, gid, groups.to_vec())
     }
 
     #[test]
@@ -151,6 +274,7 @@ mod tests {
             users: Some(Ids::each([7, 5])),
             groups: Some(Ids::each([50])),
             uids: Some(Ids::new(vec![6..=9, 0..=5])),
+            ..Conditions::default()
         };
         assert!(both.hold(&caller(5, 50, &[])));
         assert!(both.hold(&caller(7, 1, &[2, 50])));
@@ -159,7 +283,7 @@ mod tests {
         let apart = Conditions {
             users: Some(Ids::each([5])),
             uids: Some(Ids::each([6])),
-            groups: None,
+            ..Conditions::default()
         };
         assert!(!apart.hold(&caller(5, 5, &[])) && !apart.hold(&caller(6, 6, &[])));
     }

@@ -1,8 +1,10 @@
 //! Callers made up to be one principal, for examples: what its conditions leave
 //! open is named by nobody.
 
-use crate::Caller;
-use crate::principal::{Conditions, Ids, Principal};
+use crate::network::Network;
+use crate::principal::{Clients, Conditions, Ids, KeyCondition, Principal};
+use crate::{Caller, Key, Login, Peer};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// A user id and a group id that no principal of the policy names, as far as
@@ -27,12 +29,25 @@ impl Unnamed {
     pub(crate) fn somebody(&self, principal: &Principal) -> Option<Caller> {
         let mut alternatives = principal.alternatives.iter();
         alternatives.find_map(|conditions| {
-            let groups = conditions.groups.as_ref();
-            Some(Caller {
-                uid: self.user(conditions)?,
-                gid: groups.map_or(self.gid, Ids::first)?,
-                groups: Vec::new(),
-            })
+            let caller = match &conditions.key {
+                Some(key) => Caller::from(with_key(key)),
+                None => Caller::from(self.peer(conditions)?),
+            };
+            Some(caller.claiming(conditions.clients.as_ref().map(Clients::first)))
+        })
+    }
+
+    fn peer(&self, conditions: &Conditions) -> Option<Peer> {
+        let groups = conditions.groups.as_ref();
+        let uid = self.user(conditions)?;
+        Some(Peer {
+            uid,
+            gid: groups.map_or(self.gid, Ids::first)?,
+            groups: Vec::new(),
+            login: Some(Login {
+                name: "somebody".to_owned(),
+                home: "/home/somebody".into(),
+            }),
         })
     }
 
@@ -46,5 +61,14 @@ impl Unnamed {
                 each.find(|id| uids.hold(*id))
             }
         }
+    }
+}
+
+/// A caller who uses `key` from where it may be used.
+fn with_key(key: &KeyCondition) -> Key {
+    let anywhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    Key {
+        name: key.name.clone(),
+        address: key.from.first().map_or(anywhere, Network::first),
     }
 }

@@ -11,6 +11,24 @@ pub(crate) struct Template {
 }
 
 impl Template {
+    /// Everything that stands there literally.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &String> {
+        self.elements.iter().map(|element| match element {
+            Element::Literal(text) => text,
+            Element::Value { prefix, .. } => prefix,
+            Element::Flag { flag, .. } => flag,
+        })
+    }
+
+    /// The same, to change it.
+    pub(crate) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.elements.iter_mut().map(|element| match element {
+            Element::Literal(text) => text,
+            Element::Value { prefix, .. } => prefix,
+            Element::Flag { flag, .. } => flag,
+        })
+    }
+
     /// Whether the value of a parameter is a whole element, without a prefix.
     pub(crate) fn is_whole(&self, index: usize) -> bool {
         self.elements.iter().any(|element| match element {

@@ -4,7 +4,9 @@ use crate::quantity::time;
 use crate::rule::Rules;
 use crate::source::At;
 use crate::template::Template;
-use crate::{Caller, Effect, Kind, Limit, Limits, Profile, Scope, Value};
+use crate::variables::Values;
+use crate::{Caller, Denial, Effect, Kind, Limit, Limits, Profile, Scope, Value};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ pub struct Tool {
     pub(crate) rules: Rules,
     pub(crate) read_only: bool,
     pub(crate) limits: Limits,
+    /// Whether `${caller.…}` stands in it or in its profile.
+    pub(crate) names_caller: bool,
     pub(crate) parameters: Vec<Parameter>,
 }
 
@@ -81,6 +85,15 @@ impl Tool {
     pub(crate) fn is_shown_to(&self, caller: &Caller) -> bool {
         let rule = self.rules.of(caller);
         rule.is_some_and(|rule| rule.effect != Effect::Deny)
+    }
+
+    /// The tool as it is for `caller`.
+    pub(crate) fn for_caller(&self, caller: &Caller) -> Result<Cow<'_, Self>, Denial> {
+        if !self.names_caller {
+            return Ok(Cow::Borrowed(self));
+        }
+        let values = Values::of(caller, &self.name)?;
+        Ok(Cow::Owned(self.filled(&values)))
     }
 
     /// Whether an administrator must approve the calls of `caller`.

@@ -333,7 +333,7 @@ fn principals_are_users_and_groups_that_the_kernel_proved() {
     ];
     for (caller, names) in rows {
         assert_eq!(policy.principals_of(&caller), names, "{caller:?}");
-        assert_eq!(policy.knows(&caller), !names.is_empty(), "{caller:?}");
+        assert_eq!(policy.knows(&caller.proof), !names.is_empty(), "{caller:?}");
     }
 }
 
@@ -354,12 +354,9 @@ fn the_first_principal_of_the_list_is_the_one() {
 #[test]
 fn callers_see_their_tools_only() {
     let policy = policy();
-    let names = |caller| -> Vec<&str> {
-        policy
-            .tools_for(&caller)
-            .iter()
-            .map(|tool| tool.name())
-            .collect()
+    let names = |caller| -> Vec<String> {
+        let tools = policy.tools_for(&caller);
+        tools.iter().map(|tool| tool.name().to_owned()).collect()
     };
     assert_eq!(
         names(alice()),
@@ -471,5 +468,5 @@ fn a_single_user_may_be_root_and_is_alone() {
         denied(policy.decide(&alice(), "t", &arguments([]))).code,
         "not_allowed"
     );
-    assert!(parsed(own, &single()).knows(&alice()));
+    assert!(parsed(own, &single()).knows(&alice().proof));
 }

@@ -96,9 +96,9 @@ fn nobody_is_asked_to_approve_what_could_not_run() {
 #[test]
 fn what_is_asked_for_is_listed_and_what_is_denied_is_not() {
     let policy = policy();
-    let names = |caller: &Caller| -> Vec<&str> {
+    let names = |caller: &Caller| -> Vec<String> {
         let tools = policy.tools_for(caller);
-        tools.iter().map(|tool| tool.name()).collect()
+        tools.iter().map(|tool| tool.name().to_owned()).collect()
     };
     assert_eq!(names(&alice()), ["asked", "restart"]);
     assert_eq!(names(&caller(5, 201, &[])), ["restart"]);
@@ -146,7 +146,7 @@ fn any_caller() -> impl Strategy<Value = Caller> {
     let group = prop_oneof![Just(5_u32), Just(200), Just(201)];
     let user = prop_oneof![Just(5_u32), Just(1000), Just(1001)];
     (user, group.clone(), prop::collection::vec(group, 0..3))
-        .prop_map(|(uid, gid, groups)| Caller { uid, gid, groups })
+        .prop_map(|(uid, gid, groups)| Caller::user(uid, gid, groups))
 }
 
 proptest! {

@@ -14,11 +14,8 @@ fn embedded() -> Policy {
 #[test]
 fn the_user_gets_inspection_tools_and_nobody_else_gets_any() {
     let policy = embedded();
-    let names: Vec<&str> = policy
-        .tools_for(&alice())
-        .iter()
-        .map(|tool| tool.name())
-        .collect();
+    let tools = policy.tools_for(&alice());
+    let names: Vec<&str> = tools.iter().map(|tool| tool.name()).collect();
     let expected = [
         "disk_usage",
         "file_head",
@@ -35,7 +32,7 @@ fn the_user_gets_inspection_tools_and_nobody_else_gets_any() {
     assert!(policy.profiles().all(|profile| profile.write.is_empty()));
     assert_eq!(policy.principals_of(&alice()), ["self"]);
     let bob = caller(1001, 1000, &[1000]);
-    assert!(!policy.knows(&bob));
+    assert!(!policy.knows(&bob.proof));
     assert!(policy.tools_for(&bob).is_empty());
     assert_eq!(
         denied(policy.decide(&bob, "kernel", &arguments([]))).code,

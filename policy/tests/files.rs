@@ -49,7 +49,7 @@ fn files_refer_to_each_other() {
 #[test]
 fn without_files_nothing_is_allowed() {
     let policy = parse(&[]).unwrap();
-    assert!(!policy.knows(&alice()) && policy.tools().count() == 0);
+    assert!(!policy.knows(&alice().proof) && policy.tools().count() == 0);
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn what_nothing_uses_and_nobody_may_call() {
     // `ask` is a way to call it.
     let asked = parsed(&text.replace("deny", "ask"), &Setting::System);
     assert_eq!(lints(&asked).len(), 2);
-    assert!(asked.knows(&support::caller(2, 2, &[])) && !asked.knows(&alice()));
+    assert!(asked.knows(&support::caller(2, 2, &[]).proof) && !asked.knows(&alice().proof));
 }
 
 #[test]

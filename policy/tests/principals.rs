@@ -93,12 +93,12 @@ fn diamonds_of_principals_cost_no_more_than_their_number() {
     }
     let policy = parsed(&text, &Setting::System);
     assert_eq!(policy.principals_of(&caller(8, 8, &[])).len(), 201);
-    assert!(!policy.knows(&caller(9, 9, &[])));
+    assert!(!policy.knows(&caller(9, 9, &[]).proof));
 }
 
 #[test]
 fn a_single_user_is_self_alone() {
     let policy = parsed("version = 1\n", &single());
     assert_eq!(policy.principals_of(&alice()), ["self"]);
-    assert!(!policy.knows(&caller(1001, 1000, &[1000])));
+    assert!(!policy.knows(&caller(1001, 1000, &[1000]).proof));
 }

@@ -115,6 +115,7 @@ impl Accounts for HostAccounts {
         Some(Account {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
+            home: user.dir,
         })
     }
 
@@ -173,7 +174,11 @@ mod tests {
 
     #[test]
     fn root_is_in_the_account_database() {
-        let root = Account { uid: 0, gid: 0 };
+        let root = Account {
+            uid: 0,
+            gid: 0,
+            home: "/root".into(),
+        };
         assert_eq!(HostAccounts.user("root"), Some(root));
         assert_eq!(HostAccounts.group("root"), Some(0));
         assert_eq!(HostAccounts.user("no such user"), None);

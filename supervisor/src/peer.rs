@@ -6,28 +6,40 @@
 //! interface and so is out of reach here).
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
-use policy::Caller;
+use policy::{Login, Peer};
 use std::ffi::CString;
 use std::fs;
 use tokio::net::unix::UCred;
 
-/// The caller that `credentials` (`SO_PEERCRED`, unix(7)) prove.
-pub(crate) fn caller(credentials: &UCred) -> Caller {
+/// Whom `credentials` (`SO_PEERCRED`, unix(7)) prove.
+pub(crate) fn of(credentials: &UCred) -> Peer {
     let (uid, gid) = (credentials.uid(), credentials.gid());
     let groups = process_groups(credentials)
         .or_else(|| account_groups(uid, gid))
         .unwrap_or_default();
-    Caller { uid, gid, groups }
+    Peer {
+        uid,
+        gid,
+        groups,
+        login: None,
+    }
 }
 
 /// The user that this process runs as.
-pub(crate) fn own() -> Caller {
+pub(crate) fn own() -> Peer {
     let groups = nix::unistd::getgroups().unwrap_or_default();
-    Caller {
+    Peer {
         uid: Uid::effective().as_raw(),
         gid: Gid::effective().as_raw(),
         groups: groups.into_iter().map(Gid::as_raw).collect(),
+        login: None,
     }
+}
+
+/// The entry of the user `uid` in the account database.
+pub(crate) fn login(uid: u32) -> Option<Login> {
+    let User { name, dir, .. } = User::from_uid(Uid::from_raw(uid)).ok()??;
+    Some(Login { name, home: dir })
 }
 
 /// Supplementary groups of the peer's process; none where /proc hides it or its
@@ -85,7 +97,6 @@ mod tests {
     #[tokio::test]
     async fn the_caller_of_an_own_socket_is_oneself() {
         let (here, _there) = tokio::net::UnixStream::pair().unwrap();
-        let caller = caller(&here.peer_cred().unwrap());
-        assert_eq!(caller, own());
+        assert_eq!(of(&here.peer_cred().unwrap()), own());
     }
 }

@@ -9,7 +9,7 @@ use crate::listener::Listener;
 use crate::reload::Reloading;
 use crate::{load, peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use policy::Setting;
+use policy::{Proof, Setting};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -101,9 +101,10 @@ impl Service {
 
     /// Attaches a client that the policy knows; hangs up on everybody else.
     fn admit(&self, stream: UnixStream, number: u64) -> io::Result<()> {
-        let caller = peer::caller(&stream.peer_cred()?);
-        let (uid, pid) = (caller.uid, stream.peer_cred()?.pid());
-        if !self.front.generation().policy().knows(&caller) {
+        let peer = peer::of(&stream.peer_cred()?);
+        let (uid, pid) = (peer.uid, stream.peer_cred()?.pid());
+        let proof = Proof::Peer(peer);
+        if !self.front.generation().policy().knows(&proof) {
             tracing::warn!(
                 uid,
                 pid,
@@ -116,7 +117,7 @@ impl Service {
             return Ok(());
         };
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
-        let client = Client::new(number, caller, Some(Arc::clone(&socket)));
+        let client = Client::new(number, proof, Some(Arc::clone(&socket)));
         let span = tracing::info_span!("client", number, uid);
         let stop = self.stop.child_token();
         let front = Arc::clone(&self.front);

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, LaneError, Packets, Pool, pair};
 use crate::{load, peer, signals, workspace};
-use policy::{EMBEDDED, EMBEDDED_NAME, Policy, Setting};
+use policy::{EMBEDDED, EMBEDDED_NAME, Policy, Proof, Setting};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -59,7 +59,7 @@ async fn converse(policy: Policy, pool: &Arc<Pool>) -> Result<(), Error> {
     let answers: Arc<OwnedFd> = Arc::new(answers.map_err(Error::Process)?);
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
     let stop = CancellationToken::new();
-    let client = Client::new(1, peer::own(), None);
+    let client = Client::new(1, Proof::Peer(peer::own()), None);
     let streams = (tokio::io::stdin(), tokio::io::stdout());
     let attending = attend(front, client, streams, answers, stop.clone());
     tokio::pin!(attending);

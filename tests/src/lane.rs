@@ -138,6 +138,7 @@ fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run 
         policy,
         tool: tool.to_owned(),
         arguments: arguments.collect(),
+        claim: None,
     }
 }
 

@@ -115,7 +115,8 @@ impl Accounts for System {
     fn user(&self, name: &str) -> Option<Account> {
         let found = nix::unistd::User::from_name(name).ok()??;
         let (uid, gid) = (found.uid.as_raw(), found.gid.as_raw());
-        Some(Account { uid, gid })
+        let home = found.dir;
+        Some(Account { uid, gid, home })
     }
 
     fn group(&self, name: &str) -> Option<u32> {

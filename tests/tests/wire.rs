@@ -237,6 +237,7 @@ fn a_report_is_recorded_for_the_proven_caller() {
             request: "7".into(),
             tool: "true".into(),
             denial,
+            claim: None,
         })
     };
     let lane = Lane::greeted(&front.site);

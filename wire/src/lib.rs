@@ -18,15 +18,18 @@ mod message;
 
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
-    Argument, Denial, Failure, Given, Hello, Outcome, PolicyDigest, Reply, Report, Request, Run,
-    Status, Value, Welcome,
+    Argument, Claim, Denial, Failure, Given, Hello, Outcome, PolicyDigest, Reply, Report, Request,
+    Run, Status, Value, Welcome,
 };
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;
+
+/// Longest name or version in a [`Claim`], in characters.
+pub const CLAIM_MAX: usize = 128;
 
 /// Most descriptors that come with one packet.
 pub const DESCRIPTORS_MAX: usize = 3;

@@ -45,6 +45,17 @@ pub struct Run {
     pub tool: String,
     /// Arguments as the client gave them, without defaults.
     pub arguments: Vec<Argument>,
+    /// What the client says of itself.
+    pub claim: Option<Claim>,
+}
+
+/// What a client says of itself: `clientInfo` of MCP. Nobody has checked it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Name of the program, at most [`crate::CLAIM_MAX`] characters.
+    pub name: String,
+    /// Its version, at most as long.
+    pub version: String,
 }
 
 /// A denial for the audit trail.
@@ -56,6 +67,8 @@ pub struct Report {
     pub tool: String,
     /// The denial, its reason cut to 1024 bytes.
     pub denial: Denial,
+    /// What the client says of itself.
+    pub claim: Option<Claim>,
 }
 
 /// One named argument.

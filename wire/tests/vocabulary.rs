@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wire::{
-    Argument, Denial, FRAME_MAX, Failure, FrameError, Given, Hello, Outcome, Reply, Report,
+    Argument, Claim, Denial, FRAME_MAX, Failure, FrameError, Given, Hello, Outcome, Reply, Report,
     Request, Run, Status, VERSION, Value, Welcome, decode, encode,
 };
 
@@ -24,6 +24,14 @@ fn given() -> impl Strategy<Value = Given> {
     ]
 }
 
+/// One in some cases.
+fn claim(text: &str) -> Option<Claim> {
+    text.len().is_multiple_of(2).then(|| Claim {
+        name: text.to_owned(),
+        version: "1".to_owned(),
+    })
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let argument = ("[a-z]{1,8}", given()).prop_map(|(name, value)| Argument { name, value });
     let run = (
@@ -36,10 +44,11 @@ fn request() -> impl Strategy<Value = Request> {
         (any::<u16>(), any::<[u8; 32]>())
             .prop_map(|(version, policy)| Request::Hello(Hello { version, policy })),
         run.prop_map(|(request, policy, tool, arguments)| Request::Run(Run {
-            request,
+            request: request.clone(),
             policy,
             tool,
-            arguments
+            arguments,
+            claim: claim(&request),
         })),
         (".{0,20}", ".{0,20}", ".{0,20}").prop_map(|(request, tool, reason)| {
             let denial = Denial {
@@ -51,6 +60,7 @@ fn request() -> impl Strategy<Value = Request> {
                 request,
                 tool,
                 denial,
+                claim: None,
             })
         }),
         any::<[u8; 32]>().prop_map(Request::Reload),

@@ -4,7 +4,7 @@ use crate::sandbox::containment::Containment;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, getegid, geteuid, getgroups};
-use policy::{Caller, Policy};
+use policy::{Peer, Policy};
 use seccompiler::BpfProgram;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(crate) enum Trust {
     Front(PathBuf),
     /// There is one caller: the user who started this process, and who alone can
     /// reach it.
-    Only(Caller),
+    Only(Peer),
 }
 
 impl Trust {
@@ -41,17 +41,18 @@ impl Trust {
     pub(crate) fn single_user(&self) -> Option<u32> {
         match self {
             Self::Front(_) => None,
-            Self::Only(caller) => Some(caller.uid),
+            Self::Only(peer) => Some(peer.uid),
         }
     }
 
     /// The user whom this process runs as.
     pub(crate) fn myself() -> nix::Result<Self> {
         let groups = getgroups()?.into_iter().map(Gid::as_raw).collect();
-        Ok(Self::Only(Caller {
+        Ok(Self::Only(Peer {
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
             groups,
+            login: None,
         }))
     }
 }

@@ -35,6 +35,7 @@ impl Accounts for HostAccounts {
         Some(Account {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
+            home: user.dir,
         })
     }
 

@@ -2,6 +2,7 @@
 //! it may stand a fixed prefix. `{{` and `}}` are literal braces.
 
 use super::{Located, Reader};
+use crate::variables::KNOWN;
 use std::ops::Range;
 
 /// One element of a command as written.
@@ -55,6 +56,11 @@ fn element(text: &str) -> Result<Written<'_>, Flaw> {
     while let Some(at) = rest.find(['{', '}']) {
         let (before, from) = rest.split_at(at);
         literal.push_str(before);
+        if let Some((variable, after)) = variable(&literal, from) {
+            literal.push_str(variable);
+            rest = after;
+            continue;
+        }
         if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
             literal.push_str(from.get(..1).unwrap_or_default());
             rest = after;
@@ -72,6 +78,16 @@ fn element(text: &str) -> Result<Written<'_>, Flaw> {
         literal,
         placeholder: None,
     })
+}
+
+/// `{caller.…}` after a `$`, and what follows it: no argument has such a name.
+fn variable<'t>(before: &str, from: &'t str) -> Option<(&'t str, &'t str)> {
+    let end = from.find('}')? + 1;
+    let (inner, after) = from.split_at(end);
+    let known = KNOWN
+        .iter()
+        .any(|known| known.strip_prefix('$') == Some(inner));
+    (before.ends_with('$') && known).then_some((inner, after))
 }
 
 /// The placeholder that begins at `start` and must end `text`.
@@ -112,6 +128,9 @@ mod tests {
         assert_eq!(read("--since={t}"), ("--since=".to_owned(), Some("t")));
         assert_eq!(read("ä{{x}}"), ("ä{x}".to_owned(), None));
         assert_eq!(read("{{{a}"), ("{".to_owned(), Some("a")));
+        let (home, name) = ("${caller.home}", "--as=${caller.name}:{a}");
+        assert_eq!(read(home), (home.to_owned(), None));
+        assert_eq!(read(name), ("--as=${caller.name}:".to_owned(), Some("a")));
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn variable(table: &Fields<'_, '_>, name: &str, span: &super::Span) -> Option<St
         table.reader.error_hint(span, message, hint);
     }
     let value = table.text(name)?;
+    table.reader.variables(&value);
     if value.value.contains('\0') {
         table
             .reader

@@ -3,16 +3,17 @@
 
 use super::document::Entry;
 use super::fields::Fields;
-use super::rules::unknown_principal;
-use super::{Defined, Located, Reader, Span};
+use super::who::{self, Who, who};
+use super::{Defined, Located, Reader};
 use crate::examined::Tried;
 use crate::principal::Principal;
-use crate::quote::{harmless, listed, quoted};
+use crate::quote::{listed, quoted};
 use crate::somebody::Unnamed;
-use crate::{Arguments, Caller, Decision, Effect, Policy};
+use crate::{Arguments, Decision, Effect, Policy};
 use std::sync::Arc;
 
-const KEYS: [&str; 6] = ["as", "as_user", "args", "expect", "code", "argv"];
+/// The keys besides those that say who calls.
+const KEYS: [&str; 4] = ["args", "expect", "code", "argv"];
 
 const EXPECT: [(&str, Effect); 3] = [
     ("allow", Effect::Allow),
@@ -29,14 +30,6 @@ pub(super) struct Example<'r> {
     expect: Located<Effect>,
     code: Option<Located<String>>,
     argv: Option<Located<Vec<String>>>,
-}
-
-/// Who calls.
-enum Who {
-    /// Somebody who is this principal, which stands there.
-    Principal(Arc<Principal>, Span),
-    /// The user of that name.
-    User(String, Caller),
 }
 
 /// The examples of the tool in `entry`, whose keys are `tool`.
@@ -58,7 +51,7 @@ fn example<'r>(
     fields: &Fields<'r, '_>,
     principals: &Defined<Arc<Principal>>,
 ) -> Option<Example<'r>> {
-    fields.only(&KEYS);
+    fields.only(&[&who::KEYS[..], &KEYS].concat());
     fields.require("expect", "write `expect = \"allow\"`, `ask` or `deny`");
     let who = who(fields, principals);
     let arguments = arguments(fields);
@@ -110,60 +103,6 @@ fn arguments(fields: &Fields<'_, '_>) -> Arguments {
         .collect()
 }
 
-fn who(fields: &Fields<'_, '_>, principals: &Defined<Arc<Principal>>) -> Option<Who> {
-    let reader = fields.reader;
-    let hint = "write `as = \"PRINCIPAL\"` or `as_user = \"USER\"`";
-    match (fields.has("as"), fields.has("as_user")) {
-        (true, false) => {}
-        (false, true) => return user(fields),
-        (false, false) => {
-            let message = format!("{} does not say who calls", fields.owner);
-            reader.error_hint(&fields.head, message, hint);
-            return None;
-        }
-        (true, true) => {
-            let message = "`as` and `as_user` exclude each other";
-            reader.error_hint(&fields.span("as_user")?, message, hint);
-            return None;
-        }
-    }
-    let name = fields.text("as")?;
-    let found = principals.get(name.value);
-    if found.is_none() {
-        let message = format!("principal `{}` does not exist", name.value);
-        let hint = unknown_principal(reader.setting, name.value, principals);
-        reader.note(&name.span, message, hint);
-    }
-    let principal = found.cloned().flatten()?;
-    Some(Who::Principal(principal, name.span))
-}
-
-/// The user with the primary group: which others he is in cannot be looked up.
-fn user(fields: &Fields<'_, '_>) -> Option<Who> {
-    let name = fields.text("as_user")?;
-    let Some(account) = fields.reader.accounts.user(name.value) else {
-        let message = format!("user `{}` does not exist on this host", name.value);
-        fields.reader.error(&name.span, message);
-        return None;
-    };
-    let caller = Caller {
-        uid: account.uid,
-        gid: account.gid,
-        groups: Vec::new(),
-    };
-    Some(Who::User(name.value.to_owned(), caller))
-}
-
-impl Who {
-    /// In words, for people.
-    fn described(&self) -> String {
-        match self {
-            Self::Principal(principal, _) => format!("principal {}", principal.name),
-            Self::User(name, _) => format!("user {}", harmless(name)),
-        }
-    }
-}
-
 impl Example<'_> {
     /// Decides it by `policy`, and notes when that is not as expected.
     pub(super) fn check(&self, policy: &Policy, unnamed: &Unnamed) {
@@ -179,20 +118,13 @@ impl Example<'_> {
     }
 
     fn decide(&self, policy: &Policy, unnamed: &Unnamed) {
-        let caller = match &self.who {
-            Who::User(_, caller) => Some(caller.clone()),
-            Who::Principal(principal, at) => {
-                let caller = unnamed.somebody(principal);
-                if caller.is_none() {
-                    let message = format!("nobody can be principal `{}`", principal.name);
-                    let hint = "its conditions exclude each other, or leave no id to others";
-                    self.reader.error_hint(at, message, hint);
-                }
-                caller
+        match self.who.caller(unnamed) {
+            Ok(caller) => self.compare(&policy.decide(&caller, &self.tool, &self.arguments)),
+            Err((principal, at)) => {
+                let message = format!("nobody can be principal `{principal}`");
+                let hint = "its conditions exclude each other, or leave no id to others";
+                self.reader.error_hint(at, message, hint);
             }
-        };
-        if let Some(caller) = caller {
-            self.compare(&policy.decide(&caller, &self.tool, &self.arguments));
         }
     }
 

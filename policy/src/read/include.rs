@@ -1,8 +1,8 @@
 //! `include`: a principal that takes in others, and what they include in turn.
 
-use super::Located;
 use super::nearest::hint;
 use super::principal::{AllWritten, NO_SELF, SELF, Written};
+use super::{Located, limits};
 use crate::principal::Principal;
 use std::collections::HashSet;
 
@@ -46,11 +46,15 @@ pub(super) fn include(
             reached.extend(included.include.iter().map(|further| further.value));
         }
     }
-    sound.then(|| Principal {
+    let principal = sound.then(|| Principal {
         name: name.to_owned(),
         alternatives,
         limits: own.limits.clone(),
-    })
+    })?;
+    if principal.believes_claims() && !principal.limits.are_none() {
+        evaded(own);
+    }
+    Some(principal)
 }
 
 /// Whether `name` is a principal; notes it when not.
@@ -79,6 +83,22 @@ fn cycle(name: &str, own: &Written<'_, '_>, through: &Located<&str>) {
         format!("{owner} includes itself through `{}`", through.value)
     };
     own.fields.reader.error(&through.span, message);
+}
+
+/// Whoever says something else of himself is not that principal.
+fn evaded(own: &Written<'_, '_>) {
+    let fields = &own.fields;
+    let mut keys = limits::KEYS.into_iter();
+    let Some(at) = keys.find_map(|key| fields.span(key)) else {
+        return;
+    };
+    let message = format!(
+        "{} has limits, and depends on what clients say of themselves",
+        fields.owner
+    );
+    let hint =
+        "a client that says something else would escape them: limit a principal without `clients`";
+    fields.reader.error_hint(&at, message, hint);
 }
 
 fn too_many(own: &Written<'_, '_>, through: &Located<&str>) {

@@ -2,6 +2,7 @@
 //! with its span. Only a text without any becomes a [`Policy`].
 
 mod command;
+mod condition;
 mod document;
 mod environment;
 mod example;
@@ -21,6 +22,7 @@ mod quantity;
 mod relation;
 mod rules;
 mod tool;
+mod who;
 
 use crate::diagnostic::{Finding, located};
 use crate::examined::{Tried, examined};

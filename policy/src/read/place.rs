@@ -3,32 +3,58 @@
 
 use super::{Located, Reader, Span};
 use crate::path::absolute;
+use crate::quote::listed;
+use crate::variables::{HOME, KNOWN, NAME, UID};
 use crate::{PathRule, Setting};
 use std::path::PathBuf;
 
 const WORKSPACE: &str = "${workspace}";
 
+const VARIABLES: &str = "`${workspace}` and `${caller.home}` can begin a path, `${caller.name}` \
+                         and `${caller.uid}` stand anywhere in it; there are no others";
+
 impl Reader<'_> {
-    /// The path `text` in normal form, with `${workspace}` replaced.
+    /// The path `text` in normal form, with `${workspace}` replaced; what stands
+    /// for `${caller.…}` is not known yet.
     pub(super) fn path(&self, text: &Located<&str>) -> Option<PathBuf> {
-        let path = match text.value.strip_prefix(WORKSPACE) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                format!("{}{rest}", self.workspace(&text.span)?)
-            }
-            _ if text.value.contains("${") => {
-                let message = format!("path `{}` is not understood", text.value);
-                let hint = "only `${workspace}` is replaced, and only at the start of a path";
-                self.error_hint(&text.span, message, hint);
-                return None;
-            }
-            _ => text.value.to_owned(),
+        let beneath = |start| {
+            let rest = text.value.strip_prefix(start);
+            rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        match absolute(&path) {
-            Ok(path) => Some(PathBuf::from(path)),
+        let (start, rest) = match (beneath(WORKSPACE), beneath(HOME)) {
+            (Some(rest), _) => (self.workspace(&text.span)?, rest),
+            (_, Some(rest)) => (HOME, rest),
+            (None, None) => ("", text.value),
+        };
+        if rest.replace(NAME, "").replace(UID, "").contains("${") {
+            let message = format!("path `{}` is not understood", text.value);
+            self.error_hint(&text.span, message, VARIABLES);
+            return None;
+        }
+        // What is beneath a start may be nothing.
+        let normal = match rest {
+            "" if !start.is_empty() => Ok(String::new()),
+            rest => absolute(rest),
+        };
+        match normal.and_then(|rest| absolute(&format!("/{start}{rest}")).map(|_| rest)) {
+            Ok(rest) if rest == "/" && !start.is_empty() => Some(PathBuf::from(start)),
+            Ok(rest) => Some(PathBuf::from(format!("{start}{rest}"))),
             Err(fault) => {
                 self.error(&text.span, format!("path `{}` {fault}", text.value));
                 None
             }
+        }
+    }
+
+    /// Notes what looks like a variable in `text` and is none.
+    pub(super) fn variables(&self, text: &Located<&str>) {
+        let rest = KNOWN
+            .iter()
+            .fold(text.value.to_owned(), |rest, known| rest.replace(known, ""));
+        if rest.contains("${") {
+            let message = format!("`{}` has a variable that is not known", text.value);
+            let hint = format!("known: {}", listed(KNOWN.into_iter()));
+            self.error_hint(&text.span, message, hint);
         }
     }
 

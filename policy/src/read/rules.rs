@@ -38,6 +38,9 @@ pub(super) fn rules(
         for name in &names.value {
             once(fields, effect, name, &mut seen);
             let principal = principal(fields, effect, name, principals);
+            if let Some(principal) = &principal {
+                narrowing(fields, effect, name, principal);
+            }
             let at = fields.reader.at(&name.span);
             rules.extend(principal.map(|principal| Rule {
                 effect,
@@ -47,6 +50,25 @@ pub(super) fn rules(
         }
     }
     readable.then(|| Rules::new(rules))
+}
+
+/// Notes a principal that a client gets rid of, by what it says of itself, where a
+/// milder rule could then count: claims may narrow, never widen.
+fn narrowing(fields: &Fields<'_, '_>, effect: Effect, name: &Located<&str>, principal: &Principal) {
+    let mut milder = EFFECTS.into_iter().filter(|milder| *milder < effect);
+    let Some(milder) = milder.find(|milder| fields.has(milder.key())) else {
+        return;
+    };
+    if principal.believes_claims() {
+        let message = format!(
+            "principal `{}` depends on what clients say of themselves, and cannot stand in `{effect}` beside `{milder}`",
+            name.value
+        );
+        let hint = format!(
+            "a client that says something else would only meet `{milder}`: name a principal without `clients`"
+        );
+        fields.reader.error_hint(&name.span, message, hint);
+    }
 }
 
 /// Notes a principal that another list names as well.

@@ -12,8 +12,9 @@ use super::{Defined, Located, Reader, Span, lint};
 use crate::argument::{Place, accept};
 use crate::path::absolute;
 use crate::principal::Principal;
+use crate::quote::listed;
 use crate::template::{Element, Template};
-use crate::{Kind, Profile, Tool};
+use crate::{Effect, Kind, Profile, RunAs, Tool, variables};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ fn tool<'r>(
         default(reader, declared, place, profile.as_deref());
     }
     all_examples.extend(examples(entry, &fields, known.principals));
-    let tool = Tool {
+    let mut tool = Tool {
         name: name.value.to_owned(),
         at: reader.at(&name.span),
         description: description?,
@@ -81,15 +82,38 @@ fn tool<'r>(
         rules: rules?,
         read_only,
         limits,
+        names_caller: false,
         parameters: declared
             .into_iter()
             .map(|one| Some(one.parsed?.parameter))
             .collect::<Option<_>>()?,
     };
+    tool.names_caller = tool.looks_like_naming_caller();
+    users_only(&fields, &tool);
     if reader.mistakes() == before {
         lint::tool(&fields, &tool);
     }
     Some(tool)
+}
+
+/// Notes principals that come with a key, where a Unix user is needed.
+fn users_only(fields: &Fields<'_, '_>, tool: &Tool) {
+    let (needs, hint) = match tool.profile.run_as {
+        RunAs::Caller => ("runs as its caller", "let its profile `run_as` a user"),
+        RunAs::User { .. } if tool.names_caller => (
+            "depends on its caller's account",
+            "write what `${caller.…}` stands for, or name Unix users",
+        ),
+        RunAs::User { .. } => return,
+    };
+    let let_in = tool.rules.iter().filter(|rule| rule.effect != Effect::Deny);
+    for rule in let_in.filter(|rule| rule.principal.takes_keys()) {
+        let message = format!(
+            "{} {needs}, but who has the key of principal `{}` is no Unix user",
+            fields.owner, rule.principal.name
+        );
+        fields.reader.error_hint(&rule.at.span, message, hint);
+    }
 }
 
 fn description(fields: &Fields<'_, '_>) -> Option<String> {
@@ -198,10 +222,18 @@ impl Uses<'_> {
     fn parameter(&mut self, name: &str, span: &Span) -> Option<usize> {
         let Some(index) = self.declared.iter().position(|one| one.name.value == name) else {
             let message = format!("{} has no argument `{name}`", self.fields.owner);
-            let hint =
-                hint(name, self.declared.iter().map(|one| one.name.value)).unwrap_or_else(|| {
+            let names = self.declared.iter().map(|one| one.name.value);
+            let hint = match name {
+                _ if name.starts_with("caller.") => {
+                    format!(
+                        "known of the caller: {}",
+                        listed(variables::KNOWN.into_iter())
+                    )
+                }
+                _ => hint(name, names).unwrap_or_else(|| {
                     "declare it in `args`; for literal braces write `{{` and `}}`".to_owned()
-                });
+                }),
+            };
             self.fields.reader.error_hint(span, message, hint);
             return None;
         };
@@ -228,6 +260,11 @@ impl Uses<'_> {
     }
 }
 
+/// Whether a value of this `kind` means something else for each caller.
+fn depends(kind: &Kind, profile: &Profile) -> bool {
+    kind.names_caller() || kind.is_path() && profile.names_caller()
+}
+
 /// Checks the default of a parameter as if a caller had given it.
 fn default(
     reader: &Reader<'_>,
@@ -244,6 +281,8 @@ fn default(
         return;
     };
     let base = match profile {
+        // Where it leads depends on the caller: checked with every call.
+        Some(profile) if depends(&parameter.kind, profile) => return,
         Some(profile) => profile.working_directory.as_path(),
         // The profile has a mistake of its own: where relative paths lead is not known.
         None if matches!(parameter.kind, Kind::Path { .. }) => return,

@@ -12,14 +12,16 @@ pub(crate) struct Host;
 
 impl Accounts for Host {
     fn user(&self, name: &str) -> Option<Account> {
-        let (uid, gid) = match name {
-            "root" | "toor" => (0, 0),
-            "alice" => (1000, 1000),
-            "bob" => (1001, 1001),
-            "www-data" => (33, 33),
+        let (uid, home) = match name {
+            "root" | "toor" => (0, "/root"),
+            "alice" => (1000, "/home/alice"),
+            "bob" => (1001, "/home/bob"),
+            "www-data" => (33, "/var/www"),
             _ => return None,
         };
-        Some(Account { uid, gid })
+        let home = home.into();
+        let gid = uid;
+        Some(Account { uid, gid, home })
     }
 
     fn group(&self, name: &str) -> Option<u32> {
@@ -40,11 +42,7 @@ pub(crate) fn single() -> Setting {
 }
 
 pub(crate) fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
-    Caller {
-        uid,
-        gid,
-        groups: groups.to_vec(),
-    }
+    Caller::user(uid, gid, groups.to_vec())
 }
 
 pub(crate) fn alice() -> Caller {

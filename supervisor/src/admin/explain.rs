@@ -4,7 +4,10 @@ use super::call::arguments;
 use super::options::Explain;
 use super::{print, print_json, reading};
 use crate::error::Error;
-use policy::{Caller, Considered, Decision, Explanation, Location, Outcome, Policy, Run};
+use crate::sanitize::harmless;
+use policy::{
+    Caller, Considered, Decision, Explanation, Key, Location, Outcome, Peer, Policy, Proof, Run,
+};
 use serde_json::{Map, Value as Json, json};
 use std::process::ExitCode;
 
@@ -41,12 +44,20 @@ fn allowed(options: &Explain) -> Result<bool, Error> {
 
 /// Who calls, in a line.
 fn described(policy: &Policy, caller: &Caller) -> String {
-    let Caller { uid, gid, groups } = caller;
+    let who = match &caller.proof {
+        Proof::Peer(Peer {
+            uid, gid, groups, ..
+        }) => format!("uid {uid}, gid {gid}, groups {groups:?}"),
+        Proof::Key(Key { name, address }) => format!("key {name}, from {address}"),
+    };
+    let client = caller.claim.as_ref().map_or_else(String::new, |claim| {
+        format!(", client {} {}", claim.name, claim.version)
+    });
     let principals = match policy.principals_of(caller).as_slice() {
         [] => "no principal: he may not attach".to_owned(),
         some => format!("principals {}", some.join(", ")),
     };
-    format!("caller: uid {uid}, gid {gid}, groups {groups:?}; {principals}\n")
+    harmless(format!("caller: {who}{client}; {principals}\n").as_bytes())
 }
 
 fn document(policy: &Policy, caller: &Caller, explanation: &Explanation) -> Json {
@@ -65,14 +76,27 @@ fn document(policy: &Policy, caller: &Caller, explanation: &Explanation) -> Json
         "code": code,
         "reason": reason,
         "place": explanation.place.as_ref().map(place),
-        "caller": {
-            "uid": caller.uid,
-            "gid": caller.gid,
-            "groups": caller.groups,
-            "principals": policy.principals_of(caller),
-        },
+        "caller": who(policy, caller),
         "rules": rules.collect::<Vec<_>>(),
         "run": explanation.run.as_ref().map(run),
+    })
+}
+
+/// Who calls; `null` where it does not apply to him.
+fn who(policy: &Policy, caller: &Caller) -> Json {
+    let (peer, key) = match &caller.proof {
+        Proof::Peer(peer) => (Some(peer), None),
+        Proof::Key(key) => (None, Some(key)),
+    };
+    let claim = caller.claim.as_ref();
+    json!({
+        "uid": peer.map(|peer| peer.uid),
+        "gid": peer.map(|peer| peer.gid),
+        "groups": peer.map(|peer| &peer.groups),
+        "key": key.map(|key| &key.name),
+        "from": key.map(|key| key.address),
+        "client": claim.map(|claim| json!({"name": claim.name, "version": claim.version})),
+        "principals": policy.principals_of(caller),
     })
 }
 
@@ -117,5 +141,6 @@ fn run(run: &Run) -> Json {
         "working_directory": run.working_directory,
         "environment": environment,
         "sandbox": run.sandbox,
+        "limits": run.limits.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

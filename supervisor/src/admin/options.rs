@@ -1,6 +1,7 @@
 //! What can be typed after the administrator's commands.
 
 use clap::Args;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Check policy files and print every mistake, and what is allowed but unwise.
@@ -58,6 +59,7 @@ pub(crate) struct Reader {
 Examples:
   mini-mcp explain --as alice tail_log file=/var/log/syslog lines=5
   mini-mcp explain --as 1000 --json journal units=ssh.service units=cron.service
+  mini-mcp explain --as-key ci --from 10.0.0.7 deploy
   mini-mcp explain --single-user --policy policy.toml file_head file=README.md
 
 Exit status: 0 the call is allowed, 1 it is denied or needs approval,
@@ -81,9 +83,24 @@ pub(crate) struct View {
     #[arg(
         long = "as",
         value_name = "USER",
-        required_unless_present = "single_user"
+        required_unless_present_any = ["single_user", "key"],
+        conflicts_with = "key"
     )]
     pub(crate) user: Option<String>,
+    /// API key that the caller presents, instead of a user
+    #[arg(long = "as-key", value_name = "NAME", conflicts_with = "single_user")]
+    pub(crate) key: Option<String>,
+    /// With --as-key: where he connects from
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "key",
+        default_value = "127.0.0.1"
+    )]
+    pub(crate) from: IpAddr,
+    /// What his client says of itself
+    #[arg(long, value_name = "NAME[/VERSION]")]
+    pub(crate) client: Option<String>,
     /// Policy file; those of several are read as one policy
     /// [default: /etc/mini-mcp/policy.toml, with --single-user the embedded policy]
     #[arg(long = "policy", value_name = "FILE")]

@@ -20,7 +20,7 @@ pub(crate) fn tools(options: &Tools) -> Result<(), Error> {
     let text: Vec<String> = tools.iter().map(described).collect();
     print(&harmless(text.join("\n").as_bytes()))?;
     if tools.is_empty() {
-        let reason = match policy.knows(&caller) {
+        let reason = match policy.knows(&caller.proof) {
             true => "no tool is allowed to this user",
             false => "this user is no principal of the policy and may not attach",
         };

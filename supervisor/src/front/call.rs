@@ -76,7 +76,7 @@ pub(crate) async fn report(
     client: &Client,
     request: String,
     tool: &str,
-    denial: Denial,
+    (denial, claim): (Denial, Option<wire::Claim>),
 ) -> Result<Ending, LaneError> {
     let report = Request::Report(Report {
         request,
@@ -85,6 +85,7 @@ pub(crate) async fn report(
             reason: crate::sanitize::cut(&denial.reason, 1024).to_owned(),
             ..denial.clone()
         },
+        claim,
     });
     let failure = record(pool, client, &report).await?;
     Ok(failure.map_or(Ending::Denied(denial), Ending::Failed))

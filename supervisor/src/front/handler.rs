@@ -1,10 +1,11 @@
 //! What one client asks, and what it gets: the MCP methods.
 
 use super::result::{Ending, answer};
+use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, arguments, call};
 use crate::lane::LaneError;
 use crate::sanitize::harmless_word;
-use policy::{Arguments, Decision, Grant};
+use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation,
     ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities,
@@ -86,9 +87,10 @@ impl Handler {
         typed: &Result<Arguments, Denial>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Ending, LaneError> {
-        match self.decide(generation, tool, typed) {
+        let caller = self.client.caller(&generation.policy, context).await;
+        match decide(generation, &caller, tool, typed) {
             Ok((grant, arguments)) => {
-                let run = self.run(generation, name, &grant, arguments);
+                let run = self.run(generation, name, (&caller, &grant), arguments);
                 tokio::select! {
                     ending = run => ending,
                     () = context.ct.cancelled() => Ok(cancelled()),
@@ -96,44 +98,15 @@ impl Handler {
                 }
             }
             // Recorded even when the client no longer wants to know.
-            Err(denial) => self.report(generation, name, tool, denial).await,
+            Err(denial) => self.report(generation, name, tool, (denial, &caller)).await,
         }
-    }
-
-    /// The supervisor's own decision: for a fast answer, not for safety.
-    fn decide(
-        &self,
-        generation: &Generation,
-        tool: &str,
-        typed: &Result<Arguments, Denial>,
-    ) -> Result<(Grant, Arguments), Denial> {
-        let caller = &self.client.caller;
-        let arguments = match typed {
-            Err(denial) if self.sees(generation, tool) => return Err(denial.clone()),
-            // Whatever the arguments: the decision names the tool.
-            Err(_) => Arguments::new(),
-            Ok(arguments) => arguments.clone(),
-        };
-        match generation.policy.decide(caller, tool, &arguments) {
-            Decision::Allow(grant) => Ok((grant, arguments)),
-            Decision::Deny(denial) => Err(Denial {
-                code: denial.code.to_owned(),
-                rule: denial.rule,
-                reason: denial.reason,
-            }),
-        }
-    }
-
-    fn sees(&self, generation: &Generation, tool: &str) -> bool {
-        let tools = generation.policy.tools_for(&self.client.caller);
-        tools.iter().any(|visible| visible.name() == tool)
     }
 
     async fn run(
         &self,
         generation: &Generation,
         name: &str,
-        grant: &Grant,
+        (caller, grant): (&Caller, &Grant),
         arguments: Arguments,
     ) -> Result<Ending, LaneError> {
         let run = Run {
@@ -141,6 +114,7 @@ impl Handler {
             policy: generation.policy.digest(),
             tool: grant.tool().to_owned(),
             arguments: arguments.into_iter().map(argument).collect(),
+            claim: in_words_of_the_wire(caller.claim.as_ref()),
         };
         let Ok(_turn) = self.client.running.acquire().await else {
             return Ok(cancelled());
@@ -148,13 +122,9 @@ impl Handler {
         let output_max = grant.profile().output_max;
         match call::run(&generation.pool, &self.client, run, output_max).await {
             Err(LaneError::Request(error)) => {
-                self.report(
-                    generation,
-                    name,
-                    grant.tool(),
-                    too_large(grant.tool(), &error),
-                )
-                .await
+                let denial = too_large(grant.tool(), &error);
+                self.report(generation, name, grant.tool(), (denial, caller))
+                    .await
             }
             result => result,
         }
@@ -165,16 +135,39 @@ impl Handler {
         generation: &Generation,
         name: &str,
         tool: &str,
-        denial: Denial,
+        (denial, caller): (Denial, &Caller),
     ) -> Result<Ending, LaneError> {
-        call::report(
-            &generation.pool,
-            &self.client,
-            name.to_owned(),
-            tool,
-            denial,
-        )
-        .await
+        let claim = in_words_of_the_wire(caller.claim.as_ref());
+        let name = name.to_owned();
+        call::report(&generation.pool, &self.client, name, tool, (denial, claim)).await
+    }
+}
+
+/// The supervisor's own decision: for a fast answer, not for safety.
+fn decide(
+    generation: &Generation,
+    caller: &Caller,
+    tool: &str,
+    typed: &Result<Arguments, Denial>,
+) -> Result<(Grant, Arguments), Denial> {
+    let policy = &generation.policy;
+    let sees = || {
+        let tools = policy.tools_for(caller);
+        tools.iter().any(|visible| visible.name() == tool)
+    };
+    let arguments = match typed {
+        Err(denial) if sees() => return Err(denial.clone()),
+        // Whatever the arguments: the decision names the tool.
+        Err(_) => Arguments::new(),
+        Ok(arguments) => arguments.clone(),
+    };
+    match policy.decide(caller, tool, &arguments) {
+        Decision::Allow(grant) => Ok((grant, arguments)),
+        Decision::Deny(denial) => Err(Denial {
+            code: denial.code.to_owned(),
+            rule: denial.rule,
+            reason: denial.reason,
+        }),
     }
 }
 
@@ -201,7 +194,7 @@ impl ServerHandler for Handler {
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         // The list is one page, so there is no cursor to come back with.
         if request.is_some_and(|request| request.cursor.is_some()) {
@@ -211,7 +204,8 @@ impl ServerHandler for Handler {
         let Generation {
             policy, catalogue, ..
         } = &*generation;
-        let tools = catalogue.for_caller(policy, &self.client.caller);
+        let caller = self.client.caller(policy, &context).await;
+        let tools = catalogue.for_caller(policy, &caller);
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))

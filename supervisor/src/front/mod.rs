@@ -11,6 +11,7 @@ mod handler;
 mod result;
 mod schema;
 mod transport;
+mod who;
 
 pub(crate) use generation::{Front, Generation};
 
@@ -18,7 +19,7 @@ use generation::Changes;
 
 use crate::vanish::vanished;
 use handler::Handler;
-use policy::Caller;
+use policy::{Login, Proof};
 use rmcp::service::Peer;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt};
@@ -27,7 +28,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use transport::Orderly;
 
@@ -41,7 +42,9 @@ const RUNNING_MAX: usize = 32;
 /// One attached client.
 #[derive(Debug)]
 pub(crate) struct Client {
-    caller: Caller,
+    proof: Proof,
+    /// His entry in the account database, once it was needed.
+    login: OnceCell<Option<Login>>,
     /// The client's own socket, by which the worker proves who it is; none for
     /// a single user, whom the worker knows.
     socket: Option<Arc<OwnedFd>>,
@@ -52,9 +55,10 @@ pub(crate) struct Client {
 
 impl Client {
     /// The `number`-th client of this process.
-    pub(crate) fn new(number: u64, caller: Caller, socket: Option<Arc<OwnedFd>>) -> Self {
+    pub(crate) fn new(number: u64, proof: Proof, socket: Option<Arc<OwnedFd>>) -> Self {
         Self {
-            caller,
+            proof,
+            login: OnceCell::new(),
             socket,
             number,
             calls: AtomicU64::new(0),

@@ -4,6 +4,7 @@ use super::Front;
 use policy::{Access, Caller, Characters, FileKind, Kind, Parameter, Pattern, Policy, Value};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value as Json, json};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     tools: HashMap<String, Tool>,
+    output: Arc<JsonObject>,
 }
 
 impl Catalogue {
@@ -21,6 +23,7 @@ impl Catalogue {
         let describe = |tool| (policy::Tool::name(tool).to_owned(), describe(tool, &output));
         Self {
             tools: policy.tools().map(describe).collect(),
+            output,
         }
     }
 
@@ -28,7 +31,10 @@ impl Catalogue {
     pub(crate) fn for_caller(&self, policy: &Policy, caller: &Caller) -> Vec<Tool> {
         let visible = policy.tools_for(caller);
         let tools = visible.into_iter().filter_map(|tool| {
-            let described = self.tools.get(tool.name())?.clone();
+            let described = match &tool {
+                Cow::Borrowed(tool) => self.tools.get(tool.name())?.clone(),
+                Cow::Owned(tool) => describe(tool, &self.output),
+            };
             Some(if tool.needs_approval(caller) {
                 needing_approval(described)
             } else {

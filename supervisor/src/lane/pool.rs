@@ -254,6 +254,7 @@ mod tests {
                 rule: "r".to_owned(),
                 reason: reason.to_owned(),
             },
+            claim: None,
         })
     }
 
@@ -280,6 +281,7 @@ mod tests {
             policy: POLICY,
             tool: "t".to_owned(),
             arguments: Vec::new(),
+            claim: None,
         });
         let mut lane = pool.submit(&run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());

@@ -54,6 +54,15 @@ fn with_call(line: Object, call: &Call) -> Object {
         Some((uid, gid)) => line.literal("uid", uid).literal("gid", gid),
         None => line,
     };
+    let line = match &call.claim {
+        Some(claim) => line.object(
+            "claim",
+            Object::new()
+                .text("name", &claim.name)
+                .text("version", &claim.version),
+        ),
+        None => line,
+    };
     line.text("tool", &call.tool)
 }
 

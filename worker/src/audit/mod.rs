@@ -75,6 +75,8 @@ pub(crate) struct Call {
     pub request: String,
     /// The proven user and group, where the caller could be attested.
     pub caller: Option<(u32, u32)>,
+    /// What his client says of itself.
+    pub claim: Option<wire::Claim>,
     /// The tool.
     pub tool: String,
 }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::{AcceptConn, PeerCredentials, SockType as SocketType};
 use nix::sys::socket::{SockType, UnixAddr, getpeername, getsockname, getsockopt};
-use policy::Caller;
+use policy::Peer;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use thiserror::Error;
@@ -37,14 +37,14 @@ pub(super) enum AttestError {
 }
 
 /// Who is at the other end of `client`.
-pub(super) fn attest(trust: &Trust, client: Option<&OwnedFd>) -> Result<Caller, AttestError> {
+pub(super) fn attest(trust: &Trust, client: Option<&OwnedFd>) -> Result<Peer, AttestError> {
     match trust {
-        Trust::Only(caller) => Ok(caller.clone()),
+        Trust::Only(peer) => Ok(peer.clone()),
         Trust::Front(front) => peer(front, client.ok_or(AttestError::Missing)?),
     }
 }
 
-fn peer(front: &Path, client: &OwnedFd) -> Result<Caller, AttestError> {
+fn peer(front: &Path, client: &OwnedFd) -> Result<Peer, AttestError> {
     if getsockopt(client, SocketType).map_err(AttestError::Socket)? != SockType::Stream {
         return Err(AttestError::Socket(Errno::ESOCKTNOSUPPORT));
     }
@@ -60,10 +60,11 @@ fn peer(front: &Path, client: &OwnedFd) -> Result<Caller, AttestError> {
     }
     let credentials = getsockopt(client, PeerCredentials).map_err(AttestError::Socket)?;
     let groups = sys::peer_groups(client.as_fd()).map_err(AttestError::Socket)?;
-    Ok(Caller {
+    Ok(Peer {
         uid: credentials.uid(),
         gid: credentials.gid(),
         groups,
+        login: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the limits of a grant count, and for whom.
 
 use crate::admission::{Bound, Most};
-use policy::{Caller, Grant, Limit, Limits, Scope};
+use policy::{Caller, Grant, Limit, Limits, Proof, Scope};
 
 /// The bounds of one call of `caller`, in the order of the limits.
 pub(super) fn bounds(grant: &Grant, caller: &Caller) -> Vec<Bound> {
@@ -19,9 +19,13 @@ fn of_limit(Limit { scope, limits }: &Limit, caller: &Caller) -> impl Iterator<I
         quota,
     } = limits;
     let all = scope.to_string();
+    let who = match &caller.proof {
+        Proof::Peer(peer) => format!("uid {}", peer.uid),
+        Proof::Key(key) => format!("key {}", key.name),
+    };
     let each = match scope {
         Scope::Server => all.clone(),
-        Scope::Principal(_) | Scope::Tool(_) => format!("{all} uid {}", caller.uid),
+        Scope::Principal(_) | Scope::Tool(_) => format!("{all} {who}"),
     };
     // What must not run twice must not, whoever calls it.
     let at_once = match scope {

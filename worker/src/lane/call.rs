@@ -19,7 +19,7 @@ use policy::{Arguments, Caller, Decision, Grant};
 use std::error::Error;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
-use wire::{Argument, Denial, Failure, Given, Reply, Report, Run, Value};
+use wire::{Argument, Claim, Denial, Failure, Given, Reply, Report, Run, Value};
 
 /// Where a command's output goes: the write ends of two pipes.
 struct Output {
@@ -34,14 +34,13 @@ impl Lane {
         let mut call = Call {
             request: run.request.clone(),
             caller: None,
+            claim: run.claim.clone().map(cut),
             tool: run.tool.clone(),
         };
-
-        let caller = match attest(&self.context.trust, client.as_ref()) {
+        let caller = match self.attested(&mut call, client.as_ref()) {
             Ok(caller) => caller,
-            Err(error) => return self.refuse(call, failure("attestation", &error)),
+            Err(failure) => return self.refuse(call, failure),
         };
-        call.caller = Some((caller.uid, caller.gid));
         if run.policy != self.context.policy.digest() {
             return self.refuse(call, stale());
         }
@@ -110,14 +109,30 @@ impl Lane {
         let mut call = Call {
             request: report.request,
             caller: None,
+            claim: report.claim.map(cut),
             tool: report.tool,
         };
-        let caller = match attest(&self.context.trust, descriptors.pop().as_ref()) {
+        let caller = match self.attested(&mut call, descriptors.pop().as_ref()) {
             Ok(caller) => caller,
-            Err(error) => return self.refuse(call, failure("attestation", &error)),
+            Err(failure) => return self.refuse(call, failure),
         };
-        call.caller = Some((caller.uid, caller.gid));
         self.deny(call, &caller, Decider::Supervisor, report.denial)
+    }
+
+    /// The caller, proven by the kernel; what he claims is only added. `call` gets
+    /// his ids.
+    fn attested(&mut self, call: &mut Call, client: Option<&OwnedFd>) -> Result<Caller, Failure> {
+        let peer = match attest(&self.context.trust, client) {
+            Ok(peer) if self.context.policy.names_callers() => self.logins.with(peer),
+            Ok(peer) => peer,
+            Err(error) => return Err(failure("attestation", &error)),
+        };
+        call.caller = Some((peer.uid, peer.gid));
+        let claim = call.claim.clone().map(|claim| policy::Claim {
+            name: claim.name,
+            version: claim.version,
+        });
+        Ok(Caller::from(peer).claiming(claim))
     }
 
     /// Opens path arguments and builds the ruleset that grants exactly them.
@@ -219,6 +234,15 @@ fn output(descriptors: Vec<OwnedFd>) -> Result<(Output, Option<OwnedFd>), HangUp
         stderr: pipe()?,
     };
     Ok((output, descriptors.next()))
+}
+
+/// At most as much as a supervisor passes that keeps to the protocol.
+fn cut(claim: Claim) -> Claim {
+    let cut = |text: String| text.chars().take(wire::CLAIM_MAX).collect();
+    Claim {
+        name: cut(claim.name),
+        version: cut(claim.version),
+    }
 }
 
 fn is_write_end(descriptor: &OwnedFd) -> bool {

@@ -9,6 +9,7 @@
 mod attest;
 mod bounds;
 mod call;
+mod logins;
 mod records;
 mod watch;
 
@@ -17,6 +18,7 @@ use crate::explain::explain;
 use crate::sandbox::landlock::Domains;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sys;
+use logins::Logins;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -59,6 +61,7 @@ pub(crate) struct Lane {
     records: Records,
     context: Context,
     domains: Domains,
+    logins: Logins,
     tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
@@ -78,6 +81,7 @@ impl Lane {
             records: Records::new(records),
             domains: Domains::new(context.trust.single_user()),
             context,
+            logins: Logins::default(),
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
             launched: 0,

@@ -16,6 +16,7 @@ use ::landlock::{
 };
 use nix::errno::Errno;
 use policy::{Access, Grant, PathRule, Profile};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -70,6 +71,7 @@ pub(crate) struct Domains {
     abi: u32,
     /// The single user who is served, if there is one; his programs are trusted.
     user: Option<u32>,
+    /// By [`key`].
     tools: HashMap<String, Prepared>,
 }
 
@@ -119,9 +121,10 @@ impl Domains {
     }
 
     fn prepared(&mut self, grant: &Grant, abi: ABI) -> Result<&Prepared, DomainError> {
+        let key = key(grant);
         let current = self
             .tools
-            .get(grant.tool())
+            .get(key.as_ref())
             .is_some_and(|prepared| prepared.rules.iter().all(Rule::is_current));
         if !current {
             program::check(grant.program(), self.user)?;
@@ -131,7 +134,7 @@ impl Domains {
                 self.tools.clear();
             }
             self.tools
-                .insert(grant.tool().to_owned(), Prepared { rules, ruleset });
+                .insert(key.clone().into_owned(), Prepared { rules, ruleset });
         }
         let gone = || {
             DomainError::Path(
@@ -139,7 +142,16 @@ impl Domains {
                 io::ErrorKind::NotFound.into(),
             )
         };
-        self.tools.get(grant.tool()).ok_or_else(gone)
+        self.tools.get(key.as_ref()).ok_or_else(gone)
+    }
+}
+
+/// What tells rules apart: the tool, and the caller where his rules are his alone.
+/// No tool has a blank in its name.
+fn key(grant: &Grant) -> Cow<'_, str> {
+    match grant.only_for() {
+        None => Cow::Borrowed(grant.tool()),
+        Some(uid) => Cow::Owned(format!("{uid} {}", grant.tool())),
     }
 }
 

@@ -76,6 +76,32 @@ fn principal() -> Json {
             ),
         ),
         (
+            "api_key",
+            json!({
+                "type": "string",
+                "pattern": NAME,
+                "description": "name of an API key: the caller has presented it",
+            }),
+        ),
+        (
+            "from",
+            some(
+                string(),
+                "networks such as \"10.0.0.0/8\", with `api_key`: the caller connects from one of them",
+            ),
+        ),
+        (
+            "clients",
+            some(claimed(), "names: the client says that it is one of them"),
+        ),
+        (
+            "client_versions",
+            some(
+                claimed(),
+                "versions, a final `*` stands for anything: the client says that it has one of them",
+            ),
+        ),
+        (
             "include",
             some(
                 string(),
@@ -84,8 +110,8 @@ fn principal() -> Json {
         ),
     ];
     let keys = [keys, limits()].concat();
-    let about = "who may call: all of `unix_users`, `unix_groups` and `uids` that are written hold";
-    let one = ["unix_users", "unix_groups", "uids", "include"];
+    let about = "who may call: all conditions that are written hold";
+    let one = ["unix_users", "unix_groups", "uids", "api_key", "include"];
     let one: Vec<Json> = one.iter().map(|key| json!({"required": [key]})).collect();
     with(table(about, &[], keys), "anyOf", one)
 }
@@ -137,6 +163,11 @@ fn tool() -> Json {
     )
 }
 
+/// What a client may say of itself.
+fn claimed() -> Json {
+    json!({"type": "string", "minLength": 1, "maxLength": 128})
+}
+
 /// How often and how many at once.
 fn limits() -> Keys {
     vec![
@@ -164,6 +195,18 @@ fn example() -> Json {
             text("the caller is this Unix user, in his primary group alone"),
         ),
         (
+            "as_key",
+            text("the caller has presented this API key, and no Unix user"),
+        ),
+        (
+            "from",
+            text("with `as_key`: the address that he connects from, else 127.0.0.1"),
+        ),
+        (
+            "client",
+            text("what his client says of itself, NAME or NAME/VERSION"),
+        ),
+        (
             "args",
             json!({
                 "type": "object",
@@ -184,7 +227,8 @@ fn example() -> Json {
             texts("with \"allow\": the whole argument vector, program included"),
         ),
     ];
-    let one_caller = json!([{"required": ["as"]}, {"required": ["as_user"]}]);
+    let one_caller =
+        json!([{"required": ["as"]}, {"required": ["as_user"]}, {"required": ["as_key"]}]);
     with(
         table("a call whose decision is expected", &["expect"], keys),
         "oneOf",

@@ -97,7 +97,7 @@ pub(super) fn size(words: &str) -> Json {
 
 /// An absolute path, of a single user perhaps in the workspace.
 pub(super) fn path() -> Json {
-    json!({"type": "string", "pattern": r"^(/|\$\{workspace\})"})
+    json!({"type": "string", "pattern": r"^(/|\$\{workspace\}|\$\{caller\.home\})"})
 }
 
 /// A value that some argument takes.

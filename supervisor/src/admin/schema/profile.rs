@@ -87,7 +87,7 @@ pub(super) fn profile() -> Json {
 /// Paths, of which one with a leading `-` may be missing.
 fn rules(words: &str) -> Json {
     let words = format!("{words}; one with a leading `-` may be missing");
-    let rule = json!({"type": "string", "pattern": r"^-?(/|\$\{workspace\})"});
+    let rule = json!({"type": "string", "pattern": r"^-?(/|\$\{workspace\}|\$\{caller\.home\})"});
     json!({"type": "array", "items": rule, "description": words})
 }
 
