@@ -92,11 +92,13 @@ fn place(tool: &Tool, rule: &Rule) -> String {
 /// Whom the command runs as. Root needs `run_as = "root"`, except for a single
 /// user who is root anyway.
 fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity, Denial> {
+    let named = tool.profile.supplementary_groups.as_ref();
+    let named: Option<Vec<u32>> = named.map(|groups| groups.iter().map(|one| one.gid).collect());
     match &tool.profile.run_as {
         RunAs::User { uid, gid, .. } => Ok(Identity {
             uid: *uid,
             gid: *gid,
-            groups: Vec::new(),
+            groups: named.unwrap_or_default(),
         }),
         RunAs::Caller if caller.uid == 0 && *setting == Setting::System => Err(Denial {
             code: "root_not_granted",
@@ -106,7 +108,7 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity,
         RunAs::Caller => Ok(Identity {
             uid: caller.uid,
             gid: caller.gid,
-            groups: caller.groups.clone(),
+            groups: named.unwrap_or_else(|| caller.groups.clone()),
         }),
     }
 }
