@@ -284,7 +284,14 @@ fn the_nearest_word_on_privileges_counts() {
         (other.cgroup.cpu_quota, other.cgroup.io_weight),
         (Some(1), Some(10_000))
     );
-    assert_eq!(other.cgroup.minimum.as_ref().map(std::collections::BTreeSet::len), Some(0));
+    assert_eq!(
+        other
+            .cgroup
+            .minimum
+            .as_ref()
+            .map(std::collections::BTreeSet::len),
+        Some(0)
+    );
     let has = |profile: &Profile, call| profile.system_calls.added.contains(call);
     assert!(has(base, "read") && has(base, "ptrace") && has(base, "execve"));
     assert_eq!(same.system_calls, base.system_calls);
