@@ -455,3 +455,16 @@ fn a_dangerous_variable_is_set_where_the_profile_says_so() {
         Some(1)
     );
 }
+
+/// The example of the policy reference: one privilege and one system call, no more.
+#[test]
+fn the_log_of_the_kernel_is_read_without_root() {
+    let granted = "run_as = \"mmtest-run\"\ncapabilities = [\"CAP_SYSLOG\"]\n\
+                   system_calls = [\"~@chown\", \"~@setuid\", \"+syslog\"]";
+    let no_call = "run_as = \"mmtest-run\"\ncapabilities = [\"CAP_SYSLOG\"]";
+    let site = site(&[("granted", granted), ("no_call", no_call)], "auto");
+    let client = Client::attach(&site, ALICE);
+    let dmesg = "dmesg --syslog > /dev/null && echo read";
+    assert_eq!(sh(&client, "granted", dmesg).success(), "read\n");
+    assert_ne!(sh(&client, "no_call", dmesg).exit_code(), Some(0));
+}
