@@ -243,9 +243,9 @@ fn the_nearest_word_on_privileges_counts() {
          system_call_error_number = 'kill'\n\
          [profile.same]\nextends = 'base'\n\
          [profile.other]\nextends = 'base'\numask = '0'\nnice = 1\nsupplementary_groups = []\n\
-         capabilities = ['CAP_KILL']\nsystem_calls = ['~ptrace', 'fchown']\n\
+         capabilities = ['CAP_KILL']\nsystem_calls = ['~@debug', 'fchown']\n\
          cpu_quota = '1%'\nlimit_cpu = '1s'\nminimum_cgroup = []\n\
-         [profile.anew]\nextends = 'base'\nsystem_calls = ['chown']\n"
+         [profile.anew]\nextends = 'base'\nsystem_calls = ['write', 'chown']\n"
     );
     let policy = parsed(&text, &Setting::System);
     let [anew, base, other, same] = policy.profiles().collect::<Vec<_>>().try_into().unwrap();

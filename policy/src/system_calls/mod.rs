@@ -48,8 +48,19 @@ impl SystemCalls {
     /// Begins anew, with what every program needs.
     pub(crate) fn replace(&mut self) {
         self.from_default = false;
-        self.added = calls("@default").unwrap_or_default();
+        self.added = allowable("@default").unwrap_or_default();
         self.removed.clear();
+    }
+
+    /// The first call without which no command starts, or none could say why not.
+    pub(crate) fn misses(&self) -> Option<&'static str> {
+        let allowed = |call: &str| {
+            let default = self.from_default && !self.removed.contains(call);
+            default || self.added.contains(call)
+        };
+        ["execve", "exit_group", "write"]
+            .into_iter()
+            .find(|call| !allowed(call))
     }
 
     /// Allows `calls`.
@@ -78,16 +89,24 @@ pub enum Refusal {
     Kill,
 }
 
-/// What `name` stands for: one call, or of a group those that a group can mean.
+/// What `name` stands for: one call, or all of a group.
 pub(crate) fn calls(name: &str) -> Option<Calls> {
     if !name.starts_with('@') {
         let known = NAMES.iter().find(|known| **known == name)?;
         return Some(Calls::from([*known]));
     }
     let (_, members) = GROUPS.iter().find(|(group, _)| *group == name)?;
-    let calls = members.iter().filter_map(|member| calls(member)).flatten();
-    let meant = |call: &&str| never(call).is_none() && !never::ALONE.contains(call);
-    Some(calls.filter(meant).collect())
+    let calls = members.iter().filter_map(|member| calls(member));
+    Some(calls.flatten().collect())
+}
+
+/// As [`calls`], but of a group only those that can be allowed without being named.
+pub(crate) fn allowable(name: &str) -> Option<Calls> {
+    let mut calls = calls(name)?;
+    if name.starts_with('@') {
+        calls.retain(|call| never(call).is_none() && !never::ALONE.contains(call));
+    }
+    Some(calls)
 }
 
 /// All that can be written: groups, then calls.
@@ -113,7 +132,7 @@ mod tests {
     #[test]
     fn a_group_means_no_call_that_undoes_the_sandbox() {
         for (group, _) in GROUPS {
-            let calls = calls(group).unwrap();
+            let calls = allowable(group).unwrap();
             for call in [
                 "bpf",
                 "ptrace",
@@ -126,11 +145,12 @@ mod tests {
                 assert!(!calls.contains(call), "{call} in {group}");
             }
         }
-        let service = calls("@system-service").unwrap();
+        let service = allowable("@system-service").unwrap();
         assert!(
             service.contains("execve") && service.contains("fchown") && service.contains("shmget")
         );
-        assert_eq!(calls("ptrace"), Some(Calls::from(["ptrace"])));
+        assert!(calls("@debug").unwrap().contains("ptrace"));
+        assert_eq!(allowable("ptrace"), Some(Calls::from(["ptrace"])));
         assert_eq!((calls("@no-such"), calls("no_such")), (None, None));
     }
 

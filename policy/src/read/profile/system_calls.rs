@@ -5,7 +5,7 @@ use super::super::fields::Fields;
 use super::super::nearest::nearest;
 use super::Written;
 use super::chain;
-use crate::system_calls::{Calls, calls, known, never};
+use crate::system_calls::{Calls, allowable, calls, known, never};
 use crate::{Refusal, SystemCalls};
 
 /// A list as written.
@@ -39,7 +39,12 @@ fn step(fields: &Fields<'_, '_>, entry: &Located<&str>) -> Option<(bool, Calls)>
     let name = removed
         .or_else(|| entry.value.strip_prefix('+'))
         .unwrap_or(entry.value);
-    let Some(calls) = calls(name) else {
+    let found = if removed.is_some() {
+        calls(name)
+    } else {
+        allowable(name)
+    };
+    let Some(calls) = found else {
         unknown(fields, entry, name);
         return None;
     };
@@ -95,5 +100,18 @@ pub(super) fn resolve(chain: &[&Written<'_, '_>]) -> SystemCalls {
         }
     }
     list.refusal = chain::nearest(chain, |one| one.refusal).unwrap_or(list.refusal);
+    if let Some(own) = chain.first() {
+        startable(&own.fields, &list);
+    }
     list
+}
+
+/// Notes a list under which nothing starts.
+fn startable(fields: &Fields<'_, '_>, list: &SystemCalls) {
+    if let (Some(missing), Some(at)) = (list.misses(), fields.span("system_calls")) {
+        let message =
+            format!("`system_calls` leaves `{missing}` out, without which nothing starts");
+        let hint = "`@basic-io` and `@default` hold what every program needs";
+        fields.reader.error_hint(&at, message, hint);
+    }
 }
