@@ -468,3 +468,17 @@ fn the_log_of_the_kernel_is_read_without_root() {
     assert_eq!(sh(&client, "granted", dmesg).success(), "read\n");
     assert_ne!(sh(&client, "no_call", dmesg).exit_code(), Some(0));
 }
+
+/// What the worker grants has no effect for itself, and it keeps nothing else for it.
+#[test]
+fn the_worker_keeps_what_it_grants_without_effect() {
+    let site = site(&PRIVILEGED, "subreaper");
+    // CHOWN, FOWNER, SETUID and NET_BIND_SERVICE for commands; of its own
+    // DAC_READ_SEARCH, KILL, SETGID, SETUID and, to bound commands, SETPCAP.
+    let (grants, own) = (1_u64 | 1 << 3 | 1 << 7 | 1 << 10, 1_u64 << 2 | 0b1111 << 5);
+    let set = |name| u64::from_str_radix(&status(site.worker(), name), 16).expect("hexadecimal");
+    assert_eq!(set("CapBnd"), grants);
+    assert_eq!(set("CapEff"), own);
+    assert_eq!(set("CapPrm"), own | grants);
+    assert_eq!((set("CapInh"), set("CapAmb")), (0, 0));
+}
