@@ -104,11 +104,13 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity,
         rule: format!("profile.{}.run_as", tool.profile.name),
         reason,
     };
+    let named = tool.profile.supplementary_groups.as_ref();
+    let named: Option<Vec<u32>> = named.map(|groups| groups.iter().map(|one| one.gid).collect());
     match (&tool.profile.run_as, caller.peer()) {
         (RunAs::User { uid, gid, .. }, _) => Ok(Identity {
             uid: *uid,
             gid: *gid,
-            groups: Vec::new(),
+            groups: named.unwrap_or_default(),
         }),
         // Such a policy is refused; this only makes sure.
         (RunAs::Caller, None) => Err(denied(
@@ -125,7 +127,7 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity,
         (RunAs::Caller, Some(peer)) => Ok(Identity {
             uid: peer.uid,
             gid: peer.gid,
-            groups: peer.groups.clone(),
+            groups: named.unwrap_or_else(|| peer.groups.clone()),
         }),
     }
 }

@@ -1,5 +1,7 @@
 //! Profiles: named bundles of restrictions, resolved and with defaults filled in.
 
+use crate::{Capability, CgroupLimits, ProcessLimits, Scheduling, SystemCalls};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +20,13 @@ pub struct Profile {
     pub execute: Vec<PathRule>,
     /// Whom it runs as.
     pub run_as: RunAs,
+    /// Exactly these supplementary groups; `None` for the caller's own, and for a
+    /// fixed user for none.
+    pub supplementary_groups: Option<Vec<Group>>,
+    /// Exactly these capabilities.
+    pub capabilities: BTreeSet<Capability>,
+    /// Permission bits that files it makes do not get, umask(2).
+    pub umask: u32,
     /// Wall time until the whole process tree is killed.
     pub timeout: Duration,
     /// Memory of all processes together, in bytes; without a cgroup controller,
@@ -29,6 +38,14 @@ pub struct Profile {
     pub limit_fsize: u64,
     /// Open descriptors of each process.
     pub limit_nofile: u64,
+    /// Further limits of each process.
+    pub limits: ProcessLimits,
+    /// How it stands behind other processes.
+    pub scheduling: Scheduling,
+    /// What only a cgroup can hold.
+    pub cgroup: CgroupLimits,
+    /// Which system calls it may make.
+    pub system_calls: SystemCalls,
     /// Output kept of each stream, half of it head and half tail, in bytes.
     pub output_max: u64,
     /// Which network the command reaches.
@@ -64,6 +81,15 @@ pub enum RunAs {
         /// Primary group id.
         gid: u32,
     },
+}
+
+/// A group of the account database, group(5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Name in the policy.
+    pub name: String,
+    /// Group id.
+    pub gid: u32,
 }
 
 /// Which network a command reaches.

@@ -4,7 +4,7 @@
 const QUOTED_MAX: usize = 128;
 
 /// Most names that a sentence lists.
-const LISTED_MAX: usize = 20;
+const LISTED_MAX: usize = 48;
 
 /// `text` with control, invisible and direction-changing characters escaped, so
 /// that it can neither drive a terminal nor look like something else.

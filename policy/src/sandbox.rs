@@ -1,8 +1,9 @@
 //! What a command may use, in words.
 
 use crate::quantity::{bytes, time};
-use crate::{Access, Network, PathGrant, PathRule, Profile};
+use crate::{Access, Network, PathGrant, PathRule, Profile, Refusal, SystemCalls};
 use std::path::Path;
+use std::time::Duration;
 
 /// What `profile` and the paths of a call open.
 pub(crate) fn sandbox(profile: &Profile, paths: &[PathGrant]) -> String {
@@ -15,7 +16,7 @@ pub(crate) fn sandbox(profile: &Profile, paths: &[PathGrant]) -> String {
     let network = match profile.network {
         Network::None => "no network",
     };
-    [
+    let mut words = vec![
         format!("may read {}", opened(&profile.read, paths, Access::Read)),
         format!("may write {}", opened(&profile.write, paths, Access::Write)),
         format!("may execute {}", executed(&profile.execute)),
@@ -24,8 +25,65 @@ pub(crate) fn sandbox(profile: &Profile, paths: &[PathGrant]) -> String {
         format!("{tasks_max} tasks"),
         format!("files up to {}", bytes(*limit_fsize)),
         time(profile.timeout),
+    ];
+    words.extend(privileges(profile));
+    words.extend(resources(profile));
+    words.join(", ")
+}
+
+/// What it has beyond, or short of, what every command has.
+fn privileges(profile: &Profile) -> Vec<String> {
+    let mut words = Vec::new();
+    if !profile.capabilities.is_empty() {
+        let names = profile.capabilities.iter().map(|one| one.name());
+        words.push(format!(
+            "capabilities {}",
+            names.collect::<Vec<_>>().join(" ")
+        ));
+    }
+    let SystemCalls {
+        from_default,
+        added,
+        removed,
+        refusal,
+        ..
+    } = &profile.system_calls;
+    if !from_default {
+        words.push(format!("{} system calls of its own list", added.len()));
+    } else if !(added.is_empty() && removed.is_empty()) {
+        let (added, removed) = (added.len(), removed.len());
+        words.push(format!(
+            "the default system calls and {added} more, less {removed}"
+        ));
+    }
+    if *refusal == Refusal::Kill {
+        words.push("killed by any other system call".to_owned());
+    }
+    words
+}
+
+/// Limits that only some profiles have.
+fn resources(profile: &Profile) -> Vec<String> {
+    let (limits, cgroup) = (&profile.limits, &profile.cgroup);
+    let size = |size: Option<u64>, words: &str| Some(format!("{} {words}", bytes(size?)));
+    let number = |number: Option<u32>, words: &str| Some(format!("{words} {}", number?));
+    let cpu = limits.cpu.map(Duration::from_secs);
+    let quota = cgroup.cpu_quota;
+    [
+        cpu.map(|cpu| format!("{} of processor time", time(cpu))),
+        quota.map(|percent| format!("{percent}% of a processor")),
+        number(cgroup.cpu_weight, "processor weight"),
+        number(cgroup.io_weight, "disk weight"),
+        size(cgroup.memory_high, "of memory before it slows down"),
+        size(cgroup.memory_swap_max, "of swap"),
+        size(limits.stack, "of stack"),
+        size(limits.memlock, "of locked memory"),
+        size(limits.address_space, "of address space"),
+        number(profile.scheduling.nice, "nice"),
     ]
-    .join(", ")
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn opened(rules: &[PathRule], paths: &[PathGrant], access: Access) -> String {

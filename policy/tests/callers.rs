@@ -238,12 +238,17 @@ fn lists() -> impl Strategy<Value = String> {
     let names = prop::sample::subsequence(vec!["a", "b", "claim", "both", "ci"], 0..5);
     let lists = (names, any::<[u8; 5]>());
     lists.prop_map(|(names, effects)| {
-        let mut lists = [Vec::new(), Vec::new(), Vec::new()];
-        for (name, effect) in names.into_iter().zip(effects) {
-            lists[usize::from(effect % 3)].push(format!("'{name}'"));
-        }
-        let [allow, ask, deny] = lists.map(|names| names.join(", "));
-        format!("allow = [{allow}]\nask = [{ask}]\ndeny = [{deny}]\n")
+        let of = |list: u8| -> String {
+            let own = names.iter().zip(&effects);
+            let own = own.filter(|(_, effect)| **effect % 3 == list);
+            own.map(|(name, _)| format!("'{name}', ")).collect()
+        };
+        format!(
+            "allow = [{}]\nask = [{}]\ndeny = [{}]\n",
+            of(0),
+            of(1),
+            of(2)
+        )
     })
 }
 

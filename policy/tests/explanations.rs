@@ -166,3 +166,21 @@ proptest! {
         }
     }
 }
+
+/// What a profile has beyond, or short of, the usual is told after it.
+#[test]
+fn the_sandbox_in_words_tells_of_privileges_and_resources() {
+    let profile = "[profile.p]\ncapabilities = ['CAP_CHOWN', 'CAP_KILL']\nsystem_calls = ['~@chown', 'ptrace']\n\
+                   system_call_error_number = 'kill'\ncpu_quota = '50%'\nlimit_cpu = '2s'\nnice = 3\n\
+                   memory_high = '1M'\n";
+    let text = format!(
+        "version = 1\n[principal.alice]\nunix_users = ['alice']\n{profile}\
+         [tool.t]\ndescription = 'x'\ncommand = ['/bin/t']\nprofile = 'p'\nallow = ['alice']\n"
+    );
+    let explanation = parsed(&text, &Setting::System).explain(&alice(), "t", &arguments([]));
+    let sandbox = explanation.run.unwrap().sandbox;
+    let expected = "30s, capabilities CAP_CHOWN CAP_KILL, the default system calls and 1 more, less 4, \
+                    killed by any other system call, 2s of processor time, 50% of a processor, \
+                    1M of memory before it slows down, nice 3";
+    assert!(sandbox.ends_with(expected), "{sandbox}");
+}

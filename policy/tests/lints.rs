@@ -203,3 +203,40 @@ fn a_policy_with_mistakes_shows_those_alone() {
     let found = refused.map_err(|mistakes| mistakes.iter().count());
     assert!(matches!(found, Err(1)));
 }
+
+#[test]
+fn capabilities_and_groups_that_amount_to_root() {
+    assert_eq!(
+        profile("capabilities = ['CAP_NET_BIND_SERVICE', 'CAP_KILL']"),
+        [""; 0]
+    );
+    assert_eq!(
+        profile("capabilities = ['CAP_KILL', 'CAP_SETUID']"),
+        ["10: profile `p` grants `CAP_SETUID`, which amounts to root"]
+    );
+    assert_eq!(
+        profile("run_as = 'root'\ncapabilities = ['CAP_KILL']"),
+        [
+            "10: profile `p` runs commands as root",
+            "11: profile `p` runs commands as root with capabilities"
+        ]
+    );
+    assert_eq!(profile("supplementary_groups = ['ops']"), [""; 0]);
+    assert_eq!(
+        profile("dangerous_environment = true\nenvironment = { LD_PRELOAD = '/x', HOME = '/' }"),
+        ["11: profile `p` sets `LD_PRELOAD`"]
+    );
+}
+
+/// What a profile extends counts as well, told where the second of the two stands.
+#[test]
+fn root_and_capabilities_may_come_from_two_profiles() {
+    let found = profile("extends = 'q'\ncapabilities = ['CAP_KILL']\n[profile.q]\nrun_as = 'root'");
+    assert_eq!(
+        found,
+        [
+            "11: profile `p` runs commands as root with capabilities",
+            "13: profile `q` runs commands as root"
+        ]
+    );
+}

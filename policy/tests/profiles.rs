@@ -5,11 +5,13 @@
 
 mod support;
 
-use policy::{Access, FileKind, Kind, Network, Policy, Profile, RunAs, Setting, Value};
+use policy::{
+    Access, FileKind, IoClass, Kind, Network, Policy, Profile, Refusal, RunAs, Setting, Value,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{alice, allowed, arguments, parsed, single};
+use support::{alice, allowed, arguments, caller, parsed, single};
 
 fn profile(body: &str, setting: &Setting) -> Arc<Profile> {
     let policy = parsed(&format!("version = 1\n[profile.p]\n{body}\n"), setting);
@@ -31,6 +33,13 @@ fn an_empty_profile_has_the_documented_defaults() {
     assert_eq!(profile.output_max, 48 << 10);
     assert_eq!(profile.network, Network::None);
     assert_eq!(profile.minimum_landlock, 6);
+    assert_eq!(profile.umask, 0o022);
+    assert_eq!(profile.supplementary_groups, None);
+    assert!(profile.capabilities.is_empty());
+    assert_eq!(profile.limits, Default::default());
+    assert_eq!(profile.scheduling, Default::default());
+    assert_eq!(profile.cgroup, Default::default());
+    assert_eq!(profile.system_calls, Default::default());
     assert_eq!(profile.working_directory, Path::new("/"));
     let environment: Vec<String> = profile
         .environment
@@ -167,6 +176,164 @@ fn a_profile_takes_over_what_it_extends() {
     let base = policy.profiles().next().unwrap();
     assert_eq!((base.timeout, base.tasks_max), (Duration::from_secs(1), 1));
     assert!(base.write.is_empty());
+}
+
+const RESOURCES: &str = r#"
+    umask = "77"
+    limit_cpu = "1min30s"
+    limit_stack = "1M"
+    limit_memlock = "0"
+    limit_as = "1G"
+    nice = 19
+    oom_score_adjust = 0
+    io_scheduling_class = "idle"
+    cpu_quota = "150%"
+    cpu_weight = 1
+    io_weight = 10000
+    memory_high = "1M"
+    memory_swap_max = "2M"
+    minimum_cgroup = ["pids", "memory"]
+"#;
+
+#[test]
+fn resources_are_as_written() {
+    let profile = profile(RESOURCES, &Setting::System);
+    let (limits, scheduling, cgroup) = (&profile.limits, &profile.scheduling, &profile.cgroup);
+    assert_eq!(profile.umask, 0o077);
+    assert_eq!((limits.cpu, limits.stack), (Some(90), Some(1 << 20)));
+    assert_eq!(
+        (limits.memlock, limits.address_space),
+        (Some(0), Some(1 << 30))
+    );
+    assert_eq!(
+        (scheduling.nice, scheduling.oom_score_adjust),
+        (Some(19), Some(0))
+    );
+    assert_eq!(scheduling.io_class, Some(IoClass::Idle));
+    assert_eq!((cgroup.cpu_quota, cgroup.cpu_weight), (Some(150), Some(1)));
+    assert_eq!(
+        (cgroup.io_weight, cgroup.memory_high),
+        (Some(10_000), Some(1 << 20))
+    );
+    assert_eq!(cgroup.memory_swap_max, Some(2 << 20));
+    let needs: Vec<String> = cgroup
+        .needs()
+        .iter()
+        .map(|(one, key)| format!("{one}:{key}"))
+        .collect();
+    let expected = [
+        "memory:minimum_cgroup",
+        "pids:minimum_cgroup",
+        "cpu:cpu_quota",
+        "cpu:cpu_weight",
+        "io:io_weight",
+        "memory:memory_high",
+        "memory:memory_swap_max",
+    ];
+    assert_eq!(needs, expected);
+}
+
+/// Of lists of groups and capabilities the nearest counts as a whole, for they say
+/// exactly what a command has; a list of system calls may go on from what is extended.
+#[test]
+fn the_nearest_word_on_privileges_counts() {
+    let text = format!(
+        "version = 1\n[profile.base]\n{RESOURCES}\nsupplementary_groups = ['ops', 'staff', 'ops']\n\
+         capabilities = ['CAP_CHOWN', 'CAP_KILL']\nsystem_calls = ['@basic-io', 'ptrace']\n\
+         system_call_error_number = 'kill'\n\
+         [profile.same]\nextends = 'base'\n\
+         [profile.other]\nextends = 'base'\numask = '0'\nnice = 1\nsupplementary_groups = []\n\
+         capabilities = ['CAP_KILL']\nsystem_calls = ['~@debug', 'fchown']\n\
+         cpu_quota = '1%'\nlimit_cpu = '1s'\nminimum_cgroup = []\n\
+         [profile.anew]\nextends = 'base'\nsystem_calls = ['write', 'chown']\n"
+    );
+    let policy = parsed(&text, &Setting::System);
+    let [anew, base, other, same] = policy.profiles().collect::<Vec<_>>().try_into().unwrap();
+    let ids = |profile: &Profile| -> Vec<u32> {
+        let groups = profile.supplementary_groups.iter().flatten();
+        groups.map(|group| group.gid).collect()
+    };
+    assert_eq!((ids(base), ids(same)), (vec![200, 201], vec![200, 201]));
+    assert_eq!(other.supplementary_groups, Some(vec![]));
+    assert_eq!(
+        (&same.capabilities, same.capabilities.len()),
+        (&base.capabilities, 2)
+    );
+    assert_eq!(
+        other
+            .capabilities
+            .iter()
+            .map(|one| one.name())
+            .collect::<Vec<_>>(),
+        ["CAP_KILL"]
+    );
+    assert_eq!((same.umask, other.umask), (0o077, 0));
+    assert_eq!(
+        (&same.limits, &same.scheduling, &same.cgroup),
+        (&base.limits, &base.scheduling, &base.cgroup)
+    );
+    assert_eq!(
+        (other.limits.cpu, other.limits.stack),
+        (Some(1), base.limits.stack)
+    );
+    assert_eq!(
+        (other.scheduling.nice, other.scheduling.io_class),
+        (Some(1), base.scheduling.io_class)
+    );
+    assert_eq!(
+        (other.cgroup.cpu_quota, other.cgroup.io_weight),
+        (Some(1), Some(10_000))
+    );
+    assert_eq!(
+        other
+            .cgroup
+            .minimum
+            .as_ref()
+            .map(std::collections::BTreeSet::len),
+        Some(0)
+    );
+    let has = |profile: &Profile, call| profile.system_calls.added.contains(call);
+    assert!(has(base, "read") && has(base, "ptrace") && has(base, "execve"));
+    assert_eq!(same.system_calls, base.system_calls);
+    assert!(has(other, "read") && has(other, "fchown") && !has(other, "ptrace"));
+    assert!(has(anew, "chown") && has(anew, "execve") && !has(anew, "readv"));
+    assert_eq!(anew.system_calls.refusal, Refusal::Kill);
+}
+
+#[test]
+fn a_list_that_changes_goes_on_from_the_default() {
+    let profile = profile(
+        "system_calls = ['~@chown', '+ptrace', 'fchown']",
+        &Setting::System,
+    );
+    let list = &profile.system_calls;
+    assert!(list.from_default);
+    assert_eq!(
+        list.added.iter().copied().collect::<Vec<_>>(),
+        ["fchown", "ptrace"]
+    );
+    assert_eq!(
+        list.removed.iter().copied().collect::<Vec<_>>(),
+        ["chown", "fchownat", "lchown"]
+    );
+}
+
+#[test]
+fn named_groups_take_the_place_of_the_callers() {
+    let text = "version = 1\n[principal.alice]\nunix_users = ['alice']\n\
+                [profile.p]\nsupplementary_groups = ['ops']\n\
+                [profile.q]\nrun_as = 'www-data'\nsupplementary_groups = ['ops']\n\
+                [tool.t]\ndescription = 'x'\ncommand = ['/bin/t']\nprofile = 'p'\nallow = ['alice']\n\
+                [tool.u]\ndescription = 'x'\ncommand = ['/bin/t']\nprofile = 'q'\nallow = ['alice']\n";
+    let policy = parsed(text, &Setting::System);
+    let caller = caller(1000, 1000, &[27, 1000]);
+    for (tool, uid) in [("t", 1000), ("u", 33)] {
+        let grant = allowed(policy.decide(&caller, tool, &arguments([])));
+        assert_eq!(
+            (grant.identity().uid, grant.identity().groups.as_slice()),
+            (uid, [200].as_slice())
+        );
+    }
 }
 
 #[test]

@@ -65,7 +65,11 @@ fn the_committed_schema_is_the_one_that_is_printed() {
 #[test]
 fn every_policy_of_this_repository_conforms() {
     let schema = schema();
-    let mut texts = vec![EMBEDDED.to_owned(), read("packaging/policy.toml")];
+    let mut texts = vec![
+        EMBEDDED.to_owned(),
+        read("packaging/policy.toml"),
+        read("packaging/policy.d/profiles.toml"),
+    ];
     for page in ["docs/policy-reference.md", "docs/commands.md"] {
         let page = read(page);
         let blocks = page.split("```toml\n").skip(1);

@@ -8,6 +8,7 @@ use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
+use policy::Policy;
 use thiserror::Error;
 
 /// Without these no command can be launched as another user.
@@ -26,6 +27,12 @@ pub(crate) enum BoundsError {
         "cannot launch commands as other users: {0} is missing\nhint: `serve` must be started as root"
     )]
     Missing(Capability),
+    /// The policy grants what the worker does not have.
+    #[error(
+        "cannot grant {0} to commands: the worker does not have it\nhint: take it out of the policy, or let the \
+         worker have it (under systemd, CapabilityBoundingSet=)"
+    )]
+    Ungrantable(Capability),
     /// The kernel refuses to take privileges away.
     #[error("cannot drop capabilities")]
     Drop(#[from] CapsError),
@@ -34,20 +41,54 @@ pub(crate) enum BoundsError {
     Kernel(#[source] Errno),
 }
 
-/// Bounds this process, and so every lane. Tells whether the bounding set is empty
-/// now, which it cannot be made by a single user without privileges.
-pub(crate) fn apply(mode: &Mode, containment: &Containment) -> Result<bool, BoundsError> {
+/// The capabilities that profiles of `policy` grant, all together.
+///
+/// # Errors
+/// `EINVAL` for one that this worker does not know.
+pub(crate) fn granted(policy: &Policy) -> Result<CapsHashSet, Errno> {
+    let mut all = CapsHashSet::new();
+    for profile in policy.profiles() {
+        all.extend(privilege::granted(profile)?);
+    }
+    Ok(all)
+}
+
+/// Bounds this process, and so every lane, but for what it is to grant to commands.
+/// Tells whether the bounding set is no more than that, which a single user without
+/// privileges cannot make of it.
+pub(crate) fn apply(
+    mode: &Mode,
+    containment: &Containment,
+    grants: &CapsHashSet,
+) -> Result<bool, BoundsError> {
     prctl::set_no_new_privs().map_err(BoundsError::Kernel)?;
+    grantable(grants)?;
     // Once here instead of once for each command, which inherits it: dropping all of
     // them costs as much as installing the system call filter.
-    let bounded = privilege::drop_bounding_set().map_err(BoundsError::Kernel)?;
+    let bounded = privilege::bound(grants).map_err(BoundsError::Kernel)?;
     if matches!(mode, Mode::System { .. }) {
-        keep(&wanted(containment))?;
+        keep(&wanted(containment, grants), grants)?;
     }
     Ok(bounded)
 }
 
-fn keep(wanted: &[Capability]) -> Result<(), BoundsError> {
+/// Whether this process has all that it is to grant, and may bound it.
+fn grantable(grants: &CapsHashSet) -> Result<(), BoundsError> {
+    let permitted = caps::read(None, CapSet::Permitted)?;
+    let bounding = caps::read(None, CapSet::Bounding)?;
+    let has = |one: &Capability| permitted.contains(one) && bounding.contains(one);
+    let missing = grants.iter().find(|one| !has(one));
+    let bounds = grants.is_empty() || permitted.contains(&Capability::CAP_SETPCAP);
+    match missing {
+        Some(missing) => Err(BoundsError::Ungrantable(*missing)),
+        None if !bounds => Err(BoundsError::Missing(Capability::CAP_SETPCAP)),
+        None => Ok(()),
+    }
+}
+
+/// Keeps `wanted` as far as this process has it, and what it `grants` at hand but
+/// without effect for itself.
+fn keep(wanted: &[Capability], grants: &CapsHashSet) -> Result<(), BoundsError> {
     let have = caps::read(None, CapSet::Permitted)?;
     if let Some(missing) = NEEDED
         .into_iter()
@@ -63,15 +104,19 @@ fn keep(wanted: &[Capability]) -> Result<(), BoundsError> {
     caps::clear(None, CapSet::Ambient)?;
     caps::clear(None, CapSet::Inheritable)?;
     caps::set(None, CapSet::Effective, &keep)?;
-    Ok(caps::set(None, CapSet::Permitted, &keep)?)
+    Ok(caps::set(None, CapSet::Permitted, &(&keep | grants))?)
 }
 
-fn wanted(containment: &Containment) -> Vec<Capability> {
+fn wanted(containment: &Containment, grants: &CapsHashSet) -> Vec<Capability> {
     // To find path arguments in directories that are closed to root's group and others.
     let mut wanted = [NEEDED.as_slice(), &[Capability::CAP_DAC_READ_SEARCH]].concat();
     if matches!(containment, Containment::PidNamespace { .. }) {
         // To make pid namespaces.
         wanted.push(Capability::CAP_SYS_ADMIN);
+    }
+    if !grants.is_empty() {
+        // To bound each command to its own.
+        wanted.push(Capability::CAP_SETPCAP);
     }
     wanted
 }

@@ -1,11 +1,12 @@
 //! What every lane is born with: read once by the worker's first process.
 
 use crate::sandbox::containment::Containment;
+use crate::sandbox::seccomp::Filters;
+use caps::CapsHashSet;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, getegid, geteuid, getgroups};
 use policy::{Peer, Policy};
-use seccompiler::BpfProgram;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -18,10 +19,12 @@ pub(crate) struct Context {
     pub trust: Trust,
     /// How process trees are held.
     pub containment: Containment,
-    /// Whether the capability bounding set is empty.
+    /// The capabilities that are kept for commands.
+    pub grants: CapsHashSet,
+    /// Whether the capability bounding set is no more than that.
     pub bounded: bool,
     /// The system calls of commands.
-    pub filter: BpfProgram,
+    pub filters: Filters,
     /// /dev/null, the standard input of commands.
     pub null: OwnedFd,
 }

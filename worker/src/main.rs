@@ -30,7 +30,7 @@ use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
 use policy_file::Source;
 use sandbox::containment::Containment;
-use sandbox::seccomp;
+use sandbox::seccomp::Filters;
 use std::error::Error;
 use std::process::ExitCode;
 use worker::{Worker, say};
@@ -84,16 +84,18 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
     let mut log = Log::open(&options.audit)?;
-    let bounded = bounds::apply(&options.mode, &containment)?;
+    let grants = bounds::granted(&policy)?;
+    let bounded = bounds::apply(&options.mode, &containment, &grants)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
     let context = Context {
+        filters: Filters::of(&policy),
         policy,
         trust,
         containment,
+        grants,
         bounded,
-        filter: seccomp::filter(),
         null,
     };
     match Worker::new(context, source, door, log, signals)?.run()? {
@@ -135,5 +137,13 @@ fn announce(options: &Options, policy: &Policy, containment: &Containment) {
         say(&format!(
             "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
         ));
+    }
+    for profile in policy.profiles() {
+        if let Some((controller, key)) = containment.missing(&profile.cgroup) {
+            let name = &profile.name;
+            say(&format!(
+                "profile `{name}` refuses every call: `{key}` needs the cgroup controller `{controller}`"
+            ));
+        }
     }
 }

@@ -222,6 +222,25 @@ pub(crate) fn close_from(first: u32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// Lets this process stand behind others when processors are scarce, setpriority(2).
+pub(crate) fn set_nice(nice: u32) -> Result<(), Errno> {
+    let nice = i32::try_from(nice).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: takes integers only.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+    Errno::result(result).map(drop)
+}
+
+/// How this process shares the disks, `class` and `level` of ioprio_set(2).
+pub(crate) fn set_io_priority(class: u32, level: u32) -> Result<(), Errno> {
+    // linux/ioprio.h
+    const WHO_PROCESS: u32 = 1;
+    const CLASS_SHIFT: u32 = 13;
+    let priority = class << CLASS_SHIFT | level;
+    // SAFETY: takes integers only.
+    let result = unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0_u32, priority) };
+    Errno::result(result).map(drop)
+}
+
 /// The Landlock ABI of the running kernel, 0 where it is absent or switched off,
 /// landlock_create_ruleset(2).
 pub(crate) fn landlock_abi() -> u32 {

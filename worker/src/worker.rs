@@ -4,11 +4,13 @@
 
 use crate::admission::{Admission, Now, Places};
 use crate::audit::{Ask, AuditError, Ending, Entry, Log, Note};
+use crate::bounds;
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::lane::{Lane, send_note};
 use crate::policy_file::Source;
+use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
@@ -186,6 +188,7 @@ impl Worker {
             self.log
                 .reloaded(&policy.digest())
                 .map_err(|error| explain(&error))?;
+            self.context.filters = Filters::of(&policy);
             self.context.policy = policy;
             Ok(())
         });
@@ -208,7 +211,18 @@ impl Worker {
             Some(wanted) if wanted != policy.digest() => Err(
                 "cannot use the policy: it is not the one that the supervisor has read".to_owned(),
             ),
-            _ => Ok(policy),
+            _ => self.can_grant(&policy).map(|()| policy),
+        }
+    }
+
+    /// Capabilities that were given up when the worker started do not come back.
+    fn can_grant(&self, policy: &Policy) -> Result<(), String> {
+        let grants = bounds::granted(policy).map_err(|errno| explain(&errno))?;
+        match grants.difference(&self.context.grants).next() {
+            None => Ok(()),
+            Some(given_up) => Err(format!(
+                "cannot grant {given_up} to commands: the worker has given it up\nhint: restart the worker"
+            )),
         }
     }
 

@@ -2,6 +2,7 @@
 //! here from nothing; nothing is inherited.
 
 use super::fields::Fields;
+use super::{Located, lint};
 use std::collections::BTreeMap;
 
 /// Always there, unless the profile says otherwise.
@@ -19,7 +20,7 @@ const FINE: [&str; 2] = ["GIT_PAGER", "GIT_TERMINAL_PROMPT"];
 /// Variables that make programs load or run code, or read other files than the
 /// ones they are told to: dynamic linkers, libc, shells, interpreters, git,
 /// pagers. A final `*` stands for anything.
-const DANGEROUS: [&str; 44] = [
+const DANGEROUS: [&str; 67] = [
     // ld.so(8) and libc
     "LD_*",
     "GCONV_PATH",
@@ -31,9 +32,17 @@ const DANGEROUS: [&str; 44] = [
     "MALLOC_*",
     "NIS_PATH",
     "NLSPATH",
+    "PATH_LOCALE",
     "RESOLV_HOST_CONF",
     "RES_OPTIONS",
     "TZDIR",
+    // curses and Kerberos, as in sudo
+    "KRB5_CONFIG",
+    "KRB5_KTNAME",
+    "TERMCAP",
+    "TERMINFO",
+    "TERMINFO_DIRS",
+    "TERMPATH",
     // shells
     "BASHOPTS",
     "BASH_ENV",
@@ -41,13 +50,19 @@ const DANGEROUS: [&str; 44] = [
     "BASH_LOADABLES_PATH",
     "CDPATH",
     "ENV",
+    "FPATH",
     "GLOBIGNORE",
     "IFS",
+    "NULLCMD",
     "PROMPT_COMMAND",
     "PS4",
+    "READNULLCMD",
     "SHELLOPTS",
+    "TMPPREFIX",
     "ZDOTDIR",
     // interpreters
+    "AWKLIBPATH",
+    "AWKPATH",
     "CLASSPATH",
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
@@ -63,11 +78,21 @@ const DANGEROUS: [&str; 44] = [
     "RUBYLIB",
     "RUBYOPT",
     "_JAVA_OPTIONS",
-    // programs that start others
+    // programs that load modules or start others
+    "COMPILER_PATH",
+    "EXINIT",
+    "GCC_EXEC_PREFIX",
     "GIT_*",
     "LESSCLOSE",
     "LESSOPEN",
+    "MAKEFLAGS",
+    "OPENSSL_CONF",
+    "OPENSSL_ENGINES",
+    "OPENSSL_MODULES",
     "RIPGREP_CONFIG_PATH",
+    "SSH_ASKPASS",
+    "SUDO_ASKPASS",
+    "VIMINIT",
 ];
 
 /// Variables by name.
@@ -76,9 +101,11 @@ pub(super) type Variables = BTreeMap<String, String>;
 /// The variables that `profile` itself sets.
 pub(super) fn variables(profile: &Fields<'_, '_>) -> Variables {
     let mut variables = Variables::new();
+    let dangerous = profile.boolean("dangerous_environment");
+    let dangerous = dangerous.is_some_and(|written| written.value);
     if let Some(table) = profile.table("environment", "`environment`".to_owned()) {
         for (name, _) in table.entries() {
-            if let Some(value) = variable(&table, name.value, &name.span) {
+            if let Some(value) = variable(&table, &name, profile, dangerous) {
                 variables.insert(name.value.to_owned(), value);
             }
         }
@@ -99,14 +126,22 @@ pub(super) fn environment<'a>(
     all.into_iter().collect()
 }
 
-fn variable(table: &Fields<'_, '_>, name: &str, span: &super::Span) -> Option<String> {
+fn variable(
+    table: &Fields<'_, '_>,
+    Located { value: name, span }: &Located<&str>,
+    profile: &Fields<'_, '_>,
+    dangerous: bool,
+) -> Option<String> {
     if !is_name(name) {
         let message = format!("`{name}` is not a name for an environment variable");
         let hint = "use letters, digits and `_`, and no digit first";
         table.reader.error_hint(span, message, hint);
+    } else if is_dangerous(name) && dangerous {
+        lint::variable(profile, name, span);
     } else if is_dangerous(name) {
         let message = format!("environment variable `{name}` cannot be set");
-        let hint = "it makes programs run other code than they were called for";
+        let hint = "it makes programs run other code than they were called for; \
+                    `dangerous_environment = true` allows it";
         table.reader.error_hint(span, message, hint);
     }
     let value = table.text(name)?;

@@ -1,10 +1,12 @@
 //! What is allowed but unwise: warnings that do not refuse a policy.
 
-use super::Span;
 use super::document::Entry;
 use super::fields::Fields;
+use super::{Located, Span};
 use crate::path::beneath;
-use crate::{Access, Characters, Effect, Kind, Parameter, PathRule, Tool};
+use crate::{
+    Access, Capability, Characters, Effect, Kind, Parameter, PathRule, Profile, RunAs, Tool,
+};
 use std::collections::HashSet;
 
 /// Programs that run what their arguments say, or read and write any file; a
@@ -126,6 +128,64 @@ fn overlap(one: &str, other: &str) -> bool {
 pub(super) fn root(profile: &Fields<'_, '_>, at: &Span) {
     let message = format!("{} runs commands as root", profile.owner);
     let hint = "name a user with fewer rights if the command can do with them";
+    profile.reader.warn(at, message, hint);
+}
+
+/// Warns of commands that run as root and keep capabilities.
+pub(super) fn root_with_capabilities(fields: &Fields<'_, '_>, profile: &Profile) {
+    let root = matches!(profile.run_as, RunAs::User { uid: 0, .. });
+    // Where the second of the two is written.
+    let at = fields
+        .span("capabilities")
+        .or_else(|| fields.span("run_as"));
+    if let (true, false, Some(at)) = (root, profile.capabilities.is_empty(), at) {
+        let message = format!("{} runs commands as root with capabilities", fields.owner);
+        let hint = "a user of its own with the same capabilities can do less";
+        fields.reader.warn(&at, message, hint);
+    }
+}
+
+/// Warns of a capability that is nearly root.
+pub(super) fn capability(profile: &Fields<'_, '_>, capability: Capability, at: &Span) {
+    if let Some(reason) = capability.amounts_to_root() {
+        let message = format!(
+            "{} grants `{capability}`, which amounts to root",
+            profile.owner
+        );
+        profile.reader.warn(at, message, reason);
+    }
+}
+
+/// Groups whose members read secrets or become root.
+const POWERFUL: [&str; 13] = [
+    "admin",
+    "disk",
+    "docker",
+    "incus-admin",
+    "kmem",
+    "kvm",
+    "libvirt",
+    "lxd",
+    "root",
+    "shadow",
+    "sudo",
+    "video",
+    "wheel",
+];
+
+/// Warns of a group whose members are nearly root.
+pub(super) fn group(profile: &Fields<'_, '_>, name: &Located<&str>) {
+    if POWERFUL.contains(&name.value) {
+        let message = format!("{} gives group `{}` to commands", profile.owner, name.value);
+        let hint = "its members read secrets or become root";
+        profile.reader.warn(&name.span, message, hint);
+    }
+}
+
+/// Warns of a variable that makes programs run other code.
+pub(super) fn variable(profile: &Fields<'_, '_>, name: &str, at: &Span) {
+    let message = format!("{} sets `{name}`", profile.owner);
+    let hint = "it makes programs run other code than they were called for";
     profile.reader.warn(at, message, hint);
 }
 

@@ -12,13 +12,16 @@ use crate::open::{Opened, open_path};
 use crate::sandbox::child::Plan;
 use crate::sandbox::launch::{Running, launch};
 use crate::sandbox::limits::Limits;
+use crate::sandbox::privilege;
 use landlock::RulesetCreated;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Caller, Decision, Grant};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use policy::{Arguments, Caller, Controller, Decision, Grant};
 use std::error::Error;
-use std::ffi::CString;
+use std::ffi::{CString, NulError};
 use std::os::fd::OwnedFd;
+use thiserror::Error;
 use wire::{Argument, Claim, Denial, Failure, Given, Reply, Report, Run, Value};
 
 /// Where a command's output goes: the write ends of two pipes.
@@ -137,6 +140,10 @@ impl Lane {
 
     /// Opens path arguments and builds the ruleset that grants exactly them.
     fn prepare(&mut self, grant: &Grant) -> Result<(Vec<Opened>, RulesetCreated), Failure> {
+        let limits = &grant.profile().cgroup;
+        if let Some((controller, key)) = self.context.containment.missing(limits) {
+            return Err(no_controller(grant, controller, key));
+        }
         let opened: Result<Vec<Opened>, _> = grant.paths().iter().map(open_path).collect();
         let opened = opened.map_err(|error| failure("open", &error))?;
         let domain = self
@@ -156,10 +163,8 @@ impl Lane {
             .tasks
             .elsewhere(&self.context.containment, grant.identity().uid);
         let limits = Limits::new(grant.profile(), tasks);
-        let plan = plan(&self.context, grant, domain, limits, output).ok_or_else(|| Failure {
-            code: "launch".to_owned(),
-            reason: "cannot pass a NUL byte".to_owned(),
-        })?;
+        let plan = plan(&self.context, grant, domain, limits, output)
+            .map_err(|error| failure("launch", &error))?;
         self.launched += 1;
         launch(
             plan,
@@ -291,37 +296,54 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
     }
 }
 
-/// `None` when a string holds a NUL byte, which the policy refuses.
+/// A command that the policy should not have let come so far.
+#[derive(Debug, Error)]
+enum PlanError {
+    /// Execve(2) cannot pass it.
+    #[error("cannot pass a NUL byte")]
+    Nul(#[from] NulError),
+    /// A capability that this worker does not know.
+    #[error("cannot grant capabilities")]
+    Capability(#[source] Errno),
+    /// The filters are not those of the policy.
+    #[error("cannot find the system call filter of the profile")]
+    Filter,
+}
+
 fn plan<'a>(
     context: &'a Context,
     grant: &'a Grant,
     domain: RulesetCreated,
     limits: Limits,
     output: &'a Output,
-) -> Option<Plan<'a>> {
+) -> Result<Plan<'a>, PlanError> {
     let profile = grant.profile();
     let variables = profile
         .environment
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
-    Some(Plan {
+    Ok(Plan {
         argv: grant
             .argv()
             .iter()
-            .map(|word| CString::new(word.as_str()).ok())
-            .collect::<Option<_>>()?,
-        environment: variables
-            .map(|variable| CString::new(variable).ok())
-            .collect::<Option<_>>()?,
-        directory: CString::new(profile.working_directory.as_os_str().as_encoded_bytes()).ok()?,
+            .map(|word| CString::new(word.as_str()))
+            .collect::<Result<_, _>>()?,
+        environment: variables.map(CString::new).collect::<Result<_, _>>()?,
+        directory: CString::new(profile.working_directory.as_os_str().as_encoded_bytes())?,
         null: &context.null,
         stdout: &output.stdout,
         stderr: &output.stderr,
         limits,
+        scheduling: &profile.scheduling,
+        umask: Mode::from_bits_truncate(profile.umask),
         identity: matches!(context.trust, Trust::Front(_)).then(|| grant.identity()),
+        capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
         bounded: context.bounded,
         domain,
-        filter: &context.filter,
+        filter: context
+            .filters
+            .of_list(&profile.system_calls)
+            .ok_or(PlanError::Filter)?,
     })
 }
 
@@ -329,6 +351,18 @@ fn failure(code: &str, error: &dyn Error) -> Failure {
     Failure {
         code: code.to_owned(),
         reason: explain(error),
+    }
+}
+
+fn no_controller(grant: &Grant, controller: Controller, key: &str) -> Failure {
+    let profile = &grant.profile().name;
+    let reason = format!(
+        "cannot hold `{key}` of profile `{profile}`: the worker has no cgroup controller `{controller}`\n\
+         hint: delegate it to the worker (under systemd, Delegate={controller}), or leave `{key}` out"
+    );
+    Failure {
+        code: "sandbox".to_owned(),
+        reason,
     }
 }
 

@@ -4,10 +4,12 @@
 //! A group that was killed is never used again: several kernels kill at birth
 //! whatever is later cloned into it.
 
+use super::settings::{Setting, settings};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
-use policy::Profile;
+use policy::{Controller, Profile};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
@@ -32,10 +34,8 @@ fn failed(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CgroupEr
 #[derive(Debug)]
 pub(crate) struct Base {
     path: PathBuf,
-    /// `memory.max` and friends exist.
-    memory: bool,
-    /// `pids.max` exists.
-    pids: bool,
+    /// What can be bounded in the groups below.
+    controllers: BTreeSet<Controller>,
     /// The process that made it.
     owner: Pid,
 }
@@ -50,8 +50,8 @@ impl Drop for Base {
 }
 
 impl Base {
-    /// Makes the directory below this process's own group, with the memory and
-    /// pids controllers where the host delegates them.
+    /// Makes the directory below this process's own group, with the
+    /// controllers that the host delegates.
     pub(crate) fn new() -> Result<Self, CgroupError> {
         let own = own_group().map_err(failed("find", Path::new("/proc/self/cgroup")))?;
         // The root of the hierarchy is closed even to root, but for CAP_DAC_OVERRIDE,
@@ -67,16 +67,9 @@ impl Base {
         let path = home.join(format!("worker.{}", Pid::this()));
         fs::create_dir(&path).map_err(failed("make", &path))?;
         enable_controllers(&own, &[&home, &path]);
-        let controllers =
-            fs::read_to_string(path.join("cgroup.subtree_control")).unwrap_or_default();
-        let has = |name| {
-            controllers
-                .split_whitespace()
-                .any(|controller| controller == name)
-        };
+        let enabled = fs::read_to_string(path.join("cgroup.subtree_control")).unwrap_or_default();
         Ok(Self {
-            memory: has("memory"),
-            pids: has("pids"),
+            controllers: listed(&enabled),
             owner: Pid::this(),
             path,
         })
@@ -90,17 +83,13 @@ impl Base {
         profile: &Profile,
     ) -> Result<Cgroup, CgroupError> {
         let group = self.group(&format!("{lane}-{number}"))?;
-        if self.memory {
-            group.set("memory.max", profile.memory_max)?;
-            group.set("memory.oom.group", 1)?;
-            if group.path.join("memory.swap.max").exists() {
-                group.set("memory.swap.max", 0)?;
+        match group.bound(profile, &self.controllers) {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                let _left = remove(&group.path);
+                Err(error)
             }
         }
-        if self.pids {
-            group.set("pids.max", profile.tasks_max)?;
-        }
-        Ok(group)
     }
 
     /// A group without bounds, to try what the kernel allows.
@@ -119,7 +108,12 @@ impl Base {
 
     /// Whether the kernel counts tasks here, so that `RLIMIT_NPROC` need not.
     pub(crate) fn counts_tasks(&self) -> bool {
-        self.pids
+        self.controllers.contains(&Controller::Pids)
+    }
+
+    /// Whether groups here can be bounded by `controller`.
+    pub(super) fn has(&self, controller: Controller) -> bool {
+        self.controllers.contains(&controller)
     }
 
     /// Ends whatever a lost lane left behind.
@@ -181,9 +175,23 @@ impl Cgroup {
         })
     }
 
-    fn set(&self, file: &str, value: u64) -> Result<(), CgroupError> {
-        let path = self.path.join(file);
-        fs::write(&path, value.to_string()).map_err(failed("limit", &path))
+    fn bound(
+        &self,
+        profile: &Profile,
+        controllers: &BTreeSet<Controller>,
+    ) -> Result<(), CgroupError> {
+        for Setting {
+            file,
+            value,
+            needed,
+        } in settings(profile, controllers)
+        {
+            let path = self.path.join(file);
+            if needed || path.exists() {
+                fs::write(&path, value).map_err(failed("limit", &path))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -203,19 +211,38 @@ fn own_group() -> io::Result<PathBuf> {
     Ok(Path::new(mount.ok_or_else(missing)?).join(group.ok_or_else(missing)?))
 }
 
-/// Best effort: where a controller cannot be had, resource limits hold alone.
+/// Lets the groups `below` bound what the host delegates to `own`; a controller that
+/// cannot be had is not there, which a profile that needs it is told.
 fn enable_controllers(own: &Path, below: &[&Path]) {
-    let enable = |group: &Path| fs::write(group.join("cgroup.subtree_control"), "+memory +pids");
-    // A group whose children have controllers has no processes of its own, but the root.
-    let enabled = enable(own).or_else(|_| step_aside(own).and_then(|()| enable(own)));
-    let _rlimits_hold = enabled.and_then(|()| below.iter().try_for_each(|group| enable(group)));
+    let delegated = fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
+    let enable = |group: &Path, controller: Controller| {
+        fs::write(
+            group.join("cgroup.subtree_control"),
+            format!("+{controller}"),
+        )
+    };
+    let mut aside = false;
+    // One by one: a kernel with real-time processes refuses `cpu` alone.
+    for controller in listed(&delegated) {
+        let mut enabled = enable(own, controller);
+        // A group whose children have controllers has no processes of its own, but the root.
+        if enabled.is_err() && !aside && step_aside(own).is_ok() {
+            aside = true;
+            enabled = enable(own, controller);
+        }
+        let all = || below.iter().try_for_each(|group| enable(group, controller));
+        let _not_there = enabled.and_then(|()| all());
+    }
+}
+
+/// The controllers of a line that lists them, those that we use.
+fn listed(line: &str) -> BTreeSet<Controller> {
+    let has = |one: &Controller| line.split_whitespace().any(|name| name == one.name());
+    Controller::ALL.into_iter().filter(has).collect()
 }
 
 /// Moves this process into a child of its group, as a delegated unit must.
 fn step_aside(own: &Path) -> io::Result<()> {
-    if !fs::read_to_string(own.join("cgroup.controllers"))?.contains("pids") {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
     let aside = own.join("mini-mcp.main");
     fs::create_dir_all(&aside)?;
     fs::write(aside.join("cgroup.procs"), "0")
@@ -277,4 +304,64 @@ fn is_populated(events: &File) -> io::Result<bool> {
         .get(..length)
         .unwrap_or_default()
         .starts_with(b"populated 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for (file, content) in files {
+            fs::write(directory.path().join(file), content).unwrap();
+        }
+        directory
+    }
+
+    fn read(directory: &Path, file: &str) -> String {
+        fs::read_to_string(directory.join(file)).unwrap_or_default()
+    }
+
+    #[test]
+    fn every_delegated_controller_is_enabled_down_to_the_commands() {
+        let own = fake(&[
+            ("cgroup.controllers", "cpuset cpu\n"),
+            ("cgroup.subtree_control", ""),
+        ]);
+        let below = fake(&[("cgroup.subtree_control", "")]);
+        enable_controllers(own.path(), &[below.path()]);
+        for group in [own.path(), below.path()] {
+            assert_eq!(read(group, "cgroup.subtree_control"), "+cpu");
+        }
+        assert_eq!(
+            listed("cpuset cpu io memory pids\n"),
+            Controller::ALL.into()
+        );
+        assert_eq!(listed("\n"), BTreeSet::new());
+    }
+
+    #[test]
+    fn the_worker_steps_aside_where_its_group_cannot_have_both() {
+        // A directory in the place of the file stands for EBUSY.
+        let own = fake(&[("cgroup.controllers", "pids\n")]);
+        fs::create_dir(own.path().join("cgroup.subtree_control")).unwrap();
+        enable_controllers(own.path(), &[]);
+        assert_eq!(read(&own.path().join("mini-mcp.main"), "cgroup.procs"), "0");
+    }
+
+    #[test]
+    fn a_group_that_has_not_the_file_of_a_limit_is_refused() {
+        let directory = fake(&[]);
+        let group = Cgroup {
+            directory: File::open(directory.path()).unwrap(),
+            path: directory.path().join("gone"),
+        };
+        let policy = crate::sandbox::settings::tests::policy("cpu_quota = '50%'");
+        let profile = policy.profiles().next().unwrap();
+        let error = group.bound(profile, &Controller::ALL.into()).unwrap_err();
+        assert!(
+            error.to_string().starts_with("cannot limit cgroup"),
+            "{error}"
+        );
+    }
 }

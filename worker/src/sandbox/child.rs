@@ -7,13 +7,14 @@
 use super::limits::Limits;
 use super::privilege;
 use crate::sys;
+use caps::CapsHashSet;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{self, Mode};
 use nix::unistd::{self, Pid};
-use policy::Identity;
+use policy::{Identity, Scheduling};
 use seccompiler::BpfProgram;
 use std::convert::Infallible;
 use std::ffi::CString;
@@ -39,18 +40,21 @@ pub(crate) struct Plan<'a> {
     pub stderr: &'a OwnedFd,
     /// Resource limits, setrlimit(2).
     pub limits: Limits,
+    /// How it stands behind other processes.
+    pub scheduling: &'a Scheduling,
+    /// Permission bits that files it makes do not get.
+    pub umask: Mode,
     /// Whom to become; `None` for a single user's worker, which already is that user.
     pub identity: Option<&'a Identity>,
-    /// Whether the worker's own bounding set is empty, so that this one must be.
+    /// The capabilities it keeps; mostly none.
+    pub capabilities: CapsHashSet,
+    /// Whether the worker's own bounding set is bounded, so that this one must be.
     pub bounded: bool,
     /// Files, and TCP and scopes where the kernel has them.
     pub domain: RulesetCreated,
     /// System calls.
     pub filter: &'a BpfProgram,
 }
-
-/// Files that a command makes are not writable for others.
-const UMASK: Mode = Mode::from_bits_truncate(0o022);
 
 /// A named step of a child's set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +64,7 @@ pub(crate) enum Stage {
     Session,
     Streams,
     Limits,
+    Scheduling,
     BoundingSet,
     Groups,
     GroupId,
@@ -76,11 +81,12 @@ pub(crate) enum Stage {
 }
 
 /// In the order in which they happen.
-const STAGES: [(Stage, &str); 17] = [
+const STAGES: [(Stage, &str); 18] = [
     (Stage::Signals, "reset signals"),
     (Stage::Session, "start a session"),
     (Stage::Streams, "connect standard streams"),
     (Stage::Limits, "set resource limits"),
+    (Stage::Scheduling, "set priorities"),
     (Stage::BoundingSet, "drop the capability bounding set"),
     (Stage::Groups, "set supplementary groups"),
     (Stage::GroupId, "set the group id"),
@@ -150,22 +156,25 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
     // A session of its own has no controlling terminal to inject input into.
     unistd::setsid().map_err(at(Stage::Session))?;
     // Cannot fail, so it is no stage.
-    stat::umask(UMASK);
+    stat::umask(plan.umask);
     connect_streams(&plan).map_err(at(Stage::Streams))?;
     plan.limits.apply().map_err(at(Stage::Limits))?;
+    super::scheduling::apply(plan.scheduling).map_err(at(Stage::Scheduling))?;
 
-    // Elsewhere empty since the worker started; a user namespace begins with a full one.
+    // Elsewhere empty since the worker started; a user namespace begins with a full one,
+    // and a worker whose policy grants capabilities has kept those.
     // Needs CAP_SETPCAP, which goes with the user id.
-    let emptied = privilege::drop_bounding_set().map_err(at(Stage::BoundingSet))?;
+    let kept = &plan.capabilities;
+    let bounded = privilege::bound(kept).map_err(at(Stage::BoundingSet))?;
     if let Some(identity) = plan.identity {
         // Groups first: changing them needs CAP_SETGID, which goes with the user id.
         privilege::set_groups(identity).map_err(at(Stage::Groups))?;
         privilege::set_gid(identity).map_err(at(Stage::GroupId))?;
-        privilege::set_uid(identity).map_err(at(Stage::UserId))?;
+        privilege::set_uid(identity, kept).map_err(at(Stage::UserId))?;
     }
     // A user id of 0 keeps its capabilities across setresuid(2).
-    privilege::drop_capabilities().map_err(at(Stage::Capabilities))?;
-    privilege::verify(plan.identity, plan.bounded || emptied).map_err(at(Stage::Verify))?;
+    privilege::set_capabilities(kept).map_err(at(Stage::Capabilities))?;
+    privilege::verify(plan.identity, kept, plan.bounded || bounded).map_err(at(Stage::Verify))?;
 
     // The kernel clears the parent-death signal whenever the user id changes.
     tie_to(parent).map_err(at(Stage::ParentDeath))?;

@@ -7,6 +7,7 @@ use crate::options::Preference;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::unistd::{Pid, Uid};
+use policy::{CgroupLimits, Controller};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -64,6 +65,19 @@ impl Containment {
             Self::PidNamespace { .. } => "pid-namespace",
             Self::Subreaper => "subreaper",
         }
+    }
+
+    /// The first controller that `limits` need and that this does not have, with the
+    /// key that asks for it.
+    pub(crate) fn missing(&self, limits: &CgroupLimits) -> Option<(Controller, &'static str)> {
+        let has = |controller| match self {
+            Self::Cgroup(base) => base.has(controller),
+            Self::PidNamespace { .. } | Self::Subreaper => false,
+        };
+        limits
+            .needs()
+            .into_iter()
+            .find(|(controller, _)| !has(*controller))
     }
 
     /// Flags of clone(2) for a command's first process.

@@ -3,36 +3,55 @@
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-use policy::Profile;
+use policy::{ProcessLimits, Profile};
 
-/// The limits of one command.
+/// The limits of one command, each with its soft and its hard value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Limits(Vec<(Resource, rlim_t)>);
+pub(crate) struct Limits(Vec<(Resource, rlim_t, rlim_t)>);
 
 impl Limits {
     /// The limits of `profile`. `tasks_elsewhere` counts the tasks that the same
     /// user already runs, since the kernel counts `RLIMIT_NPROC` by user.
     pub(crate) fn new(profile: &Profile, tasks_elsewhere: u64) -> Self {
-        Self(vec![
+        let tasks = profile.tasks_max.saturating_add(tasks_elsewhere);
+        let always = [
             (Resource::RLIMIT_CORE, 0),
             (Resource::RLIMIT_FSIZE, profile.limit_fsize),
             (Resource::RLIMIT_NOFILE, profile.limit_nofile),
-            (
-                Resource::RLIMIT_NPROC,
-                profile.tasks_max.saturating_add(tasks_elsewhere),
-            ),
+            (Resource::RLIMIT_NPROC, tasks),
             // Writable private memory; RLIMIT_AS would count what is only reserved,
             // which stops node, java and whatever uses a sanitizer.
             (Resource::RLIMIT_DATA, profile.memory_max),
-        ])
+        ];
+        let ProcessLimits {
+            cpu,
+            stack,
+            memlock,
+            address_space,
+            ..
+        } = profile.limits;
+        let written = [
+            (Resource::RLIMIT_STACK, stack),
+            (Resource::RLIMIT_MEMLOCK, memlock),
+            (Resource::RLIMIT_AS, address_space),
+        ];
+        let written = written
+            .into_iter()
+            .filter_map(|(resource, limit)| Some((resource, limit?)));
+        let single = always.into_iter().chain(written);
+        let mut all: Vec<_> = single
+            .map(|(resource, limit)| (resource, limit, limit))
+            .collect();
+        // SIGXCPU first, for a program that wants to say so; then SIGKILL.
+        all.extend(cpu.map(|seconds| (Resource::RLIMIT_CPU, seconds, seconds.saturating_add(1))));
+        Self(all)
     }
 
     /// Applies them to this process; a hard limit that is already lower stays.
     pub(super) fn apply(&self) -> Result<(), Errno> {
-        for (resource, limit) in &self.0 {
-            let (_, hard) = getrlimit(*resource)?;
-            let limit = (*limit).min(hard);
-            setrlimit(*resource, limit, limit)?;
+        for (resource, soft, hard) in &self.0 {
+            let (_, present) = getrlimit(*resource)?;
+            setrlimit(*resource, (*soft).min(present), (*hard).min(present))?;
         }
         Ok(())
     }

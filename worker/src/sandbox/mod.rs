@@ -14,6 +14,8 @@ pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod privilege;
 mod program;
+mod scheduling;
 pub(crate) mod seccomp;
+mod settings;
 pub(crate) mod tasks;
 pub(crate) mod tree;

@@ -1,21 +1,37 @@
 //! Ids and capabilities: dropped, then verified, then asked for again.
 //! capabilities(7), credentials(7).
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
+use nix::sys::prctl;
 use nix::unistd::{self, Gid, Uid};
-use policy::Identity;
+use policy::{Identity, Profile};
 
-/// Empties the bounding set where this process may, and tells whether it did: the
-/// privileged worker when it starts, and a command in a user namespace of its own,
-/// which begins with a full set. A single user's worker has none to lose.
-pub(crate) fn drop_bounding_set() -> Result<bool, Errno> {
+/// The capabilities that `profile` grants.
+///
+/// # Errors
+/// `EINVAL` for one that this worker does not know.
+pub(crate) fn granted(profile: &Profile) -> Result<CapsHashSet, Errno> {
+    let names = profile.capabilities.iter();
+    names
+        .map(|one| one.name().parse().map_err(|_| Errno::EINVAL))
+        .collect()
+}
+
+/// Takes all but `keep` out of the bounding set where this process may, and tells
+/// whether it did: the privileged worker when it starts, a command of a worker that
+/// kept some, and a command in a user namespace of its own, which begins with a full
+/// set. A single user's worker has none to lose.
+pub(crate) fn bound(keep: &CapsHashSet) -> Result<bool, Errno> {
     if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)
         .map_err(|_| Errno::last())?
     {
         return Ok(false);
     }
-    caps::clear(None, CapSet::Bounding).map_err(|_| Errno::last())?;
+    let bounding = caps::read(None, CapSet::Bounding).map_err(|_| Errno::last())?;
+    for capability in bounding.difference(keep) {
+        caps::drop(None, CapSet::Bounding, *capability).map_err(|_| Errno::last())?;
+    }
     Ok(true)
 }
 
@@ -31,21 +47,24 @@ pub(super) fn set_gid(identity: &Identity) -> Result<(), Errno> {
     unistd::setresgid(gid, gid, gid)
 }
 
-/// Real, effective and saved user id.
-pub(super) fn set_uid(identity: &Identity) -> Result<(), Errno> {
+/// Real, effective and saved user id. The permitted set stays as it is where
+/// something of it is to be `kept`, until [`set_capabilities`].
+pub(super) fn set_uid(identity: &Identity, kept: &CapsHashSet) -> Result<(), Errno> {
+    prctl::set_keepcaps(!kept.is_empty())?;
     let uid = Uid::from_raw(identity.uid);
-    unistd::setresuid(uid, uid, uid)
+    unistd::setresuid(uid, uid, uid)?;
+    prctl::set_keepcaps(false)
 }
 
-/// Empties the ambient, effective, permitted and inheritable sets.
-pub(super) fn drop_capabilities() -> Result<(), Errno> {
-    for set in [
-        CapSet::Ambient,
-        CapSet::Effective,
-        CapSet::Permitted,
-        CapSet::Inheritable,
-    ] {
-        caps::clear(None, set).map_err(|_| Errno::last())?;
+/// Leaves exactly `kept` in the ambient, effective, permitted and inheritable sets.
+pub(super) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
+    caps::clear(None, CapSet::Ambient).map_err(|_| Errno::last())?;
+    // Each set bounds the one after it; ambient ones must be in both of the last.
+    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
+        caps::set(None, set, kept).map_err(|_| Errno::last())?;
+    }
+    for capability in kept {
+        caps::raise(None, CapSet::Ambient, *capability).map_err(|_| Errno::last())?;
     }
     Ok(())
 }
@@ -53,8 +72,12 @@ pub(super) fn drop_capabilities() -> Result<(), Errno> {
 /// Reads back what the kernel made of it, and tries to become root again.
 ///
 /// # Errors
-/// `EPERM` when anything is left.
-pub(super) fn verify(identity: Option<&Identity>, bounded: bool) -> Result<(), Errno> {
+/// `EPERM` when anything but `kept` is left, or something of it is missing.
+pub(super) fn verify(
+    identity: Option<&Identity>,
+    kept: &CapsHashSet,
+    bounded: bool,
+) -> Result<(), Errno> {
     let sets = [
         CapSet::Effective,
         CapSet::Permitted,
@@ -62,7 +85,7 @@ pub(super) fn verify(identity: Option<&Identity>, bounded: bool) -> Result<(), E
         CapSet::Ambient,
     ];
     for set in sets.into_iter().chain(bounded.then_some(CapSet::Bounding)) {
-        if !caps::read(None, set).map_err(|_| Errno::last())?.is_empty() {
+        if caps::read(None, set).map_err(|_| Errno::last())? != *kept {
             return Err(Errno::EPERM);
         }
     }
@@ -70,7 +93,9 @@ pub(super) fn verify(identity: Option<&Identity>, bounded: bool) -> Result<(), E
         verify_ids(identity)?;
     }
     let root = Uid::from_raw(0);
-    if !unistd::getuid().is_root() && unistd::setresuid(root, root, root).is_ok() {
+    // Whom the policy lets become anybody can become root.
+    let may = unistd::getuid().is_root() || kept.contains(&Capability::CAP_SETUID);
+    if !may && unistd::setresuid(root, root, root).is_ok() {
         return Err(Errno::EPERM);
     }
     Ok(())

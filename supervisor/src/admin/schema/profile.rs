@@ -1,6 +1,7 @@
 //! `[profile.NAME]` as JSON Schema.
 
-use super::part::{about, by_default, integer, path, size, table, text, time, word};
+use super::part::{about, by_default, flag, integer, path, size, table, text, texts, time, word};
+use policy::Controller;
 use serde_json::{Value as Json, json};
 
 /// A profile.
@@ -27,6 +28,21 @@ pub(super) fn profile() -> Json {
             by_default(text("\"caller\", or a user"), "caller"),
         ),
         (
+            "supplementary_groups",
+            texts("exactly these groups; without it the caller's own, or none for a fixed user"),
+        ),
+        (
+            "capabilities",
+            listed("exactly these capabilities", "^CAP_[A-Z_]+$"),
+        ),
+        (
+            "umask",
+            by_default(
+                json!({"type": "string", "pattern": "^[0-7]+$", "description": "mode bits that new files do not get, in octal"}),
+                "0022",
+            ),
+        ),
+        (
             "timeout",
             by_default(
                 time("wall time until the whole process tree is killed; at most 24h"),
@@ -45,6 +61,34 @@ pub(super) fn profile() -> Json {
             by_default(integer("processes and threads", 1, 65_536), 64),
         ),
         (
+            "memory_high",
+            size("memory above which the command is slowed down; at least 1M"),
+        ),
+        (
+            "memory_swap_max",
+            by_default(size("swap of all processes together"), "0"),
+        ),
+        (
+            "cpu_quota",
+            json!({"type": "string", "pattern": "^[0-9]+%$", "description": "share of one processor, 1% to 6400%"}),
+        ),
+        (
+            "cpu_weight",
+            integer("share of busy processors; others have 100", 1, 10_000),
+        ),
+        (
+            "io_weight",
+            integer("share of busy disks; others have 100", 1, 10_000),
+        ),
+        (
+            "minimum_cgroup",
+            json!({
+                "type": "array",
+                "items": word("a controller", &Controller::ALL.map(Controller::name)),
+                "description": "cgroup controllers without which calls are refused",
+            }),
+        ),
+        (
             "limit_fsize",
             by_default(size("size of any file written"), "64M"),
         ),
@@ -56,6 +100,28 @@ pub(super) fn profile() -> Json {
             ),
         ),
         (
+            "limit_cpu",
+            time("processor time of each process, in whole seconds"),
+        ),
+        ("limit_stack", size("stack of each process; at least 128K")),
+        ("limit_memlock", size("memory that each process may lock")),
+        (
+            "limit_as",
+            size("address space of each process; at least 1M"),
+        ),
+        (
+            "nice",
+            integer("how far behind others on processors", 0, 19),
+        ),
+        (
+            "oom_score_adjust",
+            integer("how likely to be killed when memory runs out", 0, 1000),
+        ),
+        (
+            "io_scheduling_class",
+            word("how disks are shared", &["best-effort", "idle"]),
+        ),
+        (
             "output_max",
             by_default(
                 size("kept of each output stream, half head and half tail; 1K to 16M"),
@@ -65,6 +131,23 @@ pub(super) fn profile() -> Json {
         (
             "network",
             by_default(word("what may be reached", &["none"]), "none"),
+        ),
+        (
+            "system_calls",
+            listed(
+                "system calls and groups of systemd.exec(5); `~` takes away, `+` adds",
+                "^[~+]?@?[a-z0-9_-]+$",
+            ),
+        ),
+        (
+            "system_call_error_number",
+            by_default(
+                word(
+                    "what becomes of other system calls",
+                    &["EPERM", "ENOSYS", "kill"],
+                ),
+                "EPERM",
+            ),
         ),
         (
             "minimum_landlock",
@@ -80,6 +163,13 @@ pub(super) fn profile() -> Json {
                 "description": "added to the environment, which is built from nothing",
             }),
         ),
+        (
+            "dangerous_environment",
+            flag(
+                "whether `environment` may hold variables that make programs run other code",
+                false,
+            ),
+        ),
     ];
     table("a bundle of restrictions", &[], keys)
 }
@@ -89,6 +179,11 @@ fn rules(words: &str) -> Json {
     let words = format!("{words}; one with a leading `-` may be missing");
     let rule = json!({"type": "string", "pattern": r"^-?(/|\$\{workspace\}|\$\{caller\.home\})"});
     json!({"type": "array", "items": rule, "description": words})
+}
+
+/// Strings that match `pattern`.
+fn listed(words: &str, pattern: &str) -> Json {
+    json!({"type": "array", "items": {"type": "string", "pattern": pattern}, "description": words})
 }
 
 const DIRECTORY: &str =

@@ -6,10 +6,15 @@
 //! dearest step of a launch.
 
 mod compile;
+mod numbers;
+#[cfg(test)]
+mod reference;
 mod table;
 
 use nix::errno::Errno;
+use policy::{Policy, Refusal, SystemCalls};
 use seccompiler::BpfProgram;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// What happens to a system call.
@@ -47,9 +52,47 @@ enum Test {
     Without(u32),
 }
 
+/// What is not allowed: fails with an error number, or is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Denied {
+    Fails(i32),
+    Killed,
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotPermitted => Self::Fails(libc::EPERM),
+            Refusal::NotImplemented => Self::Fails(libc::ENOSYS),
+            Refusal::Kill => Self::Killed,
+        }
+    }
+}
+
+/// The filters of a policy, one for each list of system calls that its profiles have.
+#[derive(Debug)]
+pub(crate) struct Filters(BTreeMap<SystemCalls, BpfProgram>);
+
+impl Filters {
+    /// Those of `policy`.
+    pub(crate) fn of(policy: &Policy) -> Self {
+        let lists: BTreeSet<&SystemCalls> = policy
+            .profiles()
+            .map(|profile| &profile.system_calls)
+            .collect();
+        let compiled = lists.into_iter().map(|list| (list.clone(), filter(list)));
+        Self(compiled.collect())
+    }
+
+    /// That of `list`.
+    pub(crate) fn of_list(&self, list: &SystemCalls) -> Option<&BpfProgram> {
+        self.0.get(list)
+    }
+}
+
 /// The filter for commands without a network.
-pub(crate) fn filter() -> BpfProgram {
-    compile::program(&table::actions())
+fn filter(list: &SystemCalls) -> BpfProgram {
+    compile::program(&table::actions(list), list.refusal.into())
 }
 
 /// Installs `filter` for this process; there is no way back.

@@ -8,16 +8,18 @@
 //! (io_uring, userfaultfd, perf, keyctl), shares memory with strangers (SysV and
 //! POSIX queues), or administers the host (clock, swap, quota, reboot, syslog).
 
+use super::numbers::number;
 use super::{Action, Check, Test};
 use libc::{
     EACCES, ENOSYS, EPERM, SYS_clone, SYS_clone3, SYS_ioctl, SYS_memfd_create, SYS_personality,
-    SYS_prctl, SYS_socket, SYS_socketpair,
+    SYS_prctl, SYS_socket, SYS_socketpair, c_long,
 };
-use std::collections::BTreeMap;
+use policy::SystemCalls;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls that need no look at their arguments.
 #[rustfmt::skip]
-const ALLOWED: &[libc::c_long] = {
+const ALLOWED: &[c_long] = {
     use libc::*;
     &[
         // Files by descriptor.
@@ -71,7 +73,7 @@ const ALLOWED: &[libc::c_long] = {
 /// The older forms that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
-const ALLOWED_HERE: &[libc::c_long] = {
+const ALLOWED_HERE: &[c_long] = {
     use libc::*;
     &[
         SYS_open, SYS_creat, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_mkdir, SYS_rmdir, SYS_unlink,
@@ -82,7 +84,7 @@ const ALLOWED_HERE: &[libc::c_long] = {
     ]
 };
 #[cfg(target_arch = "aarch64")]
-const ALLOWED_HERE: &[libc::c_long] = &[];
+const ALLOWED_HERE: &[c_long] = &[];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("the system call table covers x86-64 and 64-bit ARM");
 
@@ -128,17 +130,9 @@ const AF_UNIX: u32 = libc::AF_UNIX.cast_unsigned();
 /// `PER_LINUX`, and the question which personality is set.
 const PERSONALITY: &[u32] = &[0, 0xffff_ffff];
 
-/// Every system call that has an action other than to be refused with `EPERM`.
-pub(super) fn actions() -> BTreeMap<u32, Action> {
-    let allowed = ALLOWED
-        .iter()
-        .chain(ALLOWED_HERE)
-        .map(|call| (*call, Action::Allow));
-    let special = [
-        // Its flags lie in memory, where a filter cannot look; libc falls back to clone.
-        (SYS_clone3, Action::Refuse(ENOSYS)),
-        // What it returns can be executed and is no file to Landlock.
-        (SYS_memfd_create, Action::Refuse(ENOSYS)),
+/// What is looked at, or answered otherwise, whatever a profile allows.
+fn special() -> [(c_long, Action); 6] {
+    [
         (SYS_clone, check(0, Test::Without(NEW_NAMESPACE), EPERM)),
         (SYS_prctl, check(0, Test::OneOf(PRCTL), EPERM)),
         (SYS_personality, check(0, Test::OneOf(PERSONALITY), EPERM)),
@@ -146,9 +140,40 @@ pub(super) fn actions() -> BTreeMap<u32, Action> {
         (SYS_ioctl, check(1, Test::NoneOf(&[0x5412, 0x541c]), EPERM)),
         (SYS_socket, Action::Refuse(EACCES)),
         (SYS_socketpair, check(0, Test::OneOf(&[AF_UNIX]), EACCES)),
-    ];
-    allowed
-        .chain(special)
+    ]
+}
+
+/// What no profile can change.
+const ALWAYS: [(c_long, Action); 2] = [
+    // Its flags lie in memory, where a filter cannot look; libc falls back to clone.
+    (SYS_clone3, Action::Refuse(ENOSYS)),
+    // What it returns can be executed and is no file to Landlock.
+    (SYS_memfd_create, Action::Refuse(ENOSYS)),
+];
+
+/// Every system call of `list` that has an action other than to be refused.
+pub(super) fn actions(list: &SystemCalls) -> BTreeMap<u32, Action> {
+    let special = numbered(special());
+    let mut allowed: BTreeSet<u32> = list.added.iter().filter_map(|call| number(call)).collect();
+    if list.from_default {
+        let removed: BTreeSet<u32> = list
+            .removed
+            .iter()
+            .filter_map(|call| number(call))
+            .collect();
+        let plain = ALLOWED.iter().chain(ALLOWED_HERE);
+        let plain = plain.filter_map(|call| u32::try_from(*call).ok());
+        let default = plain.chain(special.keys().copied());
+        allowed.extend(default.filter(|call| !removed.contains(call)));
+    }
+    let action = |call| special.get(&call).copied().unwrap_or(Action::Allow);
+    let allowed = allowed.into_iter().map(|call| (call, action(call)));
+    allowed.chain(numbered(ALWAYS)).collect()
+}
+
+fn numbered<const N: usize>(actions: [(c_long, Action); N]) -> BTreeMap<u32, Action> {
+    let actions = actions.into_iter();
+    actions
         .filter_map(|(call, action)| Some((u32::try_from(call).ok()?, action)))
         .collect()
 }

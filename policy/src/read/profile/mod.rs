@@ -1,32 +1,58 @@
 //! `[profile.NAME]`: named bundles of restrictions.
 
+mod chain;
+mod identity;
+mod quantities;
+mod resources;
+mod system_calls;
+
 use super::document::{Document, Entry};
 use super::environment::{Variables, environment, variables};
 use super::fields::Fields;
-use super::nearest::hint;
 use super::{Defined, Located, Span, lint};
-use crate::{Network, PathRule, Profile, RunAs, Setting};
-use std::collections::BTreeMap;
+use crate::{Capability, CgroupLimits, Group, Network, PathRule, ProcessLimits, Profile};
+use crate::{Refusal, RunAs, Scheduling, Setting};
+use chain::{chain, joined, nearest};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 34] = [
     "extends",
     "read",
     "write",
     "execute",
     "run_as",
+    "supplementary_groups",
+    "capabilities",
+    "umask",
     "timeout",
     "memory_max",
+    "memory_high",
+    "memory_swap_max",
     "tasks_max",
+    "cpu_quota",
+    "cpu_weight",
+    "io_weight",
+    "minimum_cgroup",
     "limit_fsize",
     "limit_nofile",
+    "limit_cpu",
+    "limit_stack",
+    "limit_memlock",
+    "limit_as",
+    "nice",
+    "oom_score_adjust",
+    "io_scheduling_class",
     "output_max",
     "network",
+    "system_calls",
+    "system_call_error_number",
     "minimum_landlock",
     "working_directory",
     "environment",
+    "dangerous_environment",
 ];
 
 const KIB: u64 = 1 << 10;
@@ -39,9 +65,7 @@ const LIMIT_FSIZE: u64 = 64 * MIB;
 const LIMIT_NOFILE: u32 = 256;
 const OUTPUT_MAX: u64 = 48 * KIB;
 const MINIMUM_LANDLOCK: u32 = 6;
-
-/// Most profiles that one extends, one through the other.
-const EXTENDED_MAX: usize = 16;
+const UMASK: u32 = 0o022;
 
 /// A profile as written: `None` where it says nothing.
 struct Written<'r, 't> {
@@ -53,13 +77,21 @@ struct Written<'r, 't> {
     write: Vec<PathRule>,
     execute: Vec<PathRule>,
     run_as: Option<RunAs>,
+    groups: Option<Vec<Group>>,
+    capabilities: Option<BTreeSet<Capability>>,
+    umask: Option<u32>,
     timeout: Option<Duration>,
     memory_max: Option<u64>,
     tasks_max: Option<u32>,
     limit_fsize: Option<u64>,
     limit_nofile: Option<u32>,
+    limits: ProcessLimits,
+    scheduling: Scheduling,
+    cgroup: CgroupLimits,
     output_max: Option<u64>,
     network: Option<Network>,
+    system_calls: Option<system_calls::Changes>,
+    refusal: Option<Refusal>,
     minimum_landlock: Option<u32>,
     working_directory: Option<PathBuf>,
     environment: Variables,
@@ -96,14 +128,22 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         read: read(&fields),
         write: write(&fields),
         execute: paths(&fields, "execute", |_, _| {}),
-        run_as: run_as(&fields),
+        run_as: identity::run_as(&fields),
+        groups: identity::groups(&fields),
+        capabilities: identity::capabilities(&fields),
+        umask: quantities::umask(&fields),
         timeout: fields.duration("timeout"),
         memory_max: fields.size("memory_max", MIB..=u64::MAX >> 1),
         tasks_max: number("tasks_max", 1..=65_536),
+        limits: resources::limits(&fields),
+        scheduling: resources::scheduling(&fields),
+        cgroup: resources::cgroup(&fields),
         limit_fsize: fields.size("limit_fsize", 0..=u64::MAX >> 1),
         limit_nofile: number("limit_nofile", 8..=1_048_576),
         output_max: fields.size("output_max", KIB..=16 * MIB),
         network: fields.word("network", &[("none", Network::None)]),
+        system_calls: system_calls::changes(&fields),
+        refusal: system_calls::refusal(&fields),
         minimum_landlock: number("minimum_landlock", 1..=99),
         working_directory: directory.and_then(|text| reader.path(&text)),
         environment: variables(&fields),
@@ -113,57 +153,6 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
     Some(written)
 }
 
-/// The profile `own` and those it extends, one after the other; `None` when one
-/// of them has mistakes.
-fn chain<'a, 'r, 't>(
-    name: &str,
-    own: &'a Written<'r, 't>,
-    all: &'a AllWritten<'r, 't>,
-) -> Option<Vec<&'a Written<'r, 't>>> {
-    let mut chain = vec![own];
-    let mut names = vec![name];
-    let mut last = own;
-    while let Some(base) = &last.extends {
-        let at = &own.extends.as_ref()?.span;
-        if base.value == name {
-            let message = format!("{} extends itself", own.fields.owner);
-            own.fields.reader.error(at, message);
-            return None;
-        }
-        if chain.len() > EXTENDED_MAX {
-            let owner = &own.fields.owner;
-            let message = format!("{owner} extends more than {EXTENDED_MAX} profiles");
-            own.fields.reader.error(at, message);
-            return None;
-        }
-        if chain.len() == 1 {
-            own.fields.reader.uses_profile(base.value);
-            if !all.contains_key(base.value) {
-                unknown(own, base, all);
-            }
-        }
-        // A circle further up is a mistake of those in it.
-        if names.contains(&base.value) {
-            return None;
-        }
-        last = all.get(base.value)?.as_ref()?;
-        names.push(base.value);
-        chain.push(last);
-    }
-    chain.iter().all(|one| one.sound).then_some(chain)
-}
-
-/// Notes that the `base` of `own` does not exist.
-fn unknown(own: &Written<'_, '_>, base: &Located<&str>, all: &AllWritten<'_, '_>) {
-    let owner = &own.fields.owner;
-    let message = format!(
-        "{owner} extends profile `{}`, which does not exist",
-        base.value
-    );
-    let hint = hint(base.value, all.keys().copied());
-    own.fields.reader.note(&base.span, message, hint);
-}
-
 /// What `chain` comes to, the profile itself first: of a value the nearest that
 /// is written, of lists everything, the farthest first.
 fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
@@ -171,12 +160,15 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         Some(written) => written,
         None => default_directory(&chain.first()?.fields)?,
     };
-    Some(Profile {
+    let profile = Profile {
         name: name.to_owned(),
         read: joined(chain, |one| &one.read),
         write: joined(chain, |one| &one.write),
         execute: joined(chain, |one| &one.execute),
         run_as: nearest(chain, |one| one.run_as.clone()).unwrap_or(RunAs::Caller),
+        supplementary_groups: nearest(chain, |one| one.groups.clone()),
+        capabilities: nearest(chain, |one| one.capabilities.clone()).unwrap_or_default(),
+        umask: nearest(chain, |one| one.umask).unwrap_or(UMASK),
         timeout: nearest(chain, |one| one.timeout).unwrap_or(TIMEOUT),
         memory_max: nearest(chain, |one| one.memory_max).unwrap_or(MEMORY_MAX),
         tasks_max: nearest(chain, |one| one.tasks_max)
@@ -186,27 +178,18 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         limit_nofile: nearest(chain, |one| one.limit_nofile)
             .unwrap_or(LIMIT_NOFILE)
             .into(),
+        limits: resources::nearest_limits(chain),
+        scheduling: resources::nearest_scheduling(chain),
+        cgroup: resources::nearest_cgroup(chain),
+        system_calls: system_calls::resolve(chain),
         output_max: nearest(chain, |one| one.output_max).unwrap_or(OUTPUT_MAX),
         network: nearest(chain, |one| one.network).unwrap_or(Network::None),
         minimum_landlock: nearest(chain, |one| one.minimum_landlock).unwrap_or(MINIMUM_LANDLOCK),
         working_directory,
         environment: environment(chain.iter().rev().map(|one| &one.environment)),
-    })
-}
-
-fn nearest<T>(
-    chain: &[&Written<'_, '_>],
-    value: impl Fn(&Written<'_, '_>) -> Option<T>,
-) -> Option<T> {
-    chain.iter().find_map(|one| value(one))
-}
-
-fn joined(
-    chain: &[&Written<'_, '_>],
-    rules: impl for<'a> Fn(&'a Written<'_, '_>) -> &'a [PathRule],
-) -> Vec<PathRule> {
-    let from_base = chain.iter().rev();
-    from_base.flat_map(|one| rules(one)).cloned().collect()
+    };
+    lint::root_with_capabilities(&chain.first()?.fields, &profile);
+    Some(profile)
 }
 
 fn read(fields: &Fields<'_, '_>) -> Vec<PathRule> {
@@ -239,40 +222,4 @@ fn default_directory(fields: &Fields<'_, '_>) -> Option<PathBuf> {
     };
     let span = fields.head.clone();
     fields.reader.path(&Located { value, span })
-}
-
-fn run_as(fields: &Fields<'_, '_>) -> Option<RunAs> {
-    let name = fields.text("run_as")?;
-    let reader = fields.reader;
-    if name.value == "caller" {
-        return Some(RunAs::Caller);
-    }
-    if *reader.setting != Setting::System {
-        let message = format!("`run_as` cannot be `{}`", name.value);
-        let hint = "with `mini-mcp stdio` only `run_as = \"caller\"` exists";
-        reader.error_hint(&name.span, message, hint);
-        return None;
-    }
-    let Some(account) = reader.accounts.user(name.value) else {
-        let message = format!("user `{}` does not exist on this host", name.value);
-        reader.error_hint(&name.span, message, "name a user, or write \"caller\"");
-        return None;
-    };
-    if account.uid == 0 && name.value != "root" {
-        let message = format!("user `{}` is root", name.value);
-        reader.error_hint(
-            &name.span,
-            message,
-            "write `run_as = \"root\"` if that is meant",
-        );
-        return None;
-    }
-    if account.uid == 0 {
-        lint::root(fields, &name.span);
-    }
-    Some(RunAs::User {
-        name: name.value.to_owned(),
-        uid: account.uid,
-        gid: account.gid,
-    })
 }
