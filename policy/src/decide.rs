@@ -40,13 +40,16 @@ pub(crate) fn terms<'a>(
     all_known(tool, arguments)?;
     together(tool, arguments)?;
     let own = tool.for_caller(caller)?;
-    let (argv, paths) = fill(&own, arguments)?;
+    let filled = fill(&own, arguments)?;
     let grant = Grant {
         tool: tool.name.clone(),
         principal: rule.principal.name.clone(),
         rule: place(tool, rule),
-        argv,
-        paths,
+        argv: filled.argv,
+        paths: filled.paths,
+        stdin: filled.stdin,
+        starts_in: filled.starts_in,
+        sha256: tool.sha256,
         identity,
         profile: Arc::clone(&own.profile),
         only_for: tool

@@ -6,7 +6,9 @@ use crate::principal::Principal;
 use crate::rule::Rule;
 use crate::sandbox::sandbox;
 use crate::source::{At, Location};
-use crate::{Arguments, Caller, Decision, Effect, Grant, Identity, Limit, Policy, Tool};
+use crate::{
+    Arguments, Caller, Decision, Effect, Grant, Identity, Limit, PathGrant, Policy, Stdin, Tool,
+};
 use std::path::PathBuf;
 
 /// Why a call is decided as it is. `Display` tells it in lines of text without
@@ -62,6 +64,8 @@ pub struct Run {
     pub environment: Vec<(String, String)>,
     /// Directory it starts in.
     pub working_directory: PathBuf,
+    /// What it reads as its standard input.
+    pub stdin: Stdin,
     /// What it may use, in words.
     pub sandbox: String,
     /// How often and how many at once.
@@ -70,11 +74,14 @@ pub struct Run {
 
 impl Run {
     fn new(grant: &Grant) -> Self {
+        let directory = grant.starts_in.and_then(|index| grant.paths.get(index));
+        let of_profile = || grant.profile.working_directory.clone();
         Self {
             argv: grant.argv.clone(),
             identity: grant.identity.clone(),
             environment: grant.profile.environment.clone(),
-            working_directory: grant.profile.working_directory.clone(),
+            working_directory: directory.map_or_else(of_profile, PathGrant::path),
+            stdin: grant.stdin.clone(),
             sandbox: sandbox(&grant.profile, &grant.paths),
             limits: grant.limits.clone(),
         }

@@ -2,7 +2,7 @@
 
 use crate::explain::{Considered, Explanation, Outcome, Run};
 use crate::quote::{harmless, quoted};
-use crate::{Decision, Identity};
+use crate::{Decision, Identity, Stdin};
 use std::fmt;
 
 impl fmt::Display for Explanation {
@@ -52,6 +52,11 @@ impl fmt::Display for Run {
         writeln!(f, "argv: {:?}", self.argv)?;
         writeln!(f, "identity: uid {uid}, gid {gid}, groups {groups:?}")?;
         writeln!(f, "directory: {:?}", self.working_directory)?;
+        match &self.stdin {
+            Stdin::Null => {}
+            Stdin::Text(text) => writeln!(f, "standard input: {text:?}")?,
+            Stdin::File(file) => writeln!(f, "standard input: the file {:?}", file.path())?,
+        }
         writeln!(f, "environment: {variables:?}")?;
         writeln!(f, "sandbox: {}", harmless(&self.sandbox))?;
         let mut limits = self.limits.iter();

@@ -4,34 +4,137 @@
 use crate::argument::{Accepted, Fault, Item, Place, accept};
 use crate::quote::quoted;
 use crate::template::Element;
-use crate::{Arguments, Denial, PathGrant, Tool};
+use crate::{Arguments, Denial, PathGrant, Stdin, Tool};
+use std::path::PathBuf;
 
-/// The argument vector, and the grant of each path in it.
-pub(crate) fn fill(
-    tool: &Tool,
-    arguments: &Arguments,
-) -> Result<(Vec<String>, Vec<PathGrant>), Denial> {
-    let mut argv = Vec::with_capacity(tool.template.elements.len() + 1);
-    let mut paths = Vec::new();
-    argv.push(tool.template.program.clone());
-    for element in &tool.template.elements {
-        match element {
-            Element::Literal(text) => argv.push(text.clone()),
-            Element::Value { parameter, prefix } => {
-                let accepted = argument(tool, *parameter, arguments, prefix.is_empty())?;
-                for item in accepted.map_or_else(Vec::new, Accepted::items) {
-                    argv.push(prefixed(prefix, item.text));
-                    paths.extend(item.path);
+/// A tool with the arguments of a call in their places.
+pub(crate) struct Filled {
+    pub(crate) argv: Vec<String>,
+    /// The grant of each path in it, and of the directory it starts in.
+    pub(crate) paths: Vec<PathGrant>,
+    pub(crate) stdin: Stdin,
+    /// Index of that directory in `paths`.
+    pub(crate) starts_in: Option<usize>,
+}
+
+/// Puts `arguments` into their places.
+pub(crate) fn fill(tool: &Tool, arguments: &Arguments) -> Result<Filled, Denial> {
+    let directory = directory(tool, arguments)?;
+    let call = Call {
+        tool,
+        arguments,
+        base: directory.as_ref().map(PathGrant::path),
+    };
+    let (argv, mut paths) = call.command()?;
+    let starts_in = directory.map(|directory| {
+        let told = paths.iter().position(|path| *path == directory);
+        told.unwrap_or_else(|| {
+            paths.push(directory);
+            paths.len() - 1
+        })
+    });
+    Ok(Filled {
+        argv,
+        paths,
+        stdin: call.stdin()?,
+        starts_in,
+    })
+}
+
+/// The directory that the call starts in, when it says so.
+fn directory(tool: &Tool, arguments: &Arguments) -> Result<Option<PathGrant>, Denial> {
+    let Some(index) = tool.template.starts_in else {
+        return Ok(None);
+    };
+    let call = Call {
+        tool,
+        arguments,
+        base: None,
+    };
+    let accepted = call.argument(index, false)?;
+    let mut items = accepted.map_or_else(Vec::new, Accepted::items).into_iter();
+    Ok(items.next().and_then(|item| item.path))
+}
+
+/// One call.
+struct Call<'a> {
+    tool: &'a Tool,
+    arguments: &'a Arguments,
+    /// The directory that it starts in, when that is not the profile's.
+    base: Option<PathBuf>,
+}
+
+impl Call<'_> {
+    /// The argument vector, and the grant of each path in it.
+    fn command(&self) -> Result<(Vec<String>, Vec<PathGrant>), Denial> {
+        let template = &self.tool.template;
+        let mut argv = Vec::with_capacity(template.elements.len() + 1);
+        let mut paths = Vec::new();
+        argv.push(template.program.clone());
+        for element in &template.elements {
+            match element {
+                Element::Literal(text) => argv.push(text.clone()),
+                Element::Value { parameter, prefix } => {
+                    let accepted = self.argument(*parameter, prefix.is_empty())?;
+                    for item in accepted.map_or_else(Vec::new, Accepted::items) {
+                        argv.push(prefixed(prefix, item.text));
+                        paths.extend(item.path);
+                    }
                 }
-            }
-            Element::Flag { parameter, flag } => {
-                if let Some(Accepted::Flag(true)) = argument(tool, *parameter, arguments, true)? {
-                    argv.push(flag.clone());
+                Element::Flag { parameter, flag } => {
+                    if let Some(Accepted::Flag(true)) = self.argument(*parameter, true)? {
+                        argv.push(flag.clone());
+                    }
                 }
             }
         }
+        Ok((argv, paths))
     }
-    Ok((argv, paths))
+
+    fn stdin(&self) -> Result<Stdin, Denial> {
+        let Some(index) = self.tool.template.stdin else {
+            return Ok(Stdin::Null);
+        };
+        let accepted = self.argument(index, false)?;
+        let mut items = accepted.map_or_else(Vec::new, Accepted::items).into_iter();
+        Ok(match items.next() {
+            None => Stdin::Null,
+            Some(Item { path: None, text }) => Stdin::Text(text),
+            Some(Item {
+                path: Some(path), ..
+            }) => Stdin::File(path),
+        })
+    }
+
+    /// The value of the parameter at `index`: given, or the default, or absent.
+    /// `whole` tells whether it stands in the command without a prefix.
+    fn argument(&self, index: usize, whole: bool) -> Result<Option<Accepted>, Denial> {
+        let Some(parameter) = self.tool.parameters.get(index) else {
+            return Ok(None);
+        };
+        let of_profile = &self.tool.profile.working_directory;
+        // The directory itself is relative to the profile's.
+        let chosen = self
+            .base
+            .as_ref()
+            .filter(|_| self.tool.template.starts_in != Some(index));
+        let place = Place {
+            whole,
+            lines: self.tool.template.takes_lines(index),
+            base: chosen.unwrap_or(of_profile),
+        };
+        let given = self.arguments.get(&parameter.name);
+        let accepted = match given.or(parameter.default.as_ref()) {
+            Some(value) => accept(parameter, value, &place).map(Some),
+            None if parameter.optional => Ok(None),
+            None => Err(Fault::new("missing_argument", "is missing")),
+        };
+        accepted.map_err(|fault| Denial {
+            code: fault.code,
+            rule: format!("tool.{}.args.{}", self.tool.name, parameter.name),
+            reason: format!("argument {} {}", quoted(&parameter.name), fault.reason),
+        })
+    }
 }
 
 fn prefixed(prefix: &str, text: String) -> String {
@@ -51,32 +154,4 @@ impl Accepted {
             Self::Flag(_) => Vec::new(),
         }
     }
-}
-
-/// The value of the parameter at `index`: given, or the default, or absent.
-/// `whole` tells whether it stands without a prefix.
-fn argument(
-    tool: &Tool,
-    index: usize,
-    arguments: &Arguments,
-    whole: bool,
-) -> Result<Option<Accepted>, Denial> {
-    let Some(parameter) = tool.parameters.get(index) else {
-        return Ok(None);
-    };
-    let place = Place {
-        whole,
-        base: &tool.profile.working_directory,
-    };
-    let given = arguments.get(&parameter.name);
-    let accepted = match given.or(parameter.default.as_ref()) {
-        Some(value) => accept(parameter, value, &place).map(Some),
-        None if parameter.optional => Ok(None),
-        None => Err(Fault::new("missing_argument", "is missing")),
-    };
-    accepted.map_err(|fault| Denial {
-        code: fault.code,
-        rule: format!("tool.{}.args.{}", tool.name, parameter.name),
-        reason: format!("argument {} {}", quoted(&parameter.name), fault.reason),
-    })
 }

@@ -1,10 +1,14 @@
 //! The verdict on one call, and the terms it carries.
 
-use crate::{Access, FileKind, Limit, Profile};
+use crate::{Access, Existence, FileKind, Limit, Profile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The verdict on one call.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives as long as one call, and most calls are allowed"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// The command may run, on these terms.
@@ -22,6 +26,9 @@ pub struct Grant {
     pub(crate) rule: String,
     pub(crate) argv: Vec<String>,
     pub(crate) paths: Vec<PathGrant>,
+    pub(crate) stdin: Stdin,
+    pub(crate) starts_in: Option<usize>,
+    pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) identity: Identity,
     pub(crate) profile: Arc<Profile>,
     pub(crate) limits: Vec<Limit>,
@@ -65,6 +72,25 @@ impl Grant {
         &self.paths
     }
 
+    /// What the command reads as its standard input.
+    #[must_use]
+    pub fn stdin(&self) -> &Stdin {
+        &self.stdin
+    }
+
+    /// Which of [`Grant::paths`] the command starts in; `None` for the working
+    /// directory of the profile.
+    #[must_use]
+    pub fn starts_in(&self) -> Option<usize> {
+        self.starts_in
+    }
+
+    /// SHA-256 that the program must have.
+    #[must_use]
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        self.sha256
+    }
+
     /// The user and groups to run as.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -104,6 +130,31 @@ pub struct PathGrant {
     pub access: Access,
     /// What it must be.
     pub kind: FileKind,
+    /// Whether it must exist.
+    pub exists: Existence,
+}
+
+impl PathGrant {
+    /// The absolute path.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        if self.beneath == Path::new(".") {
+            self.root.clone()
+        } else {
+            self.root.join(&self.beneath)
+        }
+    }
+}
+
+/// What a command reads as its standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing, `/dev/null`.
+    Null,
+    /// This text.
+    Text(String),
+    /// This file, as far as the user it runs as may read it.
+    File(PathGrant),
 }
 
 /// Unix credentials that a command runs under.

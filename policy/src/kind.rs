@@ -1,6 +1,6 @@
 //! Which values an argument takes.
 
-use crate::{Access, FileKind};
+use crate::{Access, Existence, FileKind};
 use regex_lite::{Regex, RegexBuilder};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub enum Kind {
         access: Access,
         /// What it must be.
         kind: FileKind,
+        /// Whether it must exist.
+        exists: Existence,
     },
     /// A time, such as `10s` or `1h30min`.
     Duration {
@@ -93,6 +95,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What a path is for and must be, if it is one.
+    pub(crate) fn path(&self) -> Option<(Access, FileKind, Existence)> {
+        if let Self::Path {
+            access,
+            kind,
+            exists,
+            ..
+        } = self
+        {
+            Some((*access, *kind, *exists))
+        } else {
+            None
+        }
+    }
+
     /// Whether it is a path, or a list of paths.
     pub(crate) fn is_path(&self) -> bool {
         let list = |of: &Self| matches!(of, Self::Path { .. });

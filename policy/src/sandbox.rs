@@ -2,7 +2,6 @@
 
 use crate::quantity::{bytes, time};
 use crate::{Access, Network, PathGrant, PathRule, Profile, Refusal, SystemCalls};
-use std::path::Path;
 use std::time::Duration;
 
 /// What `profile` and the paths of a call open.
@@ -87,11 +86,11 @@ fn resources(profile: &Profile) -> Vec<String> {
 }
 
 fn opened(rules: &[PathRule], paths: &[PathGrant], access: Access) -> String {
-    let granted = paths.iter().filter(|path| path.access == access);
-    let granted = granted.map(|path| match path.beneath.as_path() {
-        beneath if beneath == Path::new(".") => path.root.display().to_string(),
-        beneath => path.root.join(beneath).display().to_string(),
-    });
+    let made = |path: &PathGrant| path.access == Access::Create && access == Access::Write;
+    let granted = paths
+        .iter()
+        .filter(|path| path.access == access || made(path));
+    let granted = granted.map(|path| path.path().display().to_string());
     let all: Vec<String> = rules.iter().map(shown).chain(granted).collect();
     match all.as_slice() {
         [] => "nothing".to_owned(),

@@ -8,6 +8,10 @@ pub(crate) struct Template {
     pub(crate) program: String,
     /// The other elements.
     pub(crate) elements: Vec<Element>,
+    /// Index of the parameter that is the standard input.
+    pub(crate) stdin: Option<usize>,
+    /// Index of the parameter that is the directory the command starts in.
+    pub(crate) starts_in: Option<usize>,
 }
 
 impl Template {
@@ -27,6 +31,11 @@ impl Template {
             Element::Value { prefix, .. } => prefix,
             Element::Flag { flag, .. } => flag,
         })
+    }
+
+    /// Whether the value of a parameter may have several lines.
+    pub(crate) fn takes_lines(&self, index: usize) -> bool {
+        self.stdin == Some(index)
     }
 
     /// Whether the value of a parameter is a whole element, without a prefix.

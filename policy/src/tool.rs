@@ -18,6 +18,8 @@ pub struct Tool {
     pub(crate) at: At,
     pub(crate) description: String,
     pub(crate) template: Template,
+    /// SHA-256 that the program must have.
+    pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) rules: Rules,
     pub(crate) read_only: bool,
@@ -44,6 +46,13 @@ impl Tool {
     #[must_use]
     pub fn program(&self) -> &Path {
         Path::new(&self.template.program)
+    }
+
+    /// Name of the argument that is the standard input of the command.
+    #[must_use]
+    pub fn stdin(&self) -> Option<&str> {
+        let parameter = self.parameters.get(self.template.stdin?)?;
+        Some(&parameter.name)
     }
 
     /// The restrictions it runs under.

@@ -27,6 +27,19 @@ pub enum Access {
     Read,
     /// Read and write the file; beneath a directory also create, rename and remove.
     Write,
+    /// The same of a file or directory that is made for the command if need be.
+    Create,
+}
+
+/// Whether a path argument must name something that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existence {
+    /// It must.
+    Must,
+    /// It may; what does not exist, and is not made, is not opened to the command.
+    May,
+    /// It must not: it is made.
+    MustNot,
 }
 
 /// Which kind of file a path argument must name.

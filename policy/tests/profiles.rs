@@ -451,6 +451,7 @@ fn tools_tell_what_they_take() {
         under,
         access: Access::Write,
         kind: FileKind::File,
+        ..
     } = path.kind()
     else {
         unreachable!("{path:?}");

@@ -4,7 +4,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
-use policy::{Access, FileKind, PathGrant};
+use policy::{Access, Existence, FileKind, PathGrant};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -18,6 +18,17 @@ pub(crate) enum OpenError {
     /// It does not exist, or cannot be reached without leaving the directory.
     #[error("cannot open `{path}`{}", escape(*.source))]
     Path {
+        /// As the command would see it.
+        path: PathBuf,
+        /// What the kernel said.
+        source: Errno,
+    },
+    /// It is there, and must not be.
+    #[error("cannot create `{0}`: it exists already")]
+    Exists(PathBuf),
+    /// The user may not make it there.
+    #[error("cannot create `{path}` as the user it is for{}", escape(*.source))]
+    Create {
         /// As the command would see it.
         path: PathBuf,
         /// What the kernel said.
@@ -53,25 +64,56 @@ pub(crate) struct Opened {
     pub directory: bool,
 }
 
-/// Opens what `grant` names.
-pub(crate) fn open_path(grant: &PathGrant) -> Result<Opened, OpenError> {
-    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let root = open(&grant.root, flags | OFlag::O_DIRECTORY, Mode::empty())
-        .map_err(|errno| OpenError::Root(grant.root.clone(), errno))?;
-    let how = OpenHow::new()
-        .flags(flags)
-        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+/// Opens what `grant` names; `None` when it does not exist and need not.
+pub(crate) fn open_path(grant: &PathGrant) -> Result<Option<Opened>, OpenError> {
+    let root = open_root(grant).map_err(|errno| OpenError::Root(grant.root.clone(), errno))?;
     let failed = |source| OpenError::Path {
-        path: grant.root.join(&grant.beneath),
+        path: grant.path(),
         source,
     };
-    let descriptor = openat2(&root, &grant.beneath, how).map_err(failed)?;
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(beneath());
+    let descriptor = match openat2(&root, &grant.beneath, how) {
+        Err(Errno::ENOENT) if grant.exists == Existence::May => return Ok(None),
+        result => result.map_err(failed)?,
+    };
     let directory = check_kind(grant, fstat(&descriptor).map_err(failed)?)?;
-    Ok(Opened {
+    Ok(Some(Opened {
         descriptor,
         access: grant.access,
         directory,
-    })
+    }))
+}
+
+/// Opens the file that `known` is once more, for use: by this process's own rights,
+/// the way to it included.
+pub(crate) fn open_again(
+    grant: &PathGrant,
+    known: &Opened,
+    flags: OFlag,
+) -> Result<OwnedFd, Errno> {
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC)
+        .resolve(beneath());
+    let descriptor = openat2(&open_root(grant)?, &grant.beneath, how)?;
+    let (now, then) = (fstat(&descriptor)?, fstat(&known.descriptor)?);
+    if (now.st_dev, now.st_ino) == (then.st_dev, then.st_ino) {
+        Ok(descriptor)
+    } else {
+        Err(Errno::ESTALE)
+    }
+}
+
+/// The directory that `grant` declares.
+pub(crate) fn open_root(grant: &PathGrant) -> Result<OwnedFd, Errno> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open(&grant.root, flags, Mode::empty())
+}
+
+/// Whatever symbolic links say.
+pub(crate) fn beneath() -> ResolveFlag {
+    ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS
 }
 
 /// Only files and directories: opening a device or a pipe has effects of its own.
@@ -87,7 +129,7 @@ fn check_kind(grant: &PathGrant, stat: FileStat) -> Result<bool, OpenError> {
         Ok(directory)
     } else {
         Err(OpenError::Kind {
-            path: grant.root.join(&grant.beneath),
+            path: grant.path(),
             expected,
         })
     }

@@ -56,6 +56,8 @@ impl Fault {
 pub(crate) struct Place<'a> {
     /// Whether the value is the whole element: then it may not look like an option.
     pub(crate) whole: bool,
+    /// Whether it may have several lines.
+    pub(crate) lines: bool,
     /// What relative paths are relative to.
     pub(crate) base: &'a Path,
 }
@@ -99,7 +101,7 @@ fn one(kind: &Kind, value: &Value, place: &Place<'_>) -> Result<Item, Fault> {
         )]
         (Kind::Number { min, max }, Value::Integer(number)) => float(*number as f64, *min, *max),
         (kind, Value::Text(text)) => {
-            text::printable(text)?;
+            text::printable(text, place.lines)?;
             from_text(kind, text, place)
         }
         (kind, _) => Err(wrong_type(kind)),
@@ -126,9 +128,10 @@ fn from_text(kind: &Kind, text: &str, place: &Place<'_>) -> Result<Item, Fault> 
             under,
             access,
             kind,
+            exists,
         } => {
             text::option(text, place.whole)?;
-            path::granted(text, under, *access, *kind, place.base)
+            path::granted(text, under, (*access, *kind, *exists), place.base)
         }
         Kind::Duration { min, max, seconds } => duration(text, *min, *max, *seconds),
         Kind::Size { min, max, bytes } => size(text, *min, *max, *bytes),

@@ -3,14 +3,13 @@
 use super::{Fault, Item};
 use crate::path::{self, PathFault};
 use crate::quote::{listed, quoted};
-use crate::{Access, FileKind, PathGrant};
+use crate::{Access, Existence, FileKind, PathGrant};
 use std::path::{Path, PathBuf};
 
 pub(super) fn granted(
     text: &str,
     under: &[PathBuf],
-    access: Access,
-    kind: FileKind,
+    (access, kind, exists): (Access, FileKind, Existence),
     base: &Path,
 ) -> Result<Item, Fault> {
     let base = base.to_str().unwrap_or_default();
@@ -21,6 +20,7 @@ pub(super) fn granted(
         beneath: PathBuf::from(beneath),
         access,
         kind,
+        exists,
     };
     Ok(Item {
         text: path,

@@ -22,8 +22,10 @@ pub(super) fn length(text: &str, max_length: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn printable(text: &str) -> Result<(), Fault> {
-    if text.contains(char::is_control) {
+/// Refuses control characters, but those that make `lines` where they may.
+pub(super) fn printable(text: &str, lines: bool) -> Result<(), Fault> {
+    let refused = |c: char| c.is_control() && !(lines && matches!(c, '\n' | '\t'));
+    if text.contains(refused) {
         return Err(Fault::new("control_character", "has a control character"));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::list::list;
 use crate::syntax::UNIT_TYPES;
-use crate::{Access, Characters, FileKind, Kind, Pattern};
+use crate::{Access, Characters, Existence, FileKind, Kind, Pattern};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,7 +51,17 @@ pub(super) const TYPES: [(&str, Type); 14] = [
     ("list", Type::List),
 ];
 
-const ACCESS: [(&str, Access); 2] = [("read", Access::Read), ("write", Access::Write)];
+const ACCESS: [(&str, Access); 3] = [
+    ("read", Access::Read),
+    ("write", Access::Write),
+    ("create", Access::Create),
+];
+
+const EXISTS: [(&str, Existence); 3] = [
+    ("must", Existence::Must),
+    ("may", Existence::May),
+    ("must_not", Existence::MustNot),
+];
 
 const KINDS: [(&str, FileKind); 3] = [
     ("file", FileKind::File),
@@ -85,7 +95,7 @@ impl Type {
             Self::Text => &["max_length", "pattern", "characters", "leading_dash"],
             Self::Enumeration => &["values"],
             Self::Flag => &["flag"],
-            Self::Path => &["under", "access", "kind"],
+            Self::Path => &["under", "access", "kind", "exists"],
             Self::Duration | Self::Size => &["min", "max", "as"],
             Self::Host | Self::Ip | Self::Cidr | Self::User => &[],
             Self::Unit => &["suffixes"],
@@ -247,9 +257,44 @@ fn path(fields: &Fields<'_, '_>) -> Option<Kind> {
         .iter()
         .filter_map(|root| fields.reader.path(root))
         .collect();
+    let access = fields.word("access", &ACCESS).unwrap_or(Access::Read);
+    let kind = fields.word("kind", &KINDS).unwrap_or(FileKind::File);
     Some(Kind::Path {
         under: roots,
-        access: fields.word("access", &ACCESS).unwrap_or(Access::Read),
-        kind: fields.word("kind", &KINDS).unwrap_or(FileKind::File),
+        access,
+        kind,
+        exists: exists(fields, access, kind),
+    })
+}
+
+/// Whether a path must exist; what cannot be made need not be missing.
+fn exists(fields: &Fields<'_, '_>, access: Access, kind: FileKind) -> Existence {
+    let written = fields.word("exists", &EXISTS);
+    let fault = match (access, written) {
+        (Access::Create, Some(Existence::Must)) => Some((
+            "exists",
+            "what is created need not exist",
+            "write `exists = \"may\"`, or `access = \"write\"`",
+        )),
+        (Access::Create, _) if kind == FileKind::Any => Some((
+            "kind",
+            "what is created is a file or a directory",
+            "write `kind = \"file\"` or `kind = \"directory\"`",
+        )),
+        (Access::Read | Access::Write, Some(Existence::MustNot)) => Some((
+            "exists",
+            "only what is created can be missing",
+            "write `access = \"create\"`",
+        )),
+        _ => None,
+    };
+    if let Some((key, message, hint)) = fault
+        && let Some(span) = fields.span(key)
+    {
+        fields.reader.error_hint(&span, message, hint);
+    }
+    written.unwrap_or(match access {
+        Access::Create => Existence::May,
+        Access::Read | Access::Write => Existence::Must,
     })
 }

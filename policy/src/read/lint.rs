@@ -220,7 +220,7 @@ fn writes(tool: &Tool) -> Option<String> {
 
 fn can_write(kind: &Kind) -> bool {
     match kind {
-        Kind::Path { access, .. } => *access == Access::Write,
+        Kind::Path { access, .. } => *access != Access::Read,
         Kind::List { of, .. } => can_write(of),
         Kind::Integer { .. }
         | Kind::Number { .. }

@@ -23,6 +23,7 @@ mod relation;
 mod rules;
 mod tool;
 mod who;
+mod wiring;
 
 use crate::diagnostic::{Finding, located};
 use crate::examined::{Tried, examined};

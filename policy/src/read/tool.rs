@@ -1,6 +1,5 @@
 //! `[tool.NAME]`: commands that exist.
 
-use super::command::Written;
 use super::document::{Document, Entry};
 use super::example::{Example, examples};
 use super::fields::Fields;
@@ -8,19 +7,21 @@ use super::limits::limits;
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
 use super::rules::rules;
-use super::{Defined, Located, Reader, Span, lint};
+use super::wiring::wiring;
+use super::{Defined, Reader, lint};
 use crate::argument::{Place, accept};
-use crate::path::absolute;
 use crate::principal::Principal;
-use crate::quote::listed;
-use crate::template::{Element, Template};
-use crate::{Effect, Kind, Profile, RunAs, Tool, variables};
-use std::path::Path;
+use crate::template::Template;
+use crate::{Effect, Kind, Profile, RunAs, Tool};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "description",
     "command",
+    "stdin",
+    "working_directory",
+    "sha256",
     "profile",
     "allow",
     "ask",
@@ -67,18 +68,27 @@ fn tool<'r>(
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
     let limits = limits(&fields);
     let declared = parameters(&fields);
-    let template = template(&fields, &declared);
+    let wiring = wiring(&fields, &declared);
+    let sha256 = sha256(&fields);
+    let directory = wiring.as_ref().and_then(|wiring| wiring.directory.clone());
+    let profile = profile.map(|profile| started_in(profile, directory));
+    let template = wiring.map(|wiring| wiring.template);
     for (index, declared) in declared.iter().enumerate() {
-        let place = template.as_ref().map(|template| template.is_whole(index));
-        default(reader, declared, place, profile.as_deref());
+        default(
+            reader,
+            (index, declared),
+            template.as_ref(),
+            profile.as_deref(),
+        );
     }
     all_examples.extend(examples(entry, &fields, known.principals));
     let mut tool = Tool {
         name: name.value.to_owned(),
         at: reader.at(&name.span),
         description: description?,
-        template: template?,
         profile: profile?,
+        template: template?,
+        sha256,
         rules: rules?,
         read_only,
         limits,
@@ -94,6 +104,41 @@ fn tool<'r>(
         lint::tool(&fields, &tool);
     }
     Some(tool)
+}
+
+/// `profile`, for a tool that names its `directory` itself.
+fn started_in(profile: Arc<Profile>, directory: Option<PathBuf>) -> Arc<Profile> {
+    match directory {
+        None => profile,
+        Some(working_directory) => Arc::new(Profile {
+            working_directory,
+            ..Profile::clone(&profile)
+        }),
+    }
+}
+
+/// The digest that the program must have.
+fn sha256(fields: &Fields<'_, '_>) -> Option<[u8; 32]> {
+    let text = fields.text("sha256")?;
+    let digest = hexadecimal(text.value);
+    if digest.is_none() {
+        let message = "`sha256` is not a SHA-256 digest";
+        let hint = "write the 64 hexadecimal digits that sha256sum(1) prints";
+        fields.reader.error_hint(&text.span, message, hint);
+    }
+    digest
+}
+
+fn hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let digits = text.as_bytes().chunks_exact(2);
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(digits) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
 }
 
 /// Notes principals that come with a key, where a Unix user is needed.
@@ -144,122 +189,6 @@ fn profile(fields: &Fields<'_, '_>, profiles: &Defined<Arc<Profile>>) -> Option<
     found.cloned().flatten()
 }
 
-/// The command with its placeholders resolved; each parameter exactly once.
-fn template(fields: &Fields<'_, '_>, declared: &[Declared<'_>]) -> Option<Template> {
-    fields.require("command", "write `command = [\"/usr/bin/…\", …]`");
-    let texts = fields.texts("command")?;
-    let Some((first, rest)) = texts.value.split_first() else {
-        fields.reader.error(&texts.span, "`command` is empty");
-        return None;
-    };
-    let program = program(fields.reader, first);
-    let mut uses = Uses {
-        fields,
-        declared,
-        used: vec![false; declared.len()],
-    };
-    let elements: Vec<Option<Element>> = rest.iter().map(|text| uses.element(text)).collect();
-    let elements = elements.into_iter().collect::<Option<Vec<Element>>>()?;
-    uses.all();
-    Some(Template {
-        program: program?,
-        elements,
-    })
-}
-
-fn program(reader: &Reader<'_>, text: &Located<&str>) -> Option<String> {
-    let written = reader.element(text)?;
-    if let Some((_, range)) = written.placeholder {
-        let span = reader.within(text, range);
-        reader.error(&span, "the program cannot be chosen by an argument");
-        return None;
-    }
-    match absolute(&written.literal) {
-        Ok(program) => Some(program),
-        Err(fault) => {
-            let message = format!("program `{}` {fault}", text.value);
-            reader.error_hint(&text.span, message, "write the whole path of the program");
-            None
-        }
-    }
-}
-
-/// Which parameters a command has used so far.
-struct Uses<'a> {
-    fields: &'a Fields<'a, 'a>,
-    declared: &'a [Declared<'a>],
-    used: Vec<bool>,
-}
-
-impl Uses<'_> {
-    fn element(&mut self, text: &Located<&str>) -> Option<Element> {
-        let reader = self.fields.reader;
-        let Written {
-            literal,
-            placeholder,
-        } = reader.element(text)?;
-        let Some((name, range)) = placeholder else {
-            return Some(Element::Literal(literal));
-        };
-        let span = reader.within(text, range);
-        let parameter = self.parameter(name, &span)?;
-        let parsed = self.declared.get(parameter)?.parsed.as_ref();
-        match parsed.and_then(|parsed| parsed.flag.clone()) {
-            None => Some(Element::Value {
-                parameter,
-                prefix: literal,
-            }),
-            Some(flag) if literal.is_empty() => Some(Element::Flag { parameter, flag }),
-            Some(_) => {
-                let message = format!("something stands before the flag `{name}`");
-                reader.error_hint(&text.span, message, "a flag is an element by itself");
-                None
-            }
-        }
-    }
-
-    /// The index of the parameter `name`, which stands at `span`.
-    fn parameter(&mut self, name: &str, span: &Span) -> Option<usize> {
-        let Some(index) = self.declared.iter().position(|one| one.name.value == name) else {
-            let message = format!("{} has no argument `{name}`", self.fields.owner);
-            let names = self.declared.iter().map(|one| one.name.value);
-            let hint = match name {
-                _ if name.starts_with("caller.") => {
-                    format!(
-                        "known of the caller: {}",
-                        listed(variables::KNOWN.into_iter())
-                    )
-                }
-                _ => hint(name, names).unwrap_or_else(|| {
-                    "declare it in `args`; for literal braces write `{{` and `}}`".to_owned()
-                }),
-            };
-            self.fields.reader.error_hint(span, message, hint);
-            return None;
-        };
-        let used = self.used.get_mut(index)?;
-        if std::mem::replace(used, true) {
-            self.fields
-                .reader
-                .error(span, format!("argument `{name}` is used twice"));
-            return None;
-        }
-        Some(index)
-    }
-
-    /// Notes the parameters that are not used.
-    fn all(&self) {
-        for (one, used) in self.declared.iter().zip(&self.used) {
-            if !used {
-                let name = one.name.value;
-                let message = format!("argument `{name}` is not used in the command");
-                let hint = format!("write `{{{name}}}` as an element of `command`");
-                self.fields.reader.error_hint(&one.name.span, message, hint);
-            }
-        }
-    }
-}
-
 /// Whether a value of this `kind` means something else for each caller.
 fn depends(kind: &Kind, profile: &Profile) -> bool {
     kind.names_caller() || kind.is_path() && profile.names_caller()
@@ -268,8 +197,8 @@ fn depends(kind: &Kind, profile: &Profile) -> bool {
 /// Checks the default of a parameter as if a caller had given it.
 fn default(
     reader: &Reader<'_>,
-    declared: &Declared<'_>,
-    whole: Option<bool>,
+    (index, declared): (usize, &Declared<'_>),
+    template: Option<&Template>,
     profile: Option<&Profile>,
 ) {
     let Some(Parsed {
@@ -280,16 +209,20 @@ fn default(
     else {
         return;
     };
+    let elsewhere = template.and_then(|template| template.starts_in);
     let base = match profile {
         // Where it leads depends on the caller: checked with every call.
         Some(profile) if depends(&parameter.kind, profile) => return,
+        // It is beneath what another argument says.
+        _ if parameter.kind.is_path() && elsewhere.is_some_and(|other| other != index) => return,
         Some(profile) => profile.working_directory.as_path(),
         // The profile has a mistake of its own: where relative paths lead is not known.
         None if matches!(parameter.kind, Kind::Path { .. }) => return,
         None => Path::new("/"),
     };
     let place = Place {
-        whole: whole.unwrap_or(false),
+        whole: template.is_some_and(|template| template.is_whole(index)),
+        lines: template.is_some_and(|template| template.takes_lines(index)),
         base,
     };
     if let Some(Err(fault)) = parameter

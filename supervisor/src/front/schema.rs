@@ -1,7 +1,9 @@
 //! Tools as clients see them: JSON Schema made from the policy's parameters.
 
 use super::Front;
-use policy::{Access, Caller, Characters, FileKind, Kind, Parameter, Pattern, Policy, Value};
+use policy::{
+    Access, Caller, Characters, Existence, FileKind, Kind, Parameter, Pattern, Policy, Value,
+};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value as Json, json};
 use std::borrow::Cow;
@@ -245,7 +247,8 @@ fn note(kind: &Kind) -> Option<String> {
             under,
             access,
             kind,
-        } => Some(path_note(under, *access, *kind)),
+            exists,
+        } => Some(path_note(under, (*access, *exists), *kind)),
     }
 }
 
@@ -258,7 +261,7 @@ fn characters_in_words(class: Characters) -> &'static str {
     }
 }
 
-fn path_note(under: &[PathBuf], access: Access, kind: FileKind) -> String {
+fn path_note(under: &[PathBuf], (access, exists): (Access, Existence), kind: FileKind) -> String {
     let what = match kind {
         FileKind::File => "file",
         FileKind::Directory => "directory",
@@ -267,13 +270,19 @@ fn path_note(under: &[PathBuf], access: Access, kind: FileKind) -> String {
     let use_of_it = match access {
         Access::Read => "to read",
         Access::Write => "to read and write",
+        Access::Create if exists == Existence::MustNot => "to create, which must not exist yet,",
+        Access::Create => "to write, created if need be",
+    };
+    let missing = match (access, exists) {
+        (Access::Read | Access::Write, Existence::May) => ", which need not exist",
+        _ => "",
     };
     let roots: Vec<String> = under
         .iter()
         .map(|root| format!("`{}`", root.display()))
         .collect();
     format!(
-        "path of a {what} {use_of_it}, in or beneath {}",
+        "path of a {what} {use_of_it}{missing}, in or beneath {}",
         roots.join(" or ")
     )
 }
@@ -414,6 +423,7 @@ mod tests {
             under: vec!["/var/log".into(), "/srv".into()],
             access: Access::Read,
             kind: FileKind::File,
+            exists: Existence::Must,
         };
         assert_eq!(
             note(&kind).unwrap(),

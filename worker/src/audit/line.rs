@@ -1,7 +1,8 @@
 //! The fields of each kind of line; documented in docs/audit.md.
 
 use super::json::Object;
-use super::{Call, Decider, Ending, Entry};
+use super::log::hexadecimal;
+use super::{Call, Decider, Ending, Entry, Input};
 use wire::{Outcome, Status};
 
 /// The line for `entry`, after sequence and time; `run` names the run that it
@@ -13,6 +14,8 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
             principal,
             rule,
             argv,
+            directory,
+            stdin,
             bounds: _,
         } => {
             let line = with_call(
@@ -20,10 +23,19 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
                     .text("run", run.unwrap_or_default()),
                 call,
             );
-            line.text("principal", principal)
+            let line = line
+                .text("principal", principal)
                 .text("decision", "allow")
                 .text("rule", rule)
-                .texts("argv", argv)
+                .texts("argv", argv);
+            let line = match directory {
+                Some(directory) => line.text("directory", directory),
+                None => line,
+            };
+            match stdin {
+                Some(stdin) => line.object("stdin", input(stdin)),
+                None => line,
+            }
         }
         Entry::End(ending) => end(
             line.text("event", "end")
@@ -64,6 +76,15 @@ fn with_call(line: Object, call: &Call) -> Object {
         None => line,
     };
     line.text("tool", &call.tool)
+}
+
+fn input(stdin: &Input) -> Object {
+    match stdin {
+        Input::File(path) => Object::new().text("file", path),
+        Input::Text { sha256, bytes } => Object::new()
+            .text("sha256", &hexadecimal(sha256))
+            .literal("bytes", bytes),
+    }
 }
 
 fn with_failure(line: Object, failure: &wire::Failure) -> Object {

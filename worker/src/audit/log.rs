@@ -122,7 +122,7 @@ impl Log {
     }
 }
 
-fn hexadecimal(digest: &wire::PolicyDigest) -> String {
+pub(super) fn hexadecimal(digest: &wire::PolicyDigest) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -25,6 +25,10 @@ pub(crate) enum Entry {
         rule: String,
         /// The exact argument vector.
         argv: Vec<String>,
+        /// The directory it starts in, where an argument says so.
+        directory: Option<String>,
+        /// What it reads, if it is not nothing.
+        stdin: Option<Input>,
         /// What must leave room for it; not written down.
         bounds: Vec<Bound>,
     },
@@ -79,6 +83,15 @@ pub(crate) struct Call {
     pub claim: Option<wire::Claim>,
     /// The tool.
     pub tool: String,
+}
+
+/// What a command reads as its standard input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Input {
+    /// This file.
+    File(String),
+    /// A text with this SHA-256, that long.
+    Text { sha256: [u8; 32], bytes: u64 },
 }
 
 /// Which process decided.

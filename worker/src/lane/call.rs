@@ -2,14 +2,15 @@
 
 use super::attest::attest;
 use super::bounds::bounds;
+use super::files::{Files, Input};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{Call, Decider, Ending, Entry};
+use crate::audit::{self, Call, Decider, Ending, Entry};
 use crate::context::{Context, Trust};
+use crate::create::Maker;
 use crate::explain::explain;
-use crate::open::{Opened, open_path};
-use crate::sandbox::child::Plan;
+use crate::sandbox::child::{self, Directory, Plan};
 use crate::sandbox::launch::{Running, launch};
 use crate::sandbox::limits::Limits;
 use crate::sandbox::privilege;
@@ -17,10 +18,11 @@ use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use policy::{Arguments, Caller, Controller, Decision, Grant};
+use policy::{Arguments, Caller, Controller, Decision, Grant, Identity, Stdin};
+use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::ffi::{CString, NulError};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
 use wire::{Argument, Claim, Denial, Failure, Given, Reply, Report, Run, Value};
 
@@ -75,22 +77,22 @@ impl Lane {
         output: Output,
         client: Option<&OwnedFd>,
     ) -> Result<(), HangUp> {
-        let (opened, domain) = match self.prepare(&grant) {
-            Ok(prepared) => prepared,
+        let (mut files, domain) = match self.open(&grant) {
+            Ok(opened) => opened,
             Err(failure) => return self.refuse(call, failure),
         };
         let name = match self.records.record(&start(call, bounds, &grant))? {
             Ok(name) => name.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
         };
-        let running = match self.launch(&grant, domain, &output) {
+        let running = match self.start(&grant, (&mut files, domain), &output) {
             Ok(running) => running,
             Err(failure) => {
                 return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
             }
         };
         // The readers must see the end of the output when the command's tree has ended.
-        drop((output, opened));
+        drop((output, files));
 
         let reason = match self.reply(&Reply::Started { run: name.clone() }) {
             Ok(()) => self.watch(&running, client, grant.profile().timeout),
@@ -138,32 +140,60 @@ impl Lane {
         Ok(Caller::from(peer).claiming(claim))
     }
 
-    /// Opens path arguments and builds the ruleset that grants exactly them.
-    fn prepare(&mut self, grant: &Grant) -> Result<(Vec<Opened>, RulesetCreated), Failure> {
+    /// Opens what the call names, and makes sure that it could be carried out: what
+    /// can be refused before a start is recorded is refused.
+    fn open<'g>(&mut self, grant: &'g Grant) -> Result<(Files<'g>, RulesetCreated), Failure> {
         let limits = &grant.profile().cgroup;
         if let Some((controller, key)) = self.context.containment.missing(limits) {
             return Err(no_controller(grant, controller, key));
         }
-        let opened: Result<Vec<Opened>, _> = grant.paths().iter().map(open_path).collect();
-        let opened = opened.map_err(|error| failure("open", &error))?;
-        let domain = self
-            .domains
-            .domain(grant, &opened)
-            .map_err(|error| failure("sandbox", &error))?;
-        Ok((opened, domain))
+        let files = Files::open(grant)?;
+        let domain = self.domain(grant, &files)?;
+        Ok((files, domain))
+    }
+
+    /// The ruleset that grants exactly what the profile and `files` say.
+    fn domain(&mut self, grant: &Grant, files: &Files<'_>) -> Result<RulesetCreated, Failure> {
+        let domain = self.domains.domain(grant, &files.opened());
+        domain.map_err(|error| failure("sandbox", &error))
+    }
+
+    /// Makes what is to be made and launches the command; what was made is removed
+    /// again when it does not start.
+    fn start(
+        &mut self,
+        grant: &Grant,
+        (files, domain): (&mut Files<'_>, RulesetCreated),
+        output: &Output,
+    ) -> Result<Running, Failure> {
+        if !files.are_to_be_made() {
+            return self.launch(grant, (files, domain), output);
+        }
+        let maker = Maker {
+            identity: identity(&self.context.trust, grant),
+            umask: Mode::from_bits_truncate(grant.profile().umask),
+        };
+        files.make(maker)?;
+        let running = self
+            .domain(grant, files)
+            .and_then(|domain| self.launch(grant, (files, domain), output));
+        if running.is_err() {
+            files.unmake(maker);
+        }
+        running
     }
 
     fn launch(
         &mut self,
         grant: &Grant,
-        domain: RulesetCreated,
+        (files, domain): (&Files<'_>, RulesetCreated),
         output: &Output,
     ) -> Result<Running, Failure> {
         let tasks = self
             .tasks
             .elsewhere(&self.context.containment, grant.identity().uid);
         let limits = Limits::new(grant.profile(), tasks);
-        let plan = plan(&self.context, grant, domain, limits, output)
+        let plan = plan(&self.context, grant, files, (domain, limits), output)
             .map_err(|error| failure("launch", &error))?;
         self.launched += 1;
         launch(
@@ -292,6 +322,11 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
         principal: grant.principal().to_owned(),
         rule: grant.rule().to_owned(),
         argv: grant.argv().to_vec(),
+        directory: grant
+            .starts_in()
+            .and_then(|index| grant.paths().get(index))
+            .map(|path| path.path().display().to_string()),
+        stdin: read(grant.stdin()),
         bounds,
     }
 }
@@ -310,11 +345,23 @@ enum PlanError {
     Filter,
 }
 
+/// What the command reads, for the trail: of a text only the digest.
+fn read(stdin: &Stdin) -> Option<audit::Input> {
+    match stdin {
+        Stdin::Null => None,
+        Stdin::File(path) => Some(audit::Input::File(path.path().display().to_string())),
+        Stdin::Text(text) => Some(audit::Input::Text {
+            sha256: Sha256::digest(text).into(),
+            bytes: text.len() as u64,
+        }),
+    }
+}
+
 fn plan<'a>(
     context: &'a Context,
     grant: &'a Grant,
-    domain: RulesetCreated,
-    limits: Limits,
+    files: &'a Files<'_>,
+    (domain, limits): (RulesetCreated, Limits),
     output: &'a Output,
 ) -> Result<Plan<'a>, PlanError> {
     let profile = grant.profile();
@@ -329,14 +376,25 @@ fn plan<'a>(
             .map(|word| CString::new(word.as_str()))
             .collect::<Result<_, _>>()?,
         environment: variables.map(CString::new).collect::<Result<_, _>>()?,
-        directory: CString::new(profile.working_directory.as_os_str().as_encoded_bytes())?,
-        null: &context.null,
+        directory: match files.directory() {
+            Some((path, opened)) => Directory::Argument(path, opened),
+            None => Directory::Path(CString::new(
+                profile.working_directory.as_os_str().as_encoded_bytes(),
+            )?),
+        },
+        stdin: match (files.input(), grant.stdin()) {
+            (Input::File(opened), Stdin::File(path)) => {
+                child::Stdin::File(path, opened, context.null.as_fd())
+            }
+            (Input::Text(text), _) => child::Stdin::Open(text.as_fd()),
+            (Input::Nothing | Input::File(_), _) => child::Stdin::Open(context.null.as_fd()),
+        },
         stdout: &output.stdout,
         stderr: &output.stderr,
         limits,
         scheduling: &profile.scheduling,
         umask: Mode::from_bits_truncate(profile.umask),
-        identity: matches!(context.trust, Trust::Front(_)).then(|| grant.identity()),
+        identity: identity(&context.trust, grant),
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
         bounded: context.bounded,
         domain,
@@ -347,7 +405,12 @@ fn plan<'a>(
     })
 }
 
-fn failure(code: &str, error: &dyn Error) -> Failure {
+/// Whom a command becomes; `None` when the worker is that user already.
+fn identity<'a>(trust: &Trust, grant: &'a Grant) -> Option<&'a Identity> {
+    matches!(trust, Trust::Front(_)).then(|| grant.identity())
+}
+
+pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {
     Failure {
         code: code.to_owned(),
         reason: explain(error),

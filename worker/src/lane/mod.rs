@@ -9,6 +9,7 @@
 mod attest;
 mod bounds;
 mod call;
+mod files;
 mod logins;
 mod records;
 mod watch;

@@ -6,22 +6,24 @@
 
 use super::limits::Limits;
 use super::privilege;
+use crate::open::{Opened, open_again};
 use crate::sys;
 use caps::CapsHashSet;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{self, Mode};
 use nix::unistd::{self, Pid};
-use policy::{Identity, Scheduling};
+use policy::{Identity, PathGrant, Scheduling};
 use seccompiler::BpfProgram;
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Everything a command's process needs, prepared before it is born.
 #[derive(Debug)]
@@ -31,9 +33,9 @@ pub(crate) struct Plan<'a> {
     /// The whole environment, `NAME=value`.
     pub environment: Vec<CString>,
     /// Where it starts.
-    pub directory: CString,
+    pub directory: Directory<'a>,
     /// Standard input.
-    pub null: &'a OwnedFd,
+    pub stdin: Stdin<'a>,
     /// Standard output.
     pub stdout: &'a OwnedFd,
     /// Standard error.
@@ -56,6 +58,24 @@ pub(crate) struct Plan<'a> {
     pub filter: &'a BpfProgram,
 }
 
+/// Where a command starts.
+#[derive(Debug)]
+pub(crate) enum Directory<'a> {
+    /// Where the profile says.
+    Path(CString),
+    /// Where an argument says.
+    Argument(&'a PathGrant, &'a Opened),
+}
+
+/// What a command reads.
+#[derive(Debug)]
+pub(crate) enum Stdin<'a> {
+    /// A descriptor that is open already: of nothing, or of a text.
+    Open(BorrowedFd<'a>),
+    /// A file, if the user may read it.
+    File(&'a PathGrant, &'a Opened, BorrowedFd<'a>),
+}
+
 /// A named step of a child's set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -73,6 +93,7 @@ pub(crate) enum Stage {
     Verify,
     ParentDeath,
     Directory,
+    Input,
     NoNewPrivileges,
     Landlock,
     Descriptors,
@@ -81,7 +102,7 @@ pub(crate) enum Stage {
 }
 
 /// In the order in which they happen.
-const STAGES: [(Stage, &str); 18] = [
+const STAGES: [(Stage, &str); 19] = [
     (Stage::Signals, "reset signals"),
     (Stage::Session, "start a session"),
     (Stage::Streams, "connect standard streams"),
@@ -95,6 +116,7 @@ const STAGES: [(Stage, &str); 18] = [
     (Stage::Verify, "verify that privileges are gone"),
     (Stage::ParentDeath, "tie the command to its lane"),
     (Stage::Directory, "enter the working directory"),
+    (Stage::Input, "open the standard input"),
     (Stage::NoNewPrivileges, "forbid new privileges"),
     (Stage::Landlock, "restrict files with Landlock"),
     (Stage::Descriptors, "close other descriptors"),
@@ -179,7 +201,9 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
     // The kernel clears the parent-death signal whenever the user id changes.
     tie_to(parent).map_err(at(Stage::ParentDeath))?;
     // With the user's own rights, so that a directory closed to him stays closed.
-    unistd::chdir(plan.directory.as_c_str()).map_err(at(Stage::Directory))?;
+    enter(&plan.directory).map_err(at(Stage::Directory))?;
+    // Likewise: a file that the user may not read is not read for him.
+    open_stdin(&plan.stdin).map_err(at(Stage::Input))?;
 
     prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
     super::landlock::restrict(plan.domain).map_err(at(Stage::Landlock))?;
@@ -196,9 +220,31 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
 }
 
 fn connect_streams(plan: &Plan<'_>) -> Result<(), Errno> {
-    unistd::dup2_stdin(plan.null.as_fd())?;
+    unistd::dup2_stdin(match &plan.stdin {
+        Stdin::Open(descriptor) | Stdin::File(_, _, descriptor) => descriptor,
+    })?;
     unistd::dup2_stdout(plan.stdout.as_fd())?;
     unistd::dup2_stderr(plan.stderr.as_fd())
+}
+
+fn enter(directory: &Directory<'_>) -> Result<(), Errno> {
+    match directory {
+        Directory::Path(path) => unistd::chdir(path.as_c_str()),
+        Directory::Argument(grant, known) => unistd::fchdir(open_again(
+            grant,
+            known,
+            OFlag::O_PATH | OFlag::O_DIRECTORY,
+        )?),
+    }
+}
+
+fn open_stdin(stdin: &Stdin<'_>) -> Result<(), Errno> {
+    match stdin {
+        Stdin::Open(_) => Ok(()),
+        Stdin::File(grant, known, _) => {
+            unistd::dup2_stdin(open_again(grant, known, OFlag::O_RDONLY)?)
+        }
+    }
 }
 
 fn tie_to(parent: Pid) -> Result<(), Errno> {

@@ -8,6 +8,7 @@
 
 use crate::open::Opened;
 use crate::sandbox::elf;
+use crate::sandbox::pin::{self, Fingerprint};
 use crate::sandbox::program::{self, ProgramError};
 use crate::sys;
 use ::landlock::{
@@ -79,6 +80,16 @@ pub(crate) struct Domains {
 struct Prepared {
     rules: Vec<Rule>,
     ruleset: RulesetCreated,
+    /// Of the program, when the policy pins it.
+    pinned: Option<Fingerprint>,
+}
+
+impl Prepared {
+    fn is_current(&self, program: &Path) -> bool {
+        let pinned = self.pinned.as_ref();
+        self.rules.iter().all(Rule::is_current)
+            && pinned.is_none_or(|fingerprint| fingerprint.is_current(program))
+    }
 }
 
 impl Domains {
@@ -95,7 +106,7 @@ impl Domains {
     pub(crate) fn domain(
         &mut self,
         grant: &Grant,
-        opened: &[Opened],
+        opened: &[&Opened],
     ) -> Result<RulesetCreated, DomainError> {
         let profile = grant.profile();
         if self.abi < profile.minimum_landlock {
@@ -125,16 +136,25 @@ impl Domains {
         let current = self
             .tools
             .get(key.as_ref())
-            .is_some_and(|prepared| prepared.rules.iter().all(Rule::is_current));
+            .is_some_and(|prepared| prepared.is_current(grant.program()));
         if !current {
             program::check(grant.program(), self.user)?;
+            let pin = grant.sha256();
+            let pinned = pin.map(|wanted| pin::verify(grant.program(), wanted));
+            let pinned = pinned.transpose()?;
             let rules = rules(grant)?;
             let ruleset = build(abi, &rules)?;
             if self.tools.len() >= REMEMBERED {
                 self.tools.clear();
             }
-            self.tools
-                .insert(key.clone().into_owned(), Prepared { rules, ruleset });
+            self.tools.insert(
+                key.clone().into_owned(),
+                Prepared {
+                    rules,
+                    ruleset,
+                    pinned,
+                },
+            );
         }
         let gone = || {
             DomainError::Path(
@@ -178,7 +198,7 @@ impl From<Access> for Right {
     fn from(access: Access) -> Self {
         match access {
             Access::Read => Self::Read,
-            Access::Write => Self::Write,
+            Access::Write | Access::Create => Self::Write,
         }
     }
 }

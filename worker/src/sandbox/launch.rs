@@ -50,6 +50,10 @@ fn hint(stage: Stage, errno: Errno) -> &'static str {
         (Stage::Directory, Errno::EACCES) => {
             " with its own rights\nhint: `working_directory` is closed to that user"
         }
+        (Stage::Input, Errno::EACCES) => {
+            " with its own rights\nhint: the file is closed to the user it runs as"
+        }
+        (Stage::Directory | Stage::Input, Errno::ESTALE) => ": it was replaced meanwhile",
         _ => "",
     }
 }

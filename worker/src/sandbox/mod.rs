@@ -12,6 +12,7 @@ mod init;
 pub(crate) mod landlock;
 pub(crate) mod launch;
 pub(crate) mod limits;
+mod pin;
 pub(crate) mod privilege;
 mod program;
 mod scheduling;

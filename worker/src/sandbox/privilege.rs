@@ -36,20 +36,20 @@ pub(crate) fn bound(keep: &CapsHashSet) -> Result<bool, Errno> {
 }
 
 /// Exactly the supplementary groups of `identity`.
-pub(super) fn set_groups(identity: &Identity) -> Result<(), Errno> {
+pub(crate) fn set_groups(identity: &Identity) -> Result<(), Errno> {
     let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
     unistd::setgroups(&groups)
 }
 
 /// Real, effective and saved group id.
-pub(super) fn set_gid(identity: &Identity) -> Result<(), Errno> {
+pub(crate) fn set_gid(identity: &Identity) -> Result<(), Errno> {
     let gid = Gid::from_raw(identity.gid);
     unistd::setresgid(gid, gid, gid)
 }
 
 /// Real, effective and saved user id. The permitted set stays as it is where
 /// something of it is to be `kept`, until [`set_capabilities`].
-pub(super) fn set_uid(identity: &Identity, kept: &CapsHashSet) -> Result<(), Errno> {
+pub(crate) fn set_uid(identity: &Identity, kept: &CapsHashSet) -> Result<(), Errno> {
     prctl::set_keepcaps(!kept.is_empty())?;
     let uid = Uid::from_raw(identity.uid);
     unistd::setresuid(uid, uid, uid)?;
@@ -57,7 +57,7 @@ pub(super) fn set_uid(identity: &Identity, kept: &CapsHashSet) -> Result<(), Err
 }
 
 /// Leaves exactly `kept` in the ambient, effective, permitted and inheritable sets.
-pub(super) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
+pub(crate) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
     caps::clear(None, CapSet::Ambient).map_err(|_| Errno::last())?;
     // Each set bounds the one after it; ambient ones must be in both of the last.
     for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
@@ -73,7 +73,7 @@ pub(super) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
 ///
 /// # Errors
 /// `EPERM` when anything but `kept` is left, or something of it is missing.
-pub(super) fn verify(
+pub(crate) fn verify(
     identity: Option<&Identity>,
     kept: &CapsHashSet,
     bounded: bool,

@@ -30,6 +30,18 @@ pub(crate) enum ProgramError {
         /// Who owns it.
         owner: u32,
     },
+    /// It is not the file that the policy pins.
+    #[error(
+        "cannot trust program `{program}`: its SHA-256 is {found}, the policy wants {wanted}\nhint: if it was replaced on purpose, write the new digest as `sha256`"
+    )]
+    Digest {
+        /// The program.
+        program: PathBuf,
+        /// What its content has.
+        found: String,
+        /// What it should have.
+        wanted: String,
+    },
     /// Others may write to it.
     #[error(
         "cannot trust program `{program}`: group or others may write to `{place}`\nhint: chmod go-w `{place}`"

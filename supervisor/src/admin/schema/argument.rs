@@ -203,13 +203,23 @@ fn paths() -> Keys {
         ),
         (
             "access",
-            by_default(word("what it may be used for", &["read", "write"]), "read"),
+            by_default(
+                word("what it may be used for", &["read", "write", "create"]),
+                "read",
+            ),
         ),
         (
             "kind",
             by_default(
                 word("what it must be", &["file", "directory", "any"]),
                 "file",
+            ),
+        ),
+        (
+            "exists",
+            word(
+                "whether it must exist; \"must\" unless it is created",
+                &["must", "may", "must_not"],
             ),
         ),
     ]

@@ -129,6 +129,30 @@ fn tool() -> Json {
                 "the absolute path of the program, then literal text or a placeholder `{name}` with perhaps a fixed prefix",
             ),
         ),
+        (
+            "stdin",
+            json!({
+                "type": "string",
+                "pattern": r"^\{[A-Za-z0-9_-]{1,64}\}$",
+                "description": "`{name}`, the argument that is the standard input: a string, or a path of a file to read",
+            }),
+        ),
+        (
+            "working_directory",
+            json!({
+                "type": "string",
+                "pattern": r"^(/|\$\{workspace\}|\$\{caller\.home\}|\{[A-Za-z0-9_-]{1,64}\}$)",
+                "description": "where it starts instead of the profile's, a path or `{name}`, an argument that is a path of a directory",
+            }),
+        ),
+        (
+            "sha256",
+            json!({
+                "type": "string",
+                "pattern": "^[0-9A-Fa-f]{64}$",
+                "description": "digest that the program must have",
+            }),
+        ),
         ("profile", text("name of the profile that it runs under")),
         ("allow", texts("principals that may call it")),
         (

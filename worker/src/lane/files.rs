@@ -1,0 +1,120 @@
+//! The files that one call names: opened before its start is recorded, made only
+//! after that, and removed again when its command never starts.
+
+use super::call::failure;
+use crate::create::Maker;
+use crate::input;
+use crate::open::{OpenError, Opened, open_path};
+use policy::{Access, Existence, Grant, PathGrant, Stdin};
+use std::os::fd::OwnedFd;
+use wire::Failure;
+
+/// What a grant names, opened.
+#[derive(Debug)]
+pub(super) struct Files<'a> {
+    grant: &'a Grant,
+    /// One for each path of the grant: `None` while it does not exist.
+    paths: Vec<Option<Opened>>,
+    input: Input,
+    /// What was made for the command.
+    made: Vec<&'a PathGrant>,
+}
+
+/// What the command reads, if it is not nothing.
+#[derive(Debug)]
+pub(super) enum Input {
+    Nothing,
+    Text(OwnedFd),
+    File(Opened),
+}
+
+impl<'a> Files<'a> {
+    /// Opens everything but what is to be made.
+    pub(super) fn open(grant: &'a Grant) -> Result<Self, Failure> {
+        let open = |path: &PathGrant| match path.access {
+            Access::Create => Ok(None),
+            Access::Read | Access::Write => open_path(path),
+        };
+        let paths = grant.paths().iter().map(open).collect::<Result<_, _>>();
+        Ok(Self {
+            grant,
+            paths: paths.map_err(|error| failure("open", &error))?,
+            input: open_input(grant)?,
+            made: Vec::new(),
+        })
+    }
+
+    /// Whether something is to be made.
+    pub(super) fn are_to_be_made(&self) -> bool {
+        let mut paths = self.grant.paths().iter();
+        paths.any(|path| path.access == Access::Create)
+    }
+
+    /// Makes what is to be made, and opens it.
+    pub(super) fn make(&mut self, maker: Maker<'_>) -> Result<(), Failure> {
+        for (path, opened) in self.grant.paths().iter().zip(&mut self.paths) {
+            if path.access != Access::Create {
+                continue;
+            }
+            let result = make(path, maker).map(|made| self.made.extend(made.then_some(path)));
+            let result = result.and_then(|()| open_path(path));
+            match result {
+                Ok(file) => *opened = file,
+                Err(error) => {
+                    self.unmake(maker);
+                    return Err(failure("open", &error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what was made.
+    pub(super) fn unmake(&mut self, maker: Maker<'_>) {
+        self.made.drain(..).for_each(|path| maker.unmake(path));
+    }
+
+    /// What the command's domain opens besides its profile.
+    pub(super) fn opened(&self) -> Vec<&Opened> {
+        self.paths.iter().flatten().collect()
+    }
+
+    /// The path that the command starts in.
+    pub(super) fn directory(&self) -> Option<(&PathGrant, &Opened)> {
+        let index = self.grant.starts_in()?;
+        Some((
+            self.grant.paths().get(index)?,
+            self.paths.get(index)?.as_ref()?,
+        ))
+    }
+
+    pub(super) fn input(&self) -> &Input {
+        &self.input
+    }
+}
+
+fn open_input(grant: &Grant) -> Result<Input, Failure> {
+    match grant.stdin() {
+        Stdin::Null => Ok(Input::Nothing),
+        Stdin::Text(text) => {
+            let text = input::sealed(text).map_err(|error| failure("open", &error))?;
+            Ok(Input::Text(text))
+        }
+        Stdin::File(path) => {
+            let opened = open_path(path).map_err(|error| failure("open", &error))?;
+            Ok(opened.map_or(Input::Nothing, Input::File))
+        }
+    }
+}
+
+/// Whether it was made; it may be there already only where the policy says so.
+fn make(path: &PathGrant, maker: Maker<'_>) -> Result<bool, OpenError> {
+    match maker.make(path) {
+        Ok(false) if path.exists == Existence::MustNot => Err(OpenError::Exists(path.path())),
+        Ok(made) => Ok(made),
+        Err(source) => Err(OpenError::Create {
+            path: path.path(),
+            source,
+        }),
+    }
+}
