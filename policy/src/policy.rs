@@ -44,7 +44,7 @@ impl Policy {
         setting: &Setting,
         accounts: &dyn Accounts,
     ) -> Result<Policy, Diagnostics> {
-        Self::parse_files(&[Source { name, text }], setting, accounts)
+        Self::parse_files(&[Source::new(name, text)], setting, accounts)
     }
 
     /// Reads the policy whose files are `sources`, each with a `version`. Their
@@ -115,7 +115,8 @@ impl Policy {
     }
 
     /// SHA-256 over the text and, for a single user, the workspace. Of several
-    /// files, over all names and texts in their order.
+    /// files, over all names and texts in their order, but not over the directories
+    /// they are in.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
@@ -227,7 +228,7 @@ fn digest(sources: &[Source<'_>], setting: &Setting) -> [u8; 32] {
     match sources {
         [only] => part(only.text),
         several => several.iter().for_each(|one| {
-            part(one.name);
+            part(&one.label());
             part(one.text);
         }),
     }

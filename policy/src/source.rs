@@ -12,6 +12,28 @@ pub struct Source<'a> {
     pub name: &'a str,
     /// Its text.
     pub text: &'a str,
+    /// Name of the pack that it is, if it is one.
+    pub pack: Option<&'a str>,
+}
+
+impl<'a> Source<'a> {
+    /// A file that is no pack.
+    #[must_use]
+    pub fn new(name: &'a str, text: &'a str) -> Self {
+        Self {
+            name,
+            text,
+            pack: None,
+        }
+    }
+
+    /// What both processes call it, wherever its directory is for them.
+    pub(crate) fn label(&self) -> String {
+        match self.pack {
+            Some(pack) => format!("pack {pack}"),
+            None => self.name.rsplit('/').next().unwrap_or_default().to_owned(),
+        }
+    }
 }
 
 /// A place in a file.

@@ -120,7 +120,7 @@ fn a_single_user_has_examples_of_himself() {
 #[test]
 fn examples_are_examined_one_by_one() {
     let text = include_str!("diagnostics/58_examples.toml");
-    let source = [Source { name: "p", text }];
+    let source = [Source::new("p", text)];
     let examined = Policy::examine(&source, &Setting::System, &Host).unwrap();
     assert_eq!(examined.len(), text.matches("expect = ").count());
     let faults: Vec<_> = examined.iter().map(|one| one.faults.as_slice()).collect();
@@ -140,7 +140,7 @@ fn examples_are_examined_one_by_one() {
 #[test]
 fn examples_of_a_policy_with_other_mistakes_are_not_examined() {
     let examine = |text| {
-        let source = [Source { name: "p", text }];
+        let source = [Source::new("p", text)];
         Policy::examine(&source, &Setting::System, &Host)
     };
     let examined = examine(POLICY).unwrap();

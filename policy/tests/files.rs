@@ -32,7 +32,7 @@ const FILES: [(&str, &str); 4] = [
 fn parse(files: &[(&str, &str)]) -> Result<Policy, policy::Diagnostics> {
     let sources: Vec<Source<'_>> = files
         .iter()
-        .map(|(name, text)| Source { name, text })
+        .map(|(name, text)| Source::new(name, text))
         .collect();
     Policy::parse_files(&sources, &Setting::System, &Host)
 }
@@ -139,17 +139,8 @@ fn every_file_has_its_version_and_its_syntax() {
 
 #[test]
 fn a_principal_of_a_single_user_is_refused_in_every_file() {
-    let principal = |name| Source {
-        name,
-        text: "version = 1\n[principal.p]\nuids = ['1']\n",
-    };
-    let sources = [
-        principal("a"),
-        Source {
-            name: "b",
-            text: "version = 1",
-        },
-    ];
+    let principal = |name| Source::new(name, "version = 1\n[principal.p]\nuids = ['1']\n");
+    let sources = [principal("a"), Source::new("b", "version = 1")];
     let refused = Policy::parse_files(&sources, &single(), &Host).unwrap_err();
     assert!(
         refused
@@ -176,4 +167,49 @@ proptest! {
         }
         prop_assert_eq!(shuffled.principals_of(&caller), straight.principals_of(&caller));
     }
+}
+
+fn pack<'a>(name: &'a str, text: &'a str) -> Source<'a> {
+    Source {
+        pack: Some("words"),
+        ..Source::new(name, text)
+    }
+}
+
+/// Both processes may know the directories by other names.
+#[test]
+fn the_digest_is_of_names_and_texts_but_not_of_directories() {
+    let digest = |directory: &str, packs: &str, last: &str| {
+        let names = ["policy.toml", "policy.d/10.toml"].map(|name| format!("{directory}/{name}"));
+        let text = "version = 1\ninclude = ['words']\n";
+        let [main, drop_in] = names.each_ref();
+        let packed = format!("{packs}/words.toml");
+        let sources = [
+            Source::new(main, text),
+            Source::new(drop_in, "version = 1"),
+            pack(&packed, last),
+        ];
+        let policy = Policy::parse_files(&sources, &Setting::System, &Host).unwrap();
+        policy.digest()
+    };
+    let one = digest("/etc/m", "/usr/share", "version = 1");
+    assert_eq!(one, digest("etc/m", "/opt/packs", "version = 1"));
+    assert_ne!(one, digest("/etc/m", "/usr/share", "version = 1 "));
+}
+
+/// Nobody needs all that a pack offers.
+#[test]
+fn what_is_not_used_of_a_pack_is_no_warning() {
+    let unused = "version = 1\n[profile.spare]\n[principal.spare]\nuids = ['1']\n";
+    let main = "version = 1\ninclude = ['words']\n";
+    let warnings = |second| {
+        let sources = [Source::new("policy.toml", main), second];
+        let policy = Policy::parse_files(&sources, &Setting::System, &Host);
+        policy
+            .map(|policy| policy.lints().len())
+            .map_err(|wrong| wrong.to_string())
+    };
+    assert_eq!(warnings(pack("words.toml", unused)), Ok(0));
+    let missing = warnings(Source::new("words.toml", unused)).unwrap_err();
+    assert!(missing.contains("pack `words` does not exist"), "{missing}");
 }

@@ -77,7 +77,7 @@ fn without_limits_there_are_none() {
 #[test]
 fn limits_of_the_server_are_defined_once() {
     let text = "version = 1\n[limits]\nquota = 3\n";
-    let files = ["a.toml", "b.toml"].map(|name| Source { name, text });
+    let files = ["a.toml", "b.toml"].map(|name| Source::new(name, text));
     let mistakes = Policy::parse_files(&files, &Setting::System, &Host).unwrap_err();
     let mistakes = mistakes.to_string();
     assert!(mistakes.contains("`limits` is defined twice"), "{mistakes}");

@@ -49,9 +49,13 @@ Examples:
   mini-mcp serve
   mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock")]
 pub(crate) struct Serve {
-    /// Policy file: owned by root, not writable by group or others
+    /// Policy file: owned by root, not writable by group or others; with the
+    /// drop-ins in the directory beside it, `policy.d`
     #[arg(long, value_name = "FILE", default_value = "/etc/mini-mcp/policy.toml")]
     pub(crate) policy: PathBuf,
+    /// Directory of the packs that the policy includes
+    #[arg(long, value_name = "DIR", default_value = policy::PACKS)]
+    pub(crate) packs: PathBuf,
     /// Unix socket to listen on
     #[arg(long, value_name = "PATH", default_value = "/run/mini-mcp/mcp.sock")]
     pub(crate) socket: PathBuf,
@@ -93,6 +97,9 @@ pub(crate) struct Stdio {
     /// [default: embedded, read-only inspection]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Directory of the packs that the policy includes
+    #[arg(long, value_name = "DIR", default_value = policy::PACKS)]
+    pub(crate) packs: PathBuf,
     /// Directory that `${workspace}` stands for in the policy [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub(crate) workspace: Option<PathBuf>,

@@ -5,44 +5,42 @@
 
 use crate::error::Error;
 use nix::unistd::{Group, User};
-use policy::{Account, Accounts, POLICY_MAX, Policy, Setting, Source};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use policy::{Account, Accounts, POLICY_MAX, Policy, PolicyFile, Setting, Shelf, Source};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Reads and checks the policy file at `path`.
+/// Reads and checks the policy whose file is `path`, with its drop-ins and packs.
 ///
 /// # Errors
 /// A file that cannot be read, that somebody else could have written, or that
 /// has mistakes.
-pub(crate) fn load(path: &Path, setting: &Setting) -> Result<Policy, Error> {
-    Texts::read(&[path.to_owned()], setting)?.parse(setting)
+pub(crate) fn load(path: &Path, packs: &Path, setting: &Setting) -> Result<Policy, Error> {
+    Texts::read(&[path.to_owned()], packs, setting)?.parse(setting)
 }
 
 /// The files of one policy, read and not yet parsed.
 #[derive(Debug)]
-pub(crate) struct Texts(Vec<(String, String)>);
+pub(crate) struct Texts(Vec<PolicyFile>);
 
 impl Texts {
-    /// Reads the files at `paths`.
+    /// Reads the files at `paths`, with their drop-ins and the packs they include.
     ///
     /// # Errors
     /// A file that cannot be read or that somebody else could have written.
-    pub(crate) fn read(paths: &[PathBuf], setting: &Setting) -> Result<Self, Error> {
-        let read = |path: &PathBuf| Ok((path.display().to_string(), text(path, setting)?));
-        paths.iter().map(read).collect::<Result<_, _>>().map(Self)
+    pub(crate) fn read(paths: &[PathBuf], packs: &Path, setting: &Setting) -> Result<Self, Error> {
+        policy::gather(&Trusted(setting), paths, packs).map(Self)
     }
 
     /// A text that is no file.
     pub(crate) fn single(name: &str, text: &str) -> Self {
-        Self(vec![(name.to_owned(), text.to_owned())])
+        Self(vec![PolicyFile::single(name, text)])
     }
 
     /// The files as the policy language takes them.
     pub(crate) fn sources(&self) -> Vec<Source<'_>> {
-        let all = self.0.iter();
-        all.map(|(name, text)| Source { name, text }).collect()
+        self.0.iter().map(PolicyFile::source).collect()
     }
 
     /// The policy that they make, with the host's accounts.
@@ -51,6 +49,35 @@ impl Texts {
     /// [`Error::Mistakes`] with all of them.
     pub(crate) fn parse(&self, setting: &Setting) -> Result<Policy, Error> {
         Policy::parse_files(&self.sources(), setting, &HostAccounts).map_err(Error::Mistakes)
+    }
+}
+
+/// Files that nobody but the administrator could have written.
+struct Trusted<'a>(&'a Setting);
+
+impl Shelf for Trusted<'_> {
+    type Error = Error;
+
+    fn list(&self, path: &Path) -> Result<Vec<PathBuf>, Error> {
+        let unreadable = |source| Error::ReadPolicy {
+            path: path.to_owned(),
+            source,
+        };
+        match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            directory => trust(&directory.map_err(unreadable)?, path, self.0)?,
+        }
+        let entries = fs::read_dir(path).map_err(unreadable)?;
+        let paths = entries.map(|entry| Ok(entry.map_err(unreadable)?.path()));
+        paths.collect()
+    }
+
+    fn read(&self, path: &Path) -> Result<String, Error> {
+        text(path, self.0)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 }
 
@@ -129,7 +156,6 @@ impl Accounts for HostAccounts {
 mod tests {
     use super::*;
     use crate::error::chain;
-    use std::fs;
 
     fn single_user() -> Setting {
         Setting::SingleUser {
@@ -141,12 +167,12 @@ mod tests {
     #[test]
     fn a_directory_or_a_fifo_is_no_policy() {
         let scratch = tempfile::tempdir().unwrap();
-        let refused = load(scratch.path(), &single_user()).unwrap_err();
+        let refused = load(scratch.path(), Path::new("/packs"), &single_user()).unwrap_err();
         assert!(chain(&refused).ends_with("it is not a regular file"));
 
         let fifo = scratch.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let refused = load(&fifo, &single_user()).unwrap_err();
+        let refused = load(&fifo, Path::new("/packs"), &single_user()).unwrap_err();
         assert!(chain(&refused).ends_with("it is not a regular file"));
     }
 
@@ -157,7 +183,7 @@ mod tests {
         let path = scratch.path().join("policy.toml");
         fs::write(&path, "not even toml [").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
-        let refused = load(&path, &single_user()).unwrap_err();
+        let refused = load(&path, Path::new("/packs"), &single_user()).unwrap_err();
         assert!(matches!(refused, Error::Untrusted { .. }), "{refused:?}");
     }
 
@@ -168,7 +194,7 @@ mod tests {
         fs::write(&path, "").unwrap();
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(POLICY_MAX + 1).unwrap();
-        let refused = load(&path, &single_user()).unwrap_err();
+        let refused = load(&path, Path::new("/packs"), &single_user()).unwrap_err();
         assert!(chain(&refused).contains("more than"), "{refused:?}");
     }
 

@@ -21,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[derive(Debug)]
 pub(crate) struct Reloading {
     policy: PathBuf,
+    packs: PathBuf,
     worker: PathBuf,
     front: Arc<Front>,
     hangup: Signal,
@@ -31,6 +32,7 @@ impl Reloading {
     pub(crate) fn watch(options: &Serve, front: &Arc<Front>) -> io::Result<Self> {
         Ok(Self {
             policy: options.policy.clone(),
+            packs: options.packs.clone(),
             worker: options.worker.clone(),
             front: Arc::clone(front),
             hangup: signal(SignalKind::hangup())?,
@@ -58,7 +60,7 @@ impl Reloading {
     }
 
     async fn next(&self) -> Result<Generation, Error> {
-        let policy = load::load(&self.policy, &Setting::System)?;
+        let policy = load::load(&self.policy, &self.packs, &Setting::System)?;
         let digest = policy.digest();
         self.front.generation().pool().reload(digest).await?;
         let pool = Pool::new(Door::Socket(self.worker.clone()), digest);

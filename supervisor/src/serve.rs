@@ -32,7 +32,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
-    let policy = load::load(&options.policy, &Setting::System)?;
+    let policy = load::load(&options.policy, &options.packs, &Setting::System)?;
     raise_descriptor_limit();
     let pool = Arc::new(Pool::new(
         Door::Socket(options.worker.clone()),
@@ -44,7 +44,11 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     }
     let listener = Listener::bind(&options.socket)?;
     let needs = Needs {
-        read: vec![directory(&options.policy)],
+        // Packs need not be installed.
+        read: [directory(&options.policy), &options.packs]
+            .into_iter()
+            .filter(|path| path.exists())
+            .collect(),
         socket: Some(directory(&options.socket)),
         child: false,
     };

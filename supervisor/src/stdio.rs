@@ -34,13 +34,15 @@ pub(crate) async fn serve(options: Stdio) -> Result<(), Error> {
     let setting = workspace::setting(options.workspace.as_deref())?;
     let policy_file = options.policy.map(std::path::absolute).transpose();
     let policy_file = policy_file.map_err(Error::Process)?;
-    let policy = read_policy(policy_file.as_deref(), &setting)?;
+    let packs = std::path::absolute(options.packs).map_err(Error::Process)?;
+    let policy = read_policy(policy_file.as_deref(), &packs, &setting)?;
     let audit = match options.audit {
         Some(file) => std::path::absolute(file).map_err(Error::Process)?,
         None => default_audit()?,
     };
     let program = options.worker_program.unwrap_or_else(worker_program);
-    let (control, mut worker) = start(&program, &setting, policy_file.as_deref(), &audit)?;
+    let (control, mut worker) =
+        start(&program, &setting, (policy_file.as_deref(), &packs), &audit)?;
     confine(&Needs {
         child: true,
         ..Needs::default()
@@ -72,9 +74,9 @@ async fn converse(policy: Policy, pool: &Arc<Pool>) -> Result<(), Error> {
     Ok(())
 }
 
-fn read_policy(file: Option<&Path>, setting: &Setting) -> Result<Policy, Error> {
+fn read_policy(file: Option<&Path>, packs: &Path, setting: &Setting) -> Result<Policy, Error> {
     match file {
-        Some(path) => load::load(path, setting),
+        Some(path) => load::load(path, packs, setting),
         None => load::parse(EMBEDDED_NAME, EMBEDDED, setting),
     }
 }
@@ -84,7 +86,7 @@ fn read_policy(file: Option<&Path>, setting: &Setting) -> Result<Policy, Error> 
 fn start(
     program: &Path,
     setting: &Setting,
-    policy: Option<&Path>,
+    (policy, packs): (Option<&Path>, &Path),
     audit: &Path,
 ) -> Result<(Packets, Child), Error> {
     let (ours, theirs) = pair().map_err(Error::Process)?;
@@ -96,6 +98,7 @@ fn start(
     if let Some(policy) = policy {
         command.arg("--policy").arg(policy);
     }
+    command.arg("--packs").arg(packs);
     command.arg("--audit").arg(audit);
     command
         .env_clear()

@@ -75,6 +75,7 @@ impl Site {
     pub fn worker_command(&self) -> Command {
         let mut command = Command::new(self.program("mini-mcp-worker"));
         command.arg("serve").arg("--policy").arg(self.policy());
+        command.arg("--packs").arg(self.path("packs"));
         command.arg("--socket").arg(self.worker_socket());
         command.arg("--front").arg(self.front());
         command.arg("--audit").arg(&self.audit);
@@ -89,6 +90,7 @@ impl Site {
     pub fn supervisor_command(&self) -> Command {
         let mut command = command_as(FRONT, &self.program("mini-mcp"));
         command.arg("serve").arg("--policy").arg(self.policy());
+        command.arg("--packs").arg(self.path("packs"));
         command.arg("--socket").arg(self.front());
         command.arg("--worker").arg(self.worker_socket());
         command.stdin(Stdio::null());

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     // Commands of the same user must not read our memory or descriptors.
     nix::sys::prctl::set_dumpable(false)?;
-    let source = source(&options.mode);
+    let source = source(options);
     let policy = source.load()?;
     let null = context::open_null()?;
     let signals = worker::block_signals()?;
@@ -106,14 +106,17 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn source(mode: &Mode) -> Source {
-    match mode {
+fn source(options: &Options) -> Source {
+    let packs = options.packs.clone();
+    match &options.mode {
         Mode::System { policy, .. } => Source {
             path: Some(policy.clone()),
+            packs,
             setting: Setting::System,
         },
         Mode::SingleUser { policy, workspace } => Source {
             path: policy.clone(),
+            packs,
             setting: Setting::SingleUser {
                 uid: geteuid().as_raw(),
                 workspace: workspace.clone(),

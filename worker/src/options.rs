@@ -16,7 +16,11 @@ Usage:
 `mini-mcp stdio`, which passes connections over file descriptor 0.
 
 Options:
-  --policy FILE        the policy; single-user: the embedded one without it
+  --policy FILE        the policy, with the drop-ins in the directory beside it
+                       that is named like it with `.d`; single-user: the
+                       embedded one without it
+  --packs DIR          where packs are that it includes
+                       [/usr/share/mini-mcp/policy.d]
   --socket PATH        where the supervisor connects
   --front PATH         where clients connect to the supervisor: callers are
                        believed only on sockets bound there
@@ -47,6 +51,8 @@ pub(crate) enum Action {
 pub(crate) struct Options {
     /// For whom it works.
     pub mode: Mode,
+    /// The directory of packs.
+    pub packs: PathBuf,
     /// Where the audit trail is appended.
     pub audit: PathBuf,
     /// Which containment to use.
@@ -111,6 +117,7 @@ pub(crate) enum UsageError {
 struct Given {
     command: Option<String>,
     policy: Option<PathBuf>,
+    packs: Option<PathBuf>,
     socket: Option<PathBuf>,
     front: Option<PathBuf>,
     supervisor: Option<String>,
@@ -129,6 +136,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Short('h') | Arg::Long("help") => return Ok(Action::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Action::Version),
             Arg::Long("policy") => given.policy = Some(parser.value()?.into()),
+            Arg::Long("packs") => given.packs = Some(parser.value()?.into()),
             Arg::Long("socket") => given.socket = Some(parser.value()?.into()),
             Arg::Long("front") => given.front = Some(parser.value()?.into()),
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
@@ -163,6 +171,7 @@ impl Given {
         };
         Ok(Options {
             mode,
+            packs: self.packs.unwrap_or_else(|| policy::PACKS.into()),
             audit: self.audit.ok_or(UsageError::Missing("--audit"))?,
             containment: preference(self.containment.as_deref())?,
         })
@@ -197,6 +206,7 @@ mod tests {
         };
         let expected = Options {
             mode,
+            packs: policy::PACKS.into(),
             audit: "/a".into(),
             containment: Preference::Subreaper,
         };

@@ -1,9 +1,11 @@
-//! Reads the policy: a file that only root (or, for a single user, the user
+//! Reads the policy: files that only root (or, for a single user, the user
 //! himself) can have written, checked on the descriptor it is read from.
 
 use nix::unistd::{Group, User};
-use policy::{Account, Accounts, Diagnostics, POLICY_MAX, Policy, Setting, Untrusted};
-use std::fs::File;
+use policy::{
+    Account, Accounts, Diagnostics, POLICY_MAX, Policy, PolicyFile, Setting, Shelf, Untrusted,
+};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,8 @@ impl Accounts for HostAccounts {
 pub(crate) struct Source {
     /// The file, or the embedded policy.
     pub path: Option<PathBuf>,
+    /// The directory of packs.
+    pub packs: PathBuf,
     /// For which installation.
     pub setting: Setting,
 }
@@ -56,25 +60,58 @@ pub(crate) struct Source {
 impl Source {
     /// The policy as it is now.
     pub(crate) fn load(&self) -> Result<Policy, PolicyError> {
-        load(self.path.as_deref(), &self.setting)
+        let (name, files) = match &self.path {
+            Some(path) => (
+                path.clone(),
+                policy::gather(self, std::slice::from_ref(path), &self.packs)?,
+            ),
+            None => {
+                let embedded = PolicyFile::single(policy::EMBEDDED_NAME, policy::EMBEDDED);
+                (policy::EMBEDDED_NAME.into(), vec![embedded])
+            }
+        };
+        let sources: Vec<policy::Source<'_>> = files.iter().map(PolicyFile::source).collect();
+        Policy::parse_files(&sources, &self.setting, &HostAccounts)
+            .map_err(|diagnostics| PolicyError::Refused(name, diagnostics))
     }
 }
 
-fn load(path: Option<&Path>, setting: &Setting) -> Result<Policy, PolicyError> {
-    let (name, text) = match path {
-        Some(path) => (path.to_path_buf(), read(path, setting)?),
-        None => (policy::EMBEDDED_NAME.into(), policy::EMBEDDED.to_owned()),
-    };
-    Policy::parse(&name.to_string_lossy(), &text, setting, &HostAccounts)
-        .map_err(|diagnostics| PolicyError::Refused(name, diagnostics))
+impl Shelf for Source {
+    type Error = PolicyError;
+
+    fn list(&self, path: &Path) -> Result<Vec<PathBuf>, PolicyError> {
+        let failed = |error| PolicyError::Read(path.to_path_buf(), error);
+        match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            directory => trust(&directory.map_err(failed)?, path, &self.setting)?,
+        }
+        let entries = fs::read_dir(path).map_err(failed)?;
+        let paths = entries.map(|entry| Ok(entry.map_err(failed)?.path()));
+        paths.collect()
+    }
+
+    fn read(&self, path: &Path) -> Result<String, PolicyError> {
+        read(path, &self.setting)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+}
+
+/// Only the administrator can have written `file`, which is open.
+fn trust(file: &File, path: &Path, setting: &Setting) -> Result<(), PolicyError> {
+    let metadata = file
+        .metadata()
+        .map_err(|error| PolicyError::Read(path.to_path_buf(), error))?;
+    policy::trusted(setting, metadata.uid(), metadata.mode())
+        .map_err(|untrusted| PolicyError::Untrusted(path.to_path_buf(), untrusted))
 }
 
 fn read(path: &Path, setting: &Setting) -> Result<String, PolicyError> {
     let failed = |error| PolicyError::Read(path.to_path_buf(), error);
     let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    policy::trusted(setting, metadata.uid(), metadata.mode())
-        .map_err(|untrusted| PolicyError::Untrusted(path.to_path_buf(), untrusted))?;
+    trust(&file, path, setting)?;
     let mut text = String::new();
     file.take(POLICY_MAX + 1)
         .read_to_string(&mut text)

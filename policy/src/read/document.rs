@@ -7,6 +7,8 @@ use toml::de::DeTable;
 
 /// The files of a policy, parsed.
 pub(super) struct Document<'r, 't> {
+    /// Each file as a whole.
+    pub(super) roots: Vec<Fields<'r, 't>>,
     pub(super) principals: Vec<Entry<'r, 't>>,
     pub(super) profiles: Vec<Entry<'r, 't>>,
     pub(super) tools: Vec<Entry<'r, 't>>,
@@ -34,7 +36,14 @@ impl<'r, 't> Document<'r, 't> {
             return None;
         }
         for root in &roots {
-            root.only(&["version", "limits", "principal", "profile", "tool"]);
+            root.only(&[
+                "version",
+                "include",
+                "limits",
+                "principal",
+                "profile",
+                "tool",
+            ]);
         }
         Some(Self {
             principals: tables_of(&roots, "principal"),
@@ -44,6 +53,7 @@ impl<'r, 't> Document<'r, 't> {
                 .iter()
                 .filter_map(|root| root.entry("limits"))
                 .collect(),
+            roots,
         })
     }
 }

@@ -240,7 +240,7 @@ fn can_write(kind: &Kind) -> bool {
 /// Warns of every one of the `entries`, which define a `kind`, that is not `used`.
 pub(super) fn unused(kind: &str, entries: &[Entry<'_, '_>], used: &HashSet<String>) {
     for Entry { reader, name, .. } in entries {
-        if !used.contains(name.value) {
+        if !reader.pack && !used.contains(name.value) {
             let message = format!("nothing uses {kind} `{}`", name.value);
             let hint = format!("remove it, or name it in a tool or in another {kind}");
             reader.warn(&name.span, message, hint);

@@ -14,6 +14,7 @@ mod lint;
 mod list;
 mod name;
 mod nearest;
+mod packs;
 mod parameter;
 mod place;
 mod principal;
@@ -61,6 +62,8 @@ struct Reader<'a> {
     /// Index of the file.
     file: usize,
     name: &'a str,
+    /// Whether it is a pack, which offers more than everybody needs.
+    pack: bool,
     text: &'a str,
     lines: Lines<'a>,
     setting: &'a Setting,
@@ -197,6 +200,7 @@ fn walk(
         .map(|(file, source)| Reader {
             file,
             name: source.name,
+            pack: source.pack.is_some(),
             text: source.text,
             lines: Lines::new(source.text),
             setting,
@@ -221,6 +225,7 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
     }
     let tables: Vec<&DeTable<'_>> = parsed.iter().map(|(table, _)| table.get_ref()).collect();
     let document = Document::open(readers, &tables)?;
+    packs::included(&document, sources);
     let principals = principal::principals(setting, &document);
     let profiles = profile::profiles(&document);
     let known = tool::Known {

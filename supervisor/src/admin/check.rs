@@ -7,7 +7,7 @@ use crate::error::Error;
 use policy::{Policy, Setting};
 use serde_json::{Value as Json, json};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Checks each policy; true when all are fine.
 pub(crate) fn check(options: &Check) -> Result<bool, Error> {
@@ -15,7 +15,7 @@ pub(crate) fn check(options: &Check) -> Result<bool, Error> {
     let policies = options.files.policies();
     let checked: Vec<Checked> = policies
         .iter()
-        .map(|paths| Checked::new(paths, &setting, options.strict))
+        .map(|paths| Checked::new(paths, &options.files.reader.packs, &setting, options.strict))
         .collect();
     if options.json {
         print_json(&document(&checked))?;
@@ -33,8 +33,8 @@ struct Checked {
 }
 
 impl Checked {
-    fn new(paths: &[PathBuf], setting: &Setting, strict: bool) -> Self {
-        let read = reading::texts(paths, setting).and_then(|texts| texts.parse(setting));
+    fn new(paths: &[PathBuf], packs: &Path, setting: &Setting, strict: bool) -> Self {
+        let read = reading::texts(paths, packs, setting).and_then(|texts| texts.parse(setting));
         let fine = |policy: &Policy| !strict || policy.lints().is_empty();
         Self {
             name: reading::name(paths, setting),

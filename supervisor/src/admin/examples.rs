@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::load::HostAccounts;
 use policy::{Examined, Policy, Setting};
 use serde_json::{Value as Json, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Tests each policy; true when all could be used and every example holds.
 pub(crate) fn test(options: &Test) -> Result<bool, Error> {
@@ -15,7 +15,7 @@ pub(crate) fn test(options: &Test) -> Result<bool, Error> {
     let policies = options.files.policies();
     let tested: Vec<Tested> = policies
         .iter()
-        .map(|paths| Tested::new(paths, &setting))
+        .map(|paths| Tested::new(paths, &options.files.reader.packs, &setting))
         .collect();
     if options.json {
         print_json(&document(&tested))?;
@@ -33,8 +33,8 @@ struct Tested {
 }
 
 impl Tested {
-    fn new(paths: &[PathBuf], setting: &Setting) -> Self {
-        let examined = reading::texts(paths, setting).and_then(|texts| {
+    fn new(paths: &[PathBuf], packs: &Path, setting: &Setting) -> Self {
+        let examined = reading::texts(paths, packs, setting).and_then(|texts| {
             let examined = Policy::examine(&texts.sources(), setting, &HostAccounts);
             examined.map_err(Error::Mistakes)
         });

@@ -42,6 +42,9 @@ pub(crate) struct Files {
 /// For whom a policy is read.
 #[derive(Debug, Args)]
 pub(crate) struct Reader {
+    /// Directory of the packs that policies include
+    #[arg(long, value_name = "DIR", default_value = policy::PACKS)]
+    pub(crate) packs: PathBuf,
     /// Read the policy as `mini-mcp stdio` does, not as the service
     #[arg(long)]
     pub(crate) single_user: bool,

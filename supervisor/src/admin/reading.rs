@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::load::Texts;
 use crate::workspace;
 use policy::{EMBEDDED, EMBEDDED_NAME, Policy, Setting};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The policy of this machine's service.
 const SYSTEM: &str = "/etc/mini-mcp/policy.toml";
@@ -34,16 +34,16 @@ impl Files {
 /// The policy that is viewed.
 pub(super) fn policy(view: &View) -> Result<Policy, Error> {
     let setting = view.reader.setting()?;
-    texts(&view.files, &setting)?.parse(&setting)
+    texts(&view.files, &view.reader.packs, &setting)?.parse(&setting)
 }
 
 /// The texts of the policy in the files `paths`; without any, of the one that
 /// is in force by default.
-pub(super) fn texts(paths: &[PathBuf], setting: &Setting) -> Result<Texts, Error> {
+pub(super) fn texts(paths: &[PathBuf], packs: &Path, setting: &Setting) -> Result<Texts, Error> {
     match (paths, setting) {
-        ([], Setting::System) => Texts::read(&[PathBuf::from(SYSTEM)], setting),
+        ([], Setting::System) => Texts::read(&[PathBuf::from(SYSTEM)], packs, setting),
         ([], Setting::SingleUser { .. }) => Ok(Texts::single(EMBEDDED_NAME, EMBEDDED)),
-        (paths, _) => Texts::read(paths, setting),
+        (paths, _) => Texts::read(paths, packs, setting),
     }
 }
 

@@ -25,6 +25,10 @@ fn document() -> Json {
             json!({"const": 1, "description": "the version of the language"}),
         ),
         (
+            "include",
+            texts("packs: files in /usr/share/mini-mcp/policy.d, by name without `.toml`"),
+        ),
+        (
             "limits",
             table("limits for all calls together", &[], limits()),
         ),
