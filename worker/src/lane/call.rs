@@ -10,6 +10,7 @@ use crate::open::{Opened, open_path};
 use crate::sandbox::child::Plan;
 use crate::sandbox::launch::{Running, launch};
 use crate::sandbox::limits::Limits;
+use crate::sandbox::namespaces::{self, Namespaces};
 use crate::sandbox::privilege;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
@@ -78,7 +79,7 @@ impl Lane {
             Ok(name) => name.unwrap_or_default(),
             Err(failure) => return self.reply(&Reply::Failed(failure)),
         };
-        let running = match self.launch(&grant, domain, &output) {
+        let running = match self.launch(&grant, &opened, domain, &output) {
             Ok(running) => running,
             Err(failure) => {
                 return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
@@ -135,15 +136,21 @@ impl Lane {
     fn launch(
         &mut self,
         grant: &Grant,
+        opened: &[Opened],
         domain: RulesetCreated,
         output: &Output,
     ) -> Result<Running, Failure> {
+        let view = self.domains.view(grant, opened);
+        let view = view.map_err(|error| failure("sandbox", &error))?;
+        let namespaces = (namespaces::flags(grant.profile()) != 0)
+            .then(|| Namespaces::new(grant.profile(), view));
         let tasks = self
             .tasks
             .elsewhere(&self.context.containment, grant.identity().uid);
         let limits = Limits::new(grant.profile(), tasks);
-        let plan = plan(&self.context, grant, domain, limits, output)
+        let mut plan = plan(&self.context, grant, domain, limits, output)
             .map_err(|error| failure("launch", &error))?;
+        plan.namespaces = namespaces;
         self.launched += 1;
         launch(
             plan,
@@ -308,9 +315,10 @@ fn plan<'a>(
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
         bounded: context.bounded,
         domain,
+        namespaces: None,
         filter: context
             .filters
-            .of_list(&profile.system_calls)
+            .of_profile(profile)
             .ok_or(PlanError::Filter)?,
     })
 }
