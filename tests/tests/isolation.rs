@@ -52,6 +52,10 @@ connect = ["tcp:@port@"]
 extends = "base"
 network = "unix"
 
+[profile.watching]
+extends = "base"
+read = ["/proc"]
+
 [profile.lone]
 extends = "base"
 network = "loopback"
@@ -60,7 +64,7 @@ network = "loopback"
 fn tools(allow: &str) -> String {
     let names = [
         "base", "isolated", "second", "loopback", "private", "shared", "open", "ports", "sockets",
-        "lone",
+        "lone", "watching",
     ];
     let each = names.map(|name| {
         format!(
@@ -256,8 +260,8 @@ fn nothing_stays_mounted() {
     let before = mounts();
     everywhere(|client, containment| {
         for _ in 0..5 {
-            run(client, "isolated", "exit 0").success();
-            run(client, "private", "exit 0").success();
+            assert_eq!(run(client, "isolated", "exit 0").success(), "");
+            assert_eq!(run(client, "private", "exit 0").success(), "");
         }
         let mark = unique();
         let script = format!("trap '' TERM; (setsid sleep {mark} &) & sleep {mark}");
@@ -481,4 +485,52 @@ fn the_worker_keeps_what_namespaces_need() {
             .contains("given CAP_SYS_ADMIN up")
             .then_some(())
     });
+}
+
+/// Two commands of one user: neither reads, traces nor signals the other, even where
+/// the profile opens /proc. What Landlock does not hold there is the command line.
+#[test]
+fn commands_of_one_user_are_apart() {
+    let site = site("cgroup", 1);
+    let (client, other) = (Client::attach(&site, ALICE), Client::attach(&site, ALICE));
+    let mark = unique();
+    other.start_call(
+        "watching",
+        &json!({ "script": format!("exec sleep {mark}") }),
+    );
+    let victim = eventually("it sleeps", Duration::from_secs(10), || {
+        let found = harness::Process::with_argument(&mark).into_iter().next()?;
+        (found.arguments().len() == 2).then_some(found)
+    });
+    let id = victim.id();
+    // The control: the same reads of the command's own are answered.
+    let reads = |who: &str| {
+        format!(
+            "cd /proc/{who} && for f in environ maps mem; do head -c 1 $f >/dev/null 2>&1 && echo $f; done; readlink root cwd fd/0 fd/1"
+        )
+    };
+    let own = run(&client, "watching", &reads("self"));
+    assert!(
+        own.stdout().contains("environ") && own.stdout().contains("fd"),
+        "{}",
+        own.0
+    );
+    let called = run(&client, "watching", &reads(&id.to_string()));
+    assert_eq!(called.stdout(), "", "{}", called.0);
+    let called = run(
+        &client,
+        "watching",
+        &format!("kill -9 {id} || kill -0 {id} || echo refused"),
+    );
+    assert_eq!(called.stdout(), "refused\n", "{}", called.0);
+    assert!(
+        run(&client, "watching", &format!("cat /proc/{id}/cmdline"))
+            .stdout()
+            .contains(&mark)
+    );
+    assert_eq!(
+        run(&client, "isolated", &format!("ls -d /proc/{id}")).stdout(),
+        ""
+    );
+    assert_eq!(harness::Process::with_argument(&mark).len(), 1);
 }
