@@ -154,17 +154,9 @@ fn nothing_else_exists() {
             "isolated",
             "stat /root /home /sys /etc/shadow /run; touch /x /usr/x /dev/x /etc/x",
         );
-        assert_eq!(
-            called
-                .stderr()
-                .lines()
-                .filter(|line| line.contains("No such file"))
-                .count()
-                >= 5,
-            true,
-            "{}",
-            called.stderr()
-        );
+        let errors = called.stderr().lines();
+        let absent = errors.filter(|line| line.contains("No such file")).count();
+        assert!(absent >= 5, "{}", called.stderr());
         let called = run(
             client,
             "isolated",
@@ -511,7 +503,7 @@ fn commands_of_one_user_are_apart() {
     };
     let own = run(&client, "watching", &reads("self"));
     assert!(
-        own.stdout().contains("environ") && own.stdout().contains("fd"),
+        own.stdout().contains("environ") && own.stdout().contains("/dev/null"),
         "{}",
         own.0
     );

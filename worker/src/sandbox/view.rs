@@ -80,7 +80,7 @@ impl View<'_> {
                 read: &[c"/proc"],
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
             },
-            _ => Own {
+            Strength::Default | _ => Own {
                 listed: None,
                 read: &[],
                 write: &[c"/tmp", c"/var/tmp"],
