@@ -52,6 +52,10 @@ connect = ["tcp:@port@"]
 extends = "base"
 network = "unix"
 
+[profile.workspace]
+extends = "isolated"
+write = ["@site@/drop"]
+
 [profile.watching]
 extends = "base"
 read = ["/proc"]
@@ -63,8 +67,18 @@ network = "loopback"
 
 fn tools(allow: &str) -> String {
     let names = [
-        "base", "isolated", "second", "loopback", "private", "shared", "open", "ports", "sockets",
-        "lone", "watching",
+        "base",
+        "isolated",
+        "second",
+        "loopback",
+        "private",
+        "shared",
+        "open",
+        "ports",
+        "sockets",
+        "lone",
+        "watching",
+        "workspace",
     ];
     let each = names.map(|name| {
         format!(
@@ -525,4 +539,22 @@ fn commands_of_one_user_are_apart() {
         ""
     );
     assert_eq!(harness::Process::with_argument(&mark).len(), 1);
+}
+
+/// What a command wrote it cannot execute, not even through the dynamic loader. In
+/// the default strength, the control, the loader maps it: Landlock looks at execve(2).
+#[test]
+fn what_is_written_is_not_executed() {
+    let site = site("cgroup", 1);
+    let client = Client::attach(&site, ALICE);
+    let drop = site.path("drop").display().to_string();
+    let script = |name: &str| {
+        format!(
+            "cp /usr/bin/true {drop}/{name} && ! {drop}/{name} && /lib64/ld-linux-x86-64.so.2 {drop}/{name} && echo ran"
+        )
+    };
+    assert_eq!(run(&client, "shared", &script("one")).stdout(), "ran\n");
+    let called = run(&client, "workspace", &script("two"));
+    assert_eq!(called.stdout(), "", "{}", called.0);
+    assert!(site.path("drop/two").exists(), "{}", called.0);
 }
