@@ -1,6 +1,6 @@
 //! Profiles: named bundles of restrictions, resolved and with defaults filled in.
 
-use crate::{Capability, CgroupLimits, ProcessLimits, Scheduling, SystemCalls};
+use crate::{Capability, CgroupLimits, Isolation, Network, ProcessLimits, Scheduling, SystemCalls};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +50,10 @@ pub struct Profile {
     pub output_max: u64,
     /// Which network the command reaches.
     pub network: Network,
+    /// Unix sockets that it may connect to by name.
+    pub unix_sockets: Vec<PathRule>,
+    /// What of the host it does not even see.
+    pub isolation: Isolation,
     /// Oldest Landlock ABI to accept; see landlock(7).
     pub minimum_landlock: u32,
     /// Directory the command starts in.
@@ -90,12 +94,4 @@ pub struct Group {
     pub name: String,
     /// Group id.
     pub gid: u32,
-}
-
-/// Which network a command reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Network {
-    /// None: no socket of any family but unnamed pairs.
-    None,
 }

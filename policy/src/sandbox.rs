@@ -1,7 +1,7 @@
 //! What a command may use, in words.
 
 use crate::quantity::{bytes, time};
-use crate::{Access, Network, PathGrant, PathRule, Profile, Refusal, SystemCalls};
+use crate::{Access, Network, PathGrant, PathRule, Profile, Refusal, Strength, SystemCalls};
 use std::time::Duration;
 
 /// What `profile` and the paths of a call open.
@@ -12,22 +12,45 @@ pub(crate) fn sandbox(profile: &Profile, paths: &[PathGrant]) -> String {
         limit_fsize,
         ..
     } = profile;
-    let network = match profile.network {
-        Network::None => "no network",
-    };
     let mut words = vec![
         format!("may read {}", opened(&profile.read, paths, Access::Read)),
         format!("may write {}", opened(&profile.write, paths, Access::Write)),
         format!("may execute {}", executed(&profile.execute)),
-        network.to_owned(),
+        network(profile),
         format!("{} of memory", bytes(*memory_max)),
         format!("{tasks_max} tasks"),
         format!("files up to {}", bytes(*limit_fsize)),
         time(profile.timeout),
     ];
+    words.extend(isolation(profile));
     words.extend(privileges(profile));
     words.extend(resources(profile));
     words.join(", ")
+}
+
+fn network(profile: &Profile) -> String {
+    match &profile.network {
+        Network::None => "no network".to_owned(),
+        Network::Unix => "Unix sockets".to_owned(),
+        Network::Loopback => "a loopback network of its own".to_owned(),
+        Network::Connect(ports) => {
+            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+            format!("TCP to port {}", ports.join(" "))
+        }
+        Network::Full => "the whole network".to_owned(),
+    }
+}
+
+/// What of the host it does not see.
+fn isolation(profile: &Profile) -> Option<String> {
+    let size = bytes(profile.isolation.tmp_size);
+    match profile.isolation.strength {
+        Strength::Isolated => Some(format!("a root of its own with {size} of temporary files")),
+        Strength::Default if profile.isolation.private_tmp => {
+            Some(format!("a /tmp of its own with {size}"))
+        }
+        Strength::Default => None,
+    }
 }
 
 /// What it has beyond, or short of, what every command has.

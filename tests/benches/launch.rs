@@ -19,27 +19,44 @@ const WARM_UP: usize = 50;
 const ROUNDS: usize = 1000;
 const PROGRAM: &str = "/usr/bin/true";
 
+/// The same program with a root directory of its own.
+const ISOLATED: &str = r#"
+[profile.isolated]
+extends = "plain"
+strength = "isolated"
+read = ["/lib64"]
+
+[tool.isolated]
+description = "Succeeds"
+command = ["/usr/bin/true"]
+profile = "isolated"
+allow = ["alice"]
+"#;
+
 fn main() {
     build_binaries();
     let mut bare = Series::new("bare spawn and wait");
     let mut launch = Series::new("sandboxed launch");
+    let mut isolated = Series::new("isolated launch");
     let mut call = Series::new("tools/call");
     let (worker, session) = (Worker::start(), Session::start());
     for round in 0..WARM_UP + ROUNDS {
         // One of each in turn, so that noise meets all alike.
         let times = [
             timed(spawn),
-            timed(|| worker.launch()),
+            timed(|| worker.launch("true")),
+            timed(|| worker.launch("isolated")),
             timed(|| session.call()),
         ];
         if round >= WARM_UP {
-            for (series, time) in [&mut bare, &mut launch, &mut call].into_iter().zip(times) {
+            let all = [&mut bare, &mut launch, &mut isolated, &mut call];
+            for (series, time) in all.into_iter().zip(times) {
                 series.times.push(time);
             }
         }
     }
     print_machine();
-    print_table(&mut bare, &mut [&mut launch, &mut call]);
+    print_table(&mut bare, &mut [&mut launch, &mut isolated, &mut call]);
 }
 
 /// The binaries of the profile that this benchmark was built with.
@@ -91,7 +108,7 @@ struct Worker {
 
 impl Worker {
     fn start() -> Worker {
-        let front = Front::with(BASE);
+        let front = Front::with(&format!("{BASE}{ISOLATED}"));
         let (client, end) = front.client(ALICE);
         let lane = Lane::greeted(&front.site);
         Worker {
@@ -103,10 +120,10 @@ impl Worker {
     }
 
     /// From the request to the outcome, pipes included.
-    fn launch(&self) {
+    fn launch(&self, tool: &str) {
         let pipes = self
             .lane
-            .run(&self.front.site, self.client.as_fd(), "true", &[]);
+            .run(&self.front.site, self.client.as_fd(), tool, &[]);
         assert!(matches!(self.lane.hear(), Ok(Reply::Started { .. })));
         match self.lane.hear() {
             Ok(Reply::Finished(outcome)) => assert_eq!(outcome.status, Status::Exited(0)),

@@ -3,12 +3,12 @@
 
 use crate::options::Mode;
 use crate::sandbox::containment::Containment;
-use crate::sandbox::privilege;
+use crate::sandbox::{namespaces, privilege};
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
-use policy::Policy;
+use policy::{Network, Policy};
 use thiserror::Error;
 
 /// Without these no command can be launched as another user.
@@ -53,6 +53,21 @@ pub(crate) fn granted(policy: &Policy) -> Result<CapsHashSet, Errno> {
     Ok(all)
 }
 
+/// The capabilities that the worker itself needs for namespaces of `policy`.
+pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
+    let mut needed = CapsHashSet::new();
+    for profile in policy.profiles() {
+        if namespaces::flags(profile) != 0 {
+            needed.insert(Capability::CAP_SYS_ADMIN);
+        }
+        if profile.network == Network::Loopback {
+            // To start the loopback interface.
+            needed.insert(Capability::CAP_NET_ADMIN);
+        }
+    }
+    needed
+}
+
 /// Bounds this process, and so every lane, but for what it is to grant to commands.
 /// Tells whether the bounding set is no more than that, which a single user without
 /// privileges cannot make of it.
@@ -60,6 +75,7 @@ pub(crate) fn apply(
     mode: &Mode,
     containment: &Containment,
     grants: &CapsHashSet,
+    needed: &CapsHashSet,
 ) -> Result<bool, BoundsError> {
     prctl::set_no_new_privs().map_err(BoundsError::Kernel)?;
     grantable(grants)?;
@@ -67,7 +83,12 @@ pub(crate) fn apply(
     // them costs as much as installing the system call filter.
     let bounded = privilege::bound(grants).map_err(BoundsError::Kernel)?;
     if matches!(mode, Mode::System { .. }) {
-        keep(&wanted(containment, grants), grants)?;
+        let wanted = [
+            wanted(containment, grants),
+            needed.iter().copied().collect(),
+        ]
+        .concat();
+        keep(&wanted, grants)?;
     }
     Ok(bounded)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub containment: Containment,
     /// The capabilities that are kept for commands.
     pub grants: CapsHashSet,
+    /// The capabilities that the worker kept to make namespaces.
+    pub needed: CapsHashSet,
     /// Whether the capability bounding set is no more than that.
     pub bounded: bool,
     /// The system calls of commands.

@@ -87,7 +87,8 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     };
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
-    let bounded = bounds::apply(&options.mode, &containment, &grants)?;
+    let needed = bounds::needed(&policy);
+    let bounded = bounds::apply(&options.mode, &containment, &grants, &needed)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
@@ -97,6 +98,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         trust,
         containment,
         grants,
+        needed,
         bounded,
         null,
     };

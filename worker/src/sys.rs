@@ -2,6 +2,8 @@
 //! the project is here. Each function takes and returns owned or borrowed
 //! types, so that nothing outside has an invariant of memory to keep.
 
+pub(crate) mod mount;
+
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};

@@ -218,6 +218,15 @@ impl Worker {
     /// Capabilities that were given up when the worker started do not come back.
     fn can_grant(&self, policy: &Policy) -> Result<(), String> {
         let grants = bounds::granted(policy).map_err(|errno| explain(&errno))?;
+        let needed = bounds::needed(policy);
+        // A single user's worker has none; his commands get them in a user namespace.
+        let system = self.context.trust.single_user().is_none();
+        let missing = needed.difference(&self.context.needed).next();
+        if let (true, Some(given_up)) = (system, missing) {
+            return Err(format!(
+                "cannot set commands apart in namespaces: the worker has given {given_up} up\nhint: restart the worker"
+            ));
+        }
         match grants.difference(&self.context.grants).next() {
             None => Ok(()),
             Some(given_up) => Err(format!(

@@ -13,6 +13,7 @@ use crate::explain::explain;
 use crate::sandbox::child::{self, Directory, Plan};
 use crate::sandbox::launch::{Running, launch};
 use crate::sandbox::limits::Limits;
+use crate::sandbox::namespaces::{self, Namespaces};
 use crate::sandbox::privilege;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
@@ -189,12 +190,17 @@ impl Lane {
         (files, domain): (&Files<'_>, RulesetCreated),
         output: &Output,
     ) -> Result<Running, Failure> {
+        let view = self.domains.view(grant, &files.places());
+        let view = view.map_err(|error| failure("sandbox", &error))?;
+        let namespaces = (namespaces::flags(grant.profile()) != 0)
+            .then(|| Namespaces::new(grant.profile(), view));
         let tasks = self
             .tasks
             .elsewhere(&self.context.containment, grant.identity().uid);
         let limits = Limits::new(grant.profile(), tasks);
-        let plan = plan(&self.context, grant, files, (domain, limits), output)
+        let mut plan = plan(&self.context, grant, files, (domain, limits), output)
             .map_err(|error| failure("launch", &error))?;
+        plan.namespaces = namespaces;
         self.launched += 1;
         launch(
             plan,
@@ -398,9 +404,10 @@ fn plan<'a>(
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
         bounded: context.bounded,
         domain,
+        namespaces: None,
         filter: context
             .filters
-            .of_list(&profile.system_calls)
+            .of_profile(profile)
             .ok_or(PlanError::Filter)?,
     })
 }

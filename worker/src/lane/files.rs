@@ -7,6 +7,7 @@ use crate::input;
 use crate::open::{OpenError, Opened, open_path};
 use policy::{Access, Existence, Grant, PathGrant, Stdin};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use wire::Failure;
 
 /// What a grant names, opened.
@@ -76,7 +77,22 @@ impl<'a> Files<'a> {
 
     /// What the command's domain opens besides its profile.
     pub(super) fn opened(&self) -> Vec<&Opened> {
-        self.paths.iter().flatten().collect()
+        self.places()
+            .into_iter()
+            .map(|(_, opened)| opened)
+            .collect()
+    }
+
+    /// The same, and what the command calls it. What it reads is among it, so that
+    /// its own process can open it where there is nothing else.
+    pub(super) fn places(&self) -> Vec<(PathBuf, &Opened)> {
+        let input = match (&self.input, self.grant.stdin()) {
+            (Input::File(opened), Stdin::File(path)) => Some((path.path(), opened)),
+            _ => None,
+        };
+        let paths = self.grant.paths().iter().zip(&self.paths);
+        let paths = paths.filter_map(|(path, opened)| Some((path.path(), opened.as_ref()?)));
+        paths.chain(input).collect()
     }
 
     /// The path that the command starts in.

@@ -5,6 +5,7 @@
 //! that the lane reads. docs/sandbox.md lists the same stages with their reasons.
 
 use super::limits::Limits;
+use super::namespaces::{Mapping, Namespaces};
 use super::privilege;
 use crate::open::{Opened, open_again};
 use crate::sys;
@@ -22,7 +23,7 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Everything a command's process needs, prepared before it is born.
@@ -54,6 +55,8 @@ pub(crate) struct Plan<'a> {
     pub bounded: bool,
     /// Files, and TCP and scopes where the kernel has them.
     pub domain: RulesetCreated,
+    /// What is set apart from the host, if anything is.
+    pub namespaces: Option<Namespaces<'a>>,
     /// System calls.
     pub filter: &'a BpfProgram,
 }
@@ -85,6 +88,9 @@ pub(crate) enum Stage {
     Streams,
     Limits,
     Scheduling,
+    UserNamespace,
+    Namespaces,
+    Keyring,
     BoundingSet,
     Groups,
     GroupId,
@@ -102,12 +108,15 @@ pub(crate) enum Stage {
 }
 
 /// In the order in which they happen.
-const STAGES: [(Stage, &str); 19] = [
+const STAGES: [(Stage, &str); 22] = [
     (Stage::Signals, "reset signals"),
     (Stage::Session, "start a session"),
     (Stage::Streams, "connect standard streams"),
     (Stage::Limits, "set resource limits"),
     (Stage::Scheduling, "set priorities"),
+    (Stage::UserNamespace, "map the user into a namespace"),
+    (Stage::Namespaces, "build what the command sees of the host"),
+    (Stage::Keyring, "make a session keyring"),
     (Stage::BoundingSet, "drop the capability bounding set"),
     (Stage::Groups, "set supplementary groups"),
     (Stage::GroupId, "set the group id"),
@@ -164,14 +173,23 @@ impl Failure {
 
 /// Becomes the command, or reports why not and ends. `parent` is this process's
 /// parent as it sees it.
-pub(crate) fn become_command(plan: Plan<'_>, parent: Pid, report: OwnedFd) -> ! {
-    let Err(failure) = stages(plan, parent);
+pub(super) fn become_command(
+    plan: Plan<'_>,
+    parent: Pid,
+    mapping: Option<Mapping>,
+    report: OwnedFd,
+) -> ! {
+    let Err(failure) = stages(plan, parent, mapping);
     // If the lane is gone there is nobody to tell.
     let _unheard = File::from(report).write_all(&failure.encode());
     sys::exit(127)
 }
 
-fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
+fn stages(
+    mut plan: Plan<'_>,
+    parent: Pid,
+    mapping: Option<Mapping>,
+) -> Result<Infallible, Failure> {
     let at = |stage| move |errno| Failure { stage, errno };
 
     sys::default_signals().map_err(at(Stage::Signals))?;
@@ -182,6 +200,22 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
     connect_streams(&plan).map_err(at(Stage::Streams))?;
     plan.limits.apply().map_err(at(Stage::Limits))?;
     super::scheduling::apply(plan.scheduling).map_err(at(Stage::Scheduling))?;
+    if let Some(mapping) = mapping {
+        let mapped = mapping.write();
+        mapped.map_err(|error| at(Stage::UserNamespace)(raw(&error)))?;
+    }
+    if let Some(namespaces) = plan.namespaces.take() {
+        // Mounts are made with privileges, but looked up with the user's rights.
+        namespaces
+            .enter(plan.identity)
+            .map_err(at(Stage::Namespaces))?;
+        if let Some(own) = namespaces.own() {
+            plan.domain =
+                super::landlock::open_own(plan.domain, &own).map_err(at(Stage::Landlock))?;
+        }
+    }
+    // As root where possible: of a user's few keys the kernel counts those of all commands.
+    sys::mount::new_session_keyring().map_err(at(Stage::Keyring))?;
 
     // Elsewhere empty since the worker started; a user namespace begins with a full one,
     // and a worker whose policy grants capabilities has kept those.
@@ -217,6 +251,10 @@ fn stages(plan: Plan<'_>, parent: Pid) -> Result<Infallible, Failure> {
         errno: Errno::ENOENT,
     })?;
     unistd::execve(program, &plan.argv, &plan.environment).map_err(at(Stage::Execute))
+}
+
+fn raw(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 fn connect_streams(plan: &Plan<'_>) -> Result<(), Errno> {

@@ -6,24 +6,16 @@
 //! It holds no descriptor but the pipe to the lane.
 
 use super::child::{self, Plan};
+use super::namespaces::Mapping;
 use crate::sys::{self, Fork};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{self, Gid, Pid, Uid};
-use std::fs::{self, File};
+use nix::unistd::{self, Pid};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-
-/// The ids that a user namespace maps onto themselves.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mapping {
-    /// Effective user id outside.
-    pub uid: Uid,
-    /// Effective group id outside.
-    pub gid: Gid,
-}
 
 /// Runs the namespace to its end. `status` takes the wait status of the command,
 /// four bytes in little-endian order; it stays empty when this process is killed.
@@ -44,12 +36,15 @@ fn serve(
         return Ok(());
     }
     if let Some(mapping) = mapping {
-        map_ids(mapping)?;
+        mapping.write()?;
     }
     match sys::fork(0, None)? {
-        Fork::Child => child::become_command(plan, Pid::from_raw(1), report),
+        Fork::Child => child::become_command(plan, Pid::from_raw(1), None, report),
         Fork::Parent(command) => {
             drop(report);
+            // The command's root becomes this process's too; its directory then holds
+            // nothing of the host's.
+            unistd::chdir(c"/")?;
             let mut status = keep_only(status)?;
             let ended = reap_until(command.pid)?;
             status.write_all(&ended.to_le_bytes())
@@ -61,17 +56,6 @@ fn serve(
 fn lane_is_gone(status: &OwnedFd) -> io::Result<bool> {
     let mut descriptors = [PollFd::new(status.as_fd(), PollFlags::empty())];
     Ok(poll(&mut descriptors, PollTimeout::ZERO)? > 0)
-}
-
-/// user_namespaces(7): one id each, so that nothing outside can be impersonated.
-fn map_ids(Mapping { uid, gid }: Mapping) -> io::Result<()> {
-    // The files of a process that is not dumpable belong to root.
-    prctl::set_dumpable(true)?;
-    fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
-    fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
-    prctl::set_dumpable(false)?;
-    Ok(())
 }
 
 /// Moves the pipe to descriptor 0 and closes all others, the command's output among them.

@@ -6,19 +6,23 @@
 //! are compared with what they were, so that a file replaced by an upgrade is
 //! found; rules that a path argument adds make a ruleset of their own.
 
+use super::view::{Own, Place, View};
 use crate::open::Opened;
 use crate::sandbox::elf;
 use crate::sandbox::pin::{self, Fingerprint};
 use crate::sandbox::program::{self, ProgramError};
 use crate::sys;
 use ::landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use nix::errno::Errno;
-use policy::{Access, Grant, PathRule, Profile};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use policy::{Access, Grant, Network, PathRule, Profile, Strength};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
@@ -28,6 +32,9 @@ use thiserror::Error;
 
 /// Most tools whose rules a lane remembers.
 const REMEMBERED: usize = 256;
+
+/// The first ABI that holds TCP to ports.
+const CONNECT_ABI: u32 = 4;
 
 /// Devices that hold nothing and that programs take for granted.
 const DEVICES: [(&str, bool); 5] = [
@@ -54,6 +61,17 @@ pub(crate) enum DomainError {
         /// What there is; 0 for nothing.
         have: u32,
     },
+    /// The root directory in a root directory of the command's own.
+    #[error(
+        "cannot isolate commands of profile `{0}`: it grants all of `/`\nhint: grant the directories in it that are needed"
+    )]
+    Whole(String),
+    /// The kernel does not know TCP ports.
+    #[error(
+        "cannot restrict TCP to `connect`: the kernel has Landlock ABI {0}, ports need {CONNECT_ABI}\n\
+         hint: use Linux 6.7 or newer, or `network = \"full\"`"
+    )]
+    Ports(u32),
     /// A path of the profile, or the program, cannot be opened.
     #[error("cannot grant `{0}`")]
     Path(PathBuf, #[source] io::Error),
@@ -117,18 +135,62 @@ impl Domains {
                 have: self.abi,
             });
         }
+        if matches!(profile.network, Network::Connect(_)) && self.abi < CONNECT_ABI {
+            return Err(DomainError::Ports(self.abi));
+        }
         let abi = ABI::from(i32::try_from(self.abi).unwrap_or(i32::MAX));
         let prepared = self.prepared(grant, abi)?;
-        if opened.is_empty() {
+        // What a mount namespace adds must not get into the ruleset that calls share.
+        if opened.is_empty() && !profile.isolation.mounts() {
             let path = |error| DomainError::Path(grant.program().to_path_buf(), error);
             return prepared.ruleset.try_clone().map_err(path);
         }
-        let mut ruleset = build(abi, &prepared.rules)?;
+        let mut ruleset = build(abi, &prepared.rules, &profile.network)?;
         for file in opened {
             let rights = rights(abi, Right::from(file.access), file.directory);
             ruleset = ruleset.add_rule(PathBeneath::new(file.descriptor.as_fd(), rights))?;
         }
         Ok(ruleset)
+    }
+
+    /// What the command of `grant` sees, where that is not all of the host. Call it
+    /// after [`Domains::domain`], which looks the paths up.
+    pub(crate) fn view<'a>(
+        &self,
+        grant: &Grant,
+        opened: &[(PathBuf, &'a Opened)],
+    ) -> Result<Option<View<'a>>, DomainError> {
+        let isolation = grant.profile().isolation;
+        if !isolation.mounts() {
+            return Ok(None);
+        }
+        let prepared = self.tools.get(key(grant).as_ref());
+        let rules = prepared.map_or_else(Vec::new, |prepared| prepared.rules.iter().collect());
+        let common = rules.into_iter().map(|rule| Place {
+            path: rule.path.clone(),
+            opened: None,
+            write: rule.right == Right::Write,
+            execute: rule.right == Right::Execute,
+            device: matches!(rule.right, Right::Device { .. }) || rule.path.starts_with("/dev"),
+        });
+        let chosen = opened.iter().map(|(path, file)| Place {
+            path: path.clone(),
+            opened: Some(file.descriptor.as_fd()),
+            write: file.access != Access::Read,
+            execute: false,
+            device: false,
+        });
+        let places: Vec<Place<'_>> = common.chain(chosen).collect();
+        let isolated = isolation.strength == Strength::Isolated;
+        if isolated && places.iter().any(|place| place.path == Path::new("/")) {
+            return Err(DomainError::Whole(grant.profile().name.clone()));
+        }
+        Ok(Some(View {
+            strength: isolation.strength,
+            tmp_size: isolation.tmp_size,
+            places,
+            directory: grant.profile().working_directory.clone(),
+        }))
     }
 
     fn prepared(&mut self, grant: &Grant, abi: ABI) -> Result<&Prepared, DomainError> {
@@ -143,7 +205,7 @@ impl Domains {
             let pinned = pin.map(|wanted| pin::verify(grant.program(), wanted));
             let pinned = pinned.transpose()?;
             let rules = rules(grant)?;
-            let ruleset = build(abi, &rules)?;
+            let ruleset = build(abi, &rules, &grant.profile().network)?;
             if self.tools.len() >= REMEMBERED {
                 self.tools.clear();
             }
@@ -185,13 +247,37 @@ pub(super) fn restrict(domain: RulesetCreated) -> Result<(), Errno> {
     }
 }
 
+/// Opens to `domain` what a command's view has of its own, by the names it has there.
+pub(super) fn open_own(domain: RulesetCreated, own: &Own) -> Result<RulesetCreated, Errno> {
+    let abi = ABI::from(i32::try_from(sys::landlock_abi()).unwrap_or(i32::MAX));
+    let listed = own
+        .listed
+        .iter()
+        .map(|path| (*path, AccessFs::ReadDir.into()));
+    let each = |right| move |path: &&'static CStr| (*path, rights(abi, right, true));
+    let all = listed
+        .chain(own.read.iter().map(each(Right::Read)))
+        .chain(own.write.iter().map(each(Right::Write)));
+    let mut domain = domain;
+    for (path, rights) in all {
+        let file = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        let rule = PathBeneath::new(&file, rights);
+        domain = domain.add_rule(rule).map_err(|_| Errno::last())?;
+    }
+    Ok(domain)
+}
+
 /// What a rule lets a command do with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Right {
     Read,
     Write,
     Execute,
-    Device { writable: bool },
+    /// To a Unix socket by its name; no right of the file's content.
+    Connect,
+    Device {
+        writable: bool,
+    },
 }
 
 impl From<Access> for Right {
@@ -282,6 +368,7 @@ fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
         (&profile.read, Right::Read),
         (&profile.write, Right::Write),
         (&profile.execute, Right::Execute),
+        (&profile.unix_sockets, Right::Connect),
     ] {
         for PathRule { path, optional, .. } in paths {
             rules.push(Rule::new(path, right, *optional)?);
@@ -306,11 +393,13 @@ fn executables(program: &Path, profile: &Profile) -> Vec<PathBuf> {
     loaders
 }
 
-fn build(abi: ABI, rules: &[Rule]) -> Result<RulesetCreated, RulesetError> {
+fn build(abi: ABI, rules: &[Rule], network: &Network) -> Result<RulesetCreated, RulesetError> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(abi))?;
-    if abi >= ABI::V4 {
+    // Under the others the filter or a network namespace decides.
+    let open = matches!(network, Network::Loopback | Network::Full);
+    if abi >= ABI::V4 && !open {
         ruleset = ruleset.handle_access(AccessNet::from_all(abi))?;
     }
     if abi >= ABI::V6 {
@@ -320,7 +409,16 @@ fn build(abi: ABI, rules: &[Rule]) -> Result<RulesetCreated, RulesetError> {
     for rule in rules {
         if let Some(anchor) = &rule.anchor {
             let rights = rights(abi, rule.right, anchor.directory);
+            // Before ABI 9 there is nothing to grant.
+            if rights.is_empty() {
+                continue;
+            }
             created = created.add_rule(PathBeneath::new(anchor.file.as_fd(), rights))?;
+        }
+    }
+    if let Network::Connect(ports) = network {
+        for port in ports {
+            created = created.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
         }
     }
     Ok(created)
@@ -340,6 +438,7 @@ fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
         Right::Read => read,
         Right::Write => AccessFs::from_all(abi) & !never,
         Right::Execute => read | AccessFs::Execute,
+        Right::Connect => AccessFs::ResolveUnix.into(),
         Right::Device { writable: true } => AccessFs::ReadFile | AccessFs::WriteFile,
         Right::Device { writable: false } => AccessFs::ReadFile.into(),
     };

@@ -3,14 +3,15 @@
 use super::cgroup::{Cgroup, CgroupError, Usage};
 use super::child::{self, FAILURE_SIZE, Failure, Plan, Stage};
 use super::containment::Containment;
-use super::init::{self, Mapping};
+use super::init;
+use super::namespaces::{Mapping, Namespaces};
 use super::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Gid, Pid, Uid, pipe2};
+use nix::unistd::{Pid, Uid, pipe2};
 use policy::Profile;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -28,6 +29,14 @@ pub(crate) enum LaunchError {
     /// No process or pipe for it.
     #[error("cannot make a process for the command")]
     Fork(#[source] Errno),
+    /// The kernel does not make the namespaces that its profile needs.
+    #[error(
+        "cannot make namespaces for the command\n\
+         hint: the worker needs CAP_SYS_ADMIN (under systemd, CapabilityBoundingSet= and RestrictNamespaces=), a single \
+         user user namespaces (user.max_user_namespaces); `strength = \"default\"` without `private_tmp` and with \
+         another network than `loopback` needs none"
+    )]
+    Namespaces(#[source] Errno),
     /// A stage of its set-up failed.
     #[error("cannot {stage}{}", hint(*.stage, *.source))]
     Stage {
@@ -70,7 +79,8 @@ pub(crate) struct Running {
 /// What is needed to end the whole tree.
 #[derive(Debug)]
 enum Hold {
-    Cgroup(Cgroup),
+    /// With where init writes the wait status of the program, if there is one.
+    Cgroup(Cgroup, Option<OwnedFd>),
     /// Where init writes the wait status of the program.
     PidNamespace(OwnedFd),
     Subreaper,
@@ -102,8 +112,8 @@ pub(crate) fn launch(
     let (process, hold) = match containment {
         Containment::Cgroup(base) => {
             let group = base.create(Pid::this(), number, profile)?;
-            match spawn(plan, Some(&group), report_end) {
-                Ok(process) => (process, Hold::Cgroup(group)),
+            match spawn_in(plan, &group, report_end) {
+                Ok((process, status)) => (process, Hold::Cgroup(group, status)),
                 Err(error) => {
                     group.end()?;
                     return Err(error);
@@ -111,11 +121,13 @@ pub(crate) fn launch(
             }
         }
         Containment::PidNamespace { user } => {
-            let (status, status_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-            (
-                spawn_init(plan, *user, status_end, report_end)?,
-                Hold::PidNamespace(status),
-            )
+            let more = Containment::namespaces(*user);
+            let (process, status) = spawn_init(plan, more, None, report_end)?;
+            (process, Hold::PidNamespace(status))
+        }
+        Containment::Subreaper if counts_processes(&plan) => {
+            let (process, status) = spawn_init(plan, 0, None, report_end)?;
+            (process, Hold::PidNamespace(status))
         }
         Containment::Subreaper => (spawn(plan, None, report_end)?, Hold::Subreaper),
     };
@@ -133,27 +145,69 @@ pub(crate) fn launch(
     }
 }
 
+fn counts_processes(plan: &Plan<'_>) -> bool {
+    plan.namespaces
+        .as_ref()
+        .is_some_and(Namespaces::counts_processes)
+}
+
+/// The flags of clone(2) for `plan`: a user namespace, where privileges are missing,
+/// is made before the others.
+fn flags(plan: &Plan<'_>) -> i32 {
+    match plan.namespaces.as_ref().map_or(0, Namespaces::flags) {
+        0 => 0,
+        flags if Uid::effective().is_root() => flags,
+        flags => flags | libc::CLONE_NEWUSER,
+    }
+}
+
+fn mapping(flags: i32) -> Option<Mapping> {
+    (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
+}
+
+fn fork(flags: i32, group: Option<&Cgroup>) -> Result<Fork, LaunchError> {
+    sys::fork(flags, group.map(Cgroup::directory)).map_err(|errno| match flags {
+        0 => LaunchError::Fork(errno),
+        _ => LaunchError::Namespaces(errno),
+    })
+}
+
+fn spawn_in(
+    plan: Plan<'_>,
+    group: &Cgroup,
+    report: OwnedFd,
+) -> Result<(Process, Option<OwnedFd>), LaunchError> {
+    if counts_processes(&plan) {
+        let (process, status) = spawn_init(plan, 0, Some(group), report)?;
+        Ok((process, Some(status)))
+    } else {
+        Ok((spawn(plan, Some(group), report)?, None))
+    }
+}
+
 fn spawn(plan: Plan<'_>, group: Option<&Cgroup>, report: OwnedFd) -> Result<Process, LaunchError> {
     let lane = Pid::this();
-    match sys::fork(0, group.map(Cgroup::directory)).map_err(LaunchError::Fork)? {
-        Fork::Child => child::become_command(plan, lane, report),
+    let flags = flags(&plan);
+    let mapping = mapping(flags);
+    match fork(flags, group)? {
+        Fork::Child => child::become_command(plan, lane, mapping, report),
         Fork::Parent(process) => Ok(process),
     }
 }
 
+/// With `more` flags than those of `plan`.
 fn spawn_init(
     plan: Plan<'_>,
-    user: bool,
-    status: OwnedFd,
+    more: i32,
+    group: Option<&Cgroup>,
     report: OwnedFd,
-) -> Result<Process, LaunchError> {
-    let mapping = user.then(|| Mapping {
-        uid: Uid::effective(),
-        gid: Gid::effective(),
-    });
-    match sys::fork(Containment::namespaces(user), None).map_err(LaunchError::Fork)? {
-        Fork::Child => init::run(plan, mapping, status, report),
-        Fork::Parent(process) => Ok(process),
+) -> Result<(Process, OwnedFd), LaunchError> {
+    let (status, status_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
+    let flags = flags(&plan) | more;
+    let mapping = mapping(flags);
+    match fork(flags, group)? {
+        Fork::Child => init::run(plan, mapping, status_end, report),
+        Fork::Parent(process) => Ok((process, status)),
     }
 }
 
@@ -198,11 +252,13 @@ impl Running {
     pub(crate) fn end(self) -> Result<End, LaunchError> {
         let pid = self.process.pid;
         let (status, ended, usage) = match self.hold {
-            Hold::Cgroup(group) => {
+            Hold::Cgroup(group, status) => {
+                let init = self.process.pidfd.as_fd();
+                let told = status.map(|status| tell(status, init).unwrap_or(libc::SIGKILL));
                 let usage = group.end()?;
                 let ended = reap(pid)?;
                 tree::reap_ended();
-                (ended.status, ended, usage)
+                (told.unwrap_or(ended.status), ended, usage)
             }
             Hold::PidNamespace(status) => {
                 // The kernel lets init end only after everything in its namespace.

@@ -2,6 +2,7 @@
 
 mod chain;
 mod identity;
+mod isolation;
 mod quantities;
 mod resources;
 mod system_calls;
@@ -10,7 +11,7 @@ use super::document::{Document, Entry};
 use super::environment::{Variables, environment, variables};
 use super::fields::Fields;
 use super::{Defined, Located, Span, lint};
-use crate::{Capability, CgroupLimits, Group, Network, PathRule, ProcessLimits, Profile};
+use crate::{Capability, CgroupLimits, Group, PathRule, ProcessLimits, Profile};
 use crate::{Refusal, RunAs, Scheduling, Setting};
 use chain::{chain, joined, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 39] = [
     "extends",
     "read",
     "write",
@@ -46,7 +47,12 @@ const KEYS: [&str; 34] = [
     "oom_score_adjust",
     "io_scheduling_class",
     "output_max",
+    "strength",
+    "private_tmp",
+    "tmp_size",
     "network",
+    "connect",
+    "unix_sockets",
     "system_calls",
     "system_call_error_number",
     "minimum_landlock",
@@ -89,7 +95,7 @@ struct Written<'r, 't> {
     scheduling: Scheduling,
     cgroup: CgroupLimits,
     output_max: Option<u64>,
-    network: Option<Network>,
+    apart: isolation::Apart,
     system_calls: Option<system_calls::Changes>,
     refusal: Option<Refusal>,
     minimum_landlock: Option<u32>,
@@ -141,7 +147,7 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         limit_fsize: fields.size("limit_fsize", 0..=u64::MAX >> 1),
         limit_nofile: number("limit_nofile", 8..=1_048_576),
         output_max: fields.size("output_max", KIB..=16 * MIB),
-        network: fields.word("network", &[("none", Network::None)]),
+        apart: isolation::apart(&fields),
         system_calls: system_calls::changes(&fields),
         refusal: system_calls::refusal(&fields),
         minimum_landlock: number("minimum_landlock", 1..=99),
@@ -160,6 +166,7 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         Some(written) => written,
         None => default_directory(&chain.first()?.fields)?,
     };
+    let (isolation, network, unix_sockets) = isolation::resolve(chain)?;
     let profile = Profile {
         name: name.to_owned(),
         read: joined(chain, |one| &one.read),
@@ -183,7 +190,9 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         cgroup: resources::nearest_cgroup(chain),
         system_calls: system_calls::resolve(chain),
         output_max: nearest(chain, |one| one.output_max).unwrap_or(OUTPUT_MAX),
-        network: nearest(chain, |one| one.network).unwrap_or(Network::None),
+        network,
+        unix_sockets,
+        isolation,
         minimum_landlock: nearest(chain, |one| one.minimum_landlock).unwrap_or(MINIMUM_LANDLOCK),
         working_directory,
         environment: environment(chain.iter().rev().map(|one| &one.environment)),

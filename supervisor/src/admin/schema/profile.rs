@@ -1,6 +1,8 @@
 //! `[profile.NAME]` as JSON Schema.
 
-use super::part::{about, by_default, flag, integer, path, size, table, text, texts, time, word};
+use super::part::{
+    about, by_default, flag, integer, path, size, table, text, texts, time, with, word,
+};
 use policy::Controller;
 use serde_json::{Value as Json, json};
 
@@ -130,7 +132,43 @@ pub(super) fn profile() -> Json {
         ),
         (
             "network",
-            by_default(word("what may be reached", &["none"]), "none"),
+            by_default(
+                word("what may be reached", &["none", "unix", "loopback", "full"]),
+                "none",
+            ),
+        ),
+        (
+            "connect",
+            with(
+                listed(
+                    "TCP ports that may be connected to",
+                    "^tcp:[1-9][0-9]{0,4}$",
+                ),
+                "minItems",
+                1,
+            ),
+        ),
+        (
+            "unix_sockets",
+            rules("Unix sockets that may be connected to by name"),
+        ),
+        (
+            "strength",
+            by_default(
+                word("the base of all restrictions", &["default", "isolated"]),
+                "default",
+            ),
+        ),
+        (
+            "private_tmp",
+            flag("whether /tmp and /var/tmp are the command's own", false),
+        ),
+        (
+            "tmp_size",
+            by_default(
+                size("what may be written to private temporary directories; at least 1M"),
+                "64M",
+            ),
         ),
         (
             "system_calls",

@@ -1,7 +1,7 @@
 //! From a table of actions to a BPF program: a binary search over ranges of
 //! system call numbers whose action is the same.
 
-use super::{Action, Check, Denied, Test};
+use super::{Action, Check, Denied, KIND, Sockets, Test};
 use seccompiler::{BpfProgram, sock_filter};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
 const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const JUMP_IF_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
 const JUMP_IF_BITS: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
 // struct seccomp_data, linux/seccomp.h
@@ -112,6 +113,7 @@ fn leaf(outcome: Outcome) -> BpfProgram {
         Outcome::Act(Action::Allow) => vec![allow()],
         Outcome::Act(Action::Refuse(errno)) => vec![refuse(errno)],
         Outcome::Act(Action::Check(test)) => check(test),
+        Outcome::Act(Action::Socket(allowed)) => sockets(allowed),
     }
 }
 
@@ -141,6 +143,28 @@ fn check(
             program.extend([jump(JUMP_IF_BITS, bits, 0, 1), refuse(errno), allow()]);
         }
     }
+    program
+}
+
+fn sockets(allowed: &[Sockets]) -> BpfProgram {
+    let mut program = BpfProgram::new();
+    for one in allowed {
+        let mut rest = vec![statement(LOAD, ARGUMENTS + 16)];
+        for protocol in one.protocols {
+            rest.extend([jump(JUMP_IF_EQUAL, *protocol, 0, 1), allow()]);
+        }
+        // As few protocols as there are leave the offset far below 256.
+        let skip = u8::try_from(rest.len()).unwrap_or(u8::MAX);
+        program.extend([
+            statement(LOAD, ARGUMENTS),
+            jump(JUMP_IF_EQUAL, one.domain, 0, skip.saturating_add(3)),
+            statement(LOAD, ARGUMENTS + 8),
+            statement(AND, KIND),
+            jump(JUMP_IF_EQUAL, one.kind, 0, skip),
+        ]);
+        program.extend(rest);
+    }
+    program.push(refuse(libc::EACCES));
     program
 }
 

@@ -12,7 +12,7 @@ mod reference;
 mod table;
 
 use nix::errno::Errno;
-use policy::{Policy, Refusal, SystemCalls};
+use policy::{Network, Policy, Profile, Refusal, SystemCalls};
 use seccompiler::BpfProgram;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,6 +26,8 @@ enum Action {
     Refuse(i32),
     /// It depends on one argument.
     Check(Check),
+    /// socket(2): made for one of these, and else refused with `EACCES`.
+    Socket(&'static [Sockets]),
 }
 
 /// A condition on the low 32 bits of one argument, and its two results. The
@@ -52,6 +54,44 @@ enum Test {
     Without(u32),
 }
 
+/// Sockets of one family and type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sockets {
+    domain: u32,
+    /// Without `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
+    kind: u32,
+    protocols: &'static [u32],
+}
+
+/// The bits of the second argument of socket(2) that are the type, `SOCK_TYPE_MASK`.
+const KIND: u32 = 0xf;
+
+/// What a filter is compiled for: system calls by name, and the network.
+type Key = (SystemCalls, Reach);
+
+/// A network as far as a filter can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    None,
+    Unix,
+    /// TCP to others, and nothing that others connect to.
+    Connect,
+    /// TCP and UDP.
+    Full,
+}
+
+impl From<&Network> for Reach {
+    fn from(network: &Network) -> Self {
+        match network {
+            Network::Unix => Self::Unix,
+            Network::Connect(_) => Self::Connect,
+            // A filter sees no address: a namespace keeps the first to itself.
+            Network::Loopback | Network::Full => Self::Full,
+            Network::None | _ => Self::None,
+        }
+    }
+}
+
 /// What is not allowed: fails with an error number, or is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Denied {
@@ -69,30 +109,35 @@ impl From<Refusal> for Denied {
     }
 }
 
-/// The filters of a policy, one for each list of system calls that its profiles have.
+/// The filters of a policy, one for each list of system calls and network that its
+/// profiles have.
 #[derive(Debug)]
-pub(crate) struct Filters(BTreeMap<SystemCalls, BpfProgram>);
+pub(crate) struct Filters(BTreeMap<Key, BpfProgram>);
 
 impl Filters {
     /// Those of `policy`.
     pub(crate) fn of(policy: &Policy) -> Self {
-        let lists: BTreeSet<&SystemCalls> = policy
-            .profiles()
-            .map(|profile| &profile.system_calls)
-            .collect();
-        let compiled = lists.into_iter().map(|list| (list.clone(), filter(list)));
+        let keys: BTreeSet<Key> = policy.profiles().map(|profile| key(profile)).collect();
+        let compiled = keys.into_iter().map(|key| {
+            let program = filter(&key.0, key.1);
+            (key, program)
+        });
         Self(compiled.collect())
     }
 
-    /// That of `list`.
-    pub(crate) fn of_list(&self, list: &SystemCalls) -> Option<&BpfProgram> {
-        self.0.get(list)
+    /// That of `profile`.
+    pub(crate) fn of_profile(&self, profile: &Profile) -> Option<&BpfProgram> {
+        self.0.get(&key(profile))
     }
 }
 
-/// The filter for commands without a network.
-fn filter(list: &SystemCalls) -> BpfProgram {
-    compile::program(&table::actions(list), list.refusal.into())
+fn key(profile: &Profile) -> Key {
+    (profile.system_calls.clone(), Reach::from(&profile.network))
+}
+
+/// The filter for commands that may make the calls of `list` and reach `reach`.
+fn filter(list: &SystemCalls, reach: Reach) -> BpfProgram {
+    compile::program(&table::actions(list, reach), list.refusal.into())
 }
 
 /// Installs `filter` for this process; there is no way back.

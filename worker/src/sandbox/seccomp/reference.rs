@@ -2,7 +2,7 @@
 //! plain reading of the table and against filters that seccompiler lays out.
 
 use super::compile::{ARCHITECTURE, ARGUMENTS, FOREIGN, NUMBER, THIS_ARCHITECTURE, UNASSIGNED};
-use super::{Action, Check, Denied, Test, compile, table};
+use super::{Action, Check, Denied, KIND, Reach, Sockets, Test, compile, table};
 use crate::sandbox::settings::tests::policy;
 use policy::SystemCalls;
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
@@ -67,6 +67,11 @@ fn lists() -> Vec<SystemCalls> {
     .into()
 }
 
+fn both() -> impl Iterator<Item = (SystemCalls, Reach)> {
+    let each = |list: SystemCalls| REACHES.map(|reach| (list.clone(), reach));
+    lists().into_iter().flat_map(each)
+}
+
 fn refused(errno: i32) -> u32 {
     libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
 }
@@ -99,13 +104,80 @@ fn read(actions: &BTreeMap<u32, Action>, denied: u32, call: Call) -> u32 {
                 refused(check.errno)
             }
         }
+        Some(Action::Socket(allowed)) => {
+            let [domain, kind, protocol, ..] = call.arguments.map(|one| (one & 0xffff_ffff) as u32);
+            let fits = |one: &&Sockets| {
+                one.domain == domain && one.kind == kind & KIND && one.protocols.contains(&protocol)
+            };
+            match allowed.iter().find(fits) {
+                Some(_) => libc::SECCOMP_RET_ALLOW,
+                None => refused(libc::EACCES),
+            }
+        }
     }
+}
+
+/// Sockets of every family, type with flags, and protocol that is near one.
+fn socket_calls() -> impl Iterator<Item = Call> {
+    let number = u32::try_from(libc::SYS_socket).unwrap();
+    let kinds = (0..8_u64).flat_map(|kind| [kind, kind | 0o2_004_000, kind | 0x10, kind | 1 << 32]);
+    let kinds: Vec<u64> = kinds.collect();
+    let protocols = [
+        0,
+        1,
+        2,
+        5,
+        6,
+        7,
+        16,
+        17,
+        18,
+        132,
+        136,
+        255,
+        261,
+        262,
+        263,
+        1 << 32,
+    ];
+    (0..48_u64)
+        .chain([1 << 32, u64::MAX])
+        .flat_map(move |domain| {
+            kinds.clone().into_iter().flat_map(move |kind| {
+                protocols.map(|protocol| Call {
+                    number,
+                    arguments: [domain, kind, protocol, 0, 0, 0],
+                })
+            })
+        })
+}
+
+const REACHES: [Reach; 4] = [Reach::None, Reach::Unix, Reach::Connect, Reach::Full];
+
+/// When socket(2) is allowed for one of `allowed`, as seccompiler would be told.
+fn any_socket(allowed: &[Sockets]) -> Vec<SeccompRule> {
+    let word = SeccompCmpArgLen::Dword;
+    let condition = |argument, operator, value: u32| {
+        SeccompCondition::new(argument, word.clone(), operator, value.into()).unwrap()
+    };
+    let each = allowed.iter().flat_map(|one| {
+        one.protocols.iter().map(|protocol| {
+            let masked = SeccompCmpOp::MaskedEq(KIND.into());
+            SeccompRule::new(vec![
+                condition(0, SeccompCmpOp::Eq, one.domain),
+                condition(1, masked, one.kind),
+                condition(2, SeccompCmpOp::Eq, *protocol),
+            ])
+            .unwrap()
+        })
+    });
+    each.collect()
 }
 
 /// Every number that means anything, and arguments on both sides of each boundary.
 fn calls() -> impl Iterator<Item = Call> {
     let mut values: Vec<u64> = vec![0, 1, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
-    for check in table::actions(&SystemCalls::default())
+    for check in table::actions(&SystemCalls::default(), Reach::Full)
         .values()
         .filter_map(checked)
     {
@@ -127,7 +199,7 @@ fn calls() -> impl Iterator<Item = Call> {
     values.dedup();
     let numbers = (0..600).chain([FOREIGN - 1, FOREIGN, FOREIGN + 1, FOREIGN + 59, u32::MAX]);
     numbers.flat_map(move |number| {
-        let looked_at = table::actions(&SystemCalls::default());
+        let looked_at = table::actions(&SystemCalls::default(), Reach::Full);
         // Elsewhere arguments make no difference: a few show that they do not.
         let few = !matches!(looked_at.get(&number), Some(Action::Check(_)));
         let some = values.clone().into_iter().step_by(if few { 40 } else { 1 });
@@ -141,7 +213,7 @@ fn calls() -> impl Iterator<Item = Call> {
 fn checked(action: &Action) -> Option<Check> {
     match action {
         Action::Check(check) => Some(*check),
-        Action::Allow | Action::Refuse(_) => None,
+        Action::Allow | Action::Refuse(_) | Action::Socket(_) => None,
     }
 }
 
@@ -202,13 +274,20 @@ fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
             Test::Without(bits) => with_any(check, bits),
         }),
         Some(Action::Check(_)) => None,
+        // What is not allowed is compared by `the_tree_means_what_the_table_says`.
+        Some(Action::Socket(allowed)) if outcome == libc::SECCOMP_RET_ALLOW => {
+            (!allowed.is_empty()).then(|| any_socket(allowed))
+        }
+        Some(Action::Socket(allowed)) => {
+            always(allowed.is_empty() && outcome == refused(libc::EACCES))
+        }
     }
 }
 
 /// A filter of seccompiler's that matches the calls with `outcome`; it has one
 /// action for those that match, so there must be one filter for each outcome.
-fn seccompiler(list: &SystemCalls, outcome: u32) -> BpfProgram {
-    let actions = table::actions(list);
+fn seccompiler(list: &SystemCalls, reach: Reach, outcome: u32) -> BpfProgram {
+    let actions = table::actions(list, reach);
     let mut all = BTreeMap::new();
     for number in 0..600_u32 {
         let action = match number {
@@ -229,34 +308,48 @@ fn seccompiler(list: &SystemCalls, outcome: u32) -> BpfProgram {
 #[test]
 fn the_tree_means_what_the_table_says() {
     for list in lists() {
-        let (program, actions) = (super::filter(&list), table::actions(&list));
-        for call in calls() {
-            let result = run(&program, THIS_ARCHITECTURE, call);
-            let expected = read(&actions, denied(&list), call);
-            assert_eq!(result, expected, "{call:x?} of {list:?}");
+        for reach in REACHES {
+            let program = super::filter(&list, reach);
+            let actions = table::actions(&list, reach);
+            for call in calls().chain(socket_calls()) {
+                let result = run(&program, THIS_ARCHITECTURE, call);
+                let expected = read(&actions, denied(&list), call);
+                assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
+            }
         }
     }
 }
 
 #[test]
 fn the_tree_is_equal_to_what_seccompiler_makes() {
-    for list in lists() {
-        let tree = super::filter(&list);
+    for (list, reach) in both() {
+        let tree = super::filter(&list, reach);
         let outcomes = [
             libc::SECCOMP_RET_ALLOW,
             libc::SECCOMP_RET_KILL_PROCESS,
             refused(libc::EPERM),
             refused(libc::EACCES),
             refused(libc::ENOSYS),
+            refused(libc::EOPNOTSUPP),
         ];
-        let filters = outcomes.map(|outcome| (outcome, seccompiler(&list, outcome)));
-        for call in calls().filter(|call| call.number < 600) {
+        let filters = outcomes.map(|outcome| (outcome, seccompiler(&list, reach, outcome)));
+        for call in calls()
+            .filter(|call| call.number < 600)
+            .chain(socket_calls())
+        {
+            let result = run(&tree, THIS_ARCHITECTURE, call);
+            let socket = call.number == u32::try_from(libc::SYS_socket).unwrap();
+            if socket && result == refused(libc::EACCES) {
+                let (_, allow) = &filters[0];
+                let other = run(allow, THIS_ARCHITECTURE, call);
+                assert_eq!(other, libc::SECCOMP_RET_TRAP, "{call:x?} of {list:?}");
+                continue;
+            }
             let matching = filters.iter().filter(|(_, filter)| {
                 run(filter, THIS_ARCHITECTURE, call) == libc::SECCOMP_RET_LOG
             });
             let matching: Vec<u32> = matching.map(|(outcome, _)| *outcome).collect();
-            let result = run(&tree, THIS_ARCHITECTURE, call);
-            assert_eq!(matching, [result], "{call:x?} of {list:?}");
+            assert_eq!(matching, [result], "{call:x?} of {list:?} and {reach:?}");
         }
     }
 }
@@ -268,7 +361,7 @@ fn a_foreign_architecture_is_killed() {
         arguments: [0; 6],
     };
     for list in lists() {
-        let result = run(&super::filter(&list), 0x4000_0003, call);
+        let result = run(&super::filter(&list, Reach::Full), 0x4000_0003, call);
         assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
     }
 }
@@ -276,7 +369,7 @@ fn a_foreign_architecture_is_killed() {
 #[test]
 fn the_programs_stay_small() {
     for list in lists() {
-        let length = super::filter(&list).len();
+        let length = super::filter(&list, Reach::Full).len();
         assert!(length < 500, "{length} instructions");
     }
 }
@@ -285,7 +378,10 @@ fn the_programs_stay_small() {
 #[test]
 fn no_list_allows_what_undoes_the_sandbox() {
     for list in lists() {
-        let program = compile::program(&table::actions(&list), Denied::Fails(libc::EPERM));
+        let program = compile::program(
+            &table::actions(&list, Reach::None),
+            Denied::Fails(libc::EPERM),
+        );
         for number in [
             libc::SYS_bpf,
             libc::SYS_unshare,
@@ -304,6 +400,30 @@ fn no_list_allows_what_undoes_the_sandbox() {
             };
             let result = run(&program, THIS_ARCHITECTURE, call);
             assert_ne!(result, libc::SECCOMP_RET_ALLOW, "{number} of {list:?}");
+        }
+    }
+}
+
+/// There is no ipc namespace in the default strength.
+#[test]
+fn memory_and_queues_are_shared_only_where_a_list_says_so() {
+    for reach in REACHES {
+        let program = super::filter(&SystemCalls::default(), reach);
+        for number in [
+            libc::SYS_shmget,
+            libc::SYS_shmat,
+            libc::SYS_msgget,
+            libc::SYS_semget,
+            libc::SYS_mq_open,
+            libc::SYS_keyctl,
+            libc::SYS_add_key,
+        ] {
+            let call = Call {
+                number: u32::try_from(number).unwrap(),
+                arguments: [0; 6],
+            };
+            let result = run(&program, THIS_ARCHITECTURE, call);
+            assert_eq!(result, refused(libc::EPERM), "{number}");
         }
     }
 }

@@ -9,10 +9,11 @@
 //! POSIX queues), or administers the host (clock, swap, quota, reboot, syslog).
 
 use super::numbers::number;
-use super::{Action, Check, Test};
+use super::{Action, Check, Reach, Sockets, Test};
 use libc::{
-    EACCES, ENOSYS, EPERM, SYS_clone, SYS_clone3, SYS_ioctl, SYS_memfd_create, SYS_personality,
-    SYS_prctl, SYS_socket, SYS_socketpair, c_long,
+    EACCES, ENOSYS, EOPNOTSUPP, EPERM, SYS_clone, SYS_clone3, SYS_ioctl, SYS_memfd_create,
+    SYS_personality, SYS_prctl, SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_socket, SYS_socketpair,
+    c_long,
 };
 use policy::SystemCalls;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +63,7 @@ const ALLOWED: &[c_long] = {
         // Events.
         SYS_ppoll, SYS_pselect6, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_eventfd2,
         // Descriptors of socket pairs.
-        SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown,
+        SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_shutdown,
         SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt,
         // The system in general; sandboxes of the program's own.
         SYS_uname, SYS_sysinfo, SYS_getrandom, SYS_landlock_create_ruleset, SYS_landlock_add_rule,
@@ -130,15 +131,80 @@ const AF_UNIX: u32 = libc::AF_UNIX.cast_unsigned();
 /// `PER_LINUX`, and the question which personality is set.
 const PERSONALITY: &[u32] = &[0, 0xffff_ffff];
 
+/// `MSG_FASTOPEN`, tcp(7).
+const FAST_OPEN: u32 = libc::MSG_FASTOPEN.cast_unsigned();
+
+/// Calls that let others connect.
+const LISTENING: [c_long; 4] = [
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+];
+
+/// Calls that `reach` adds to the default.
+fn network(reach: Reach) -> &'static [c_long] {
+    use libc::{SYS_accept, SYS_accept4, SYS_bind, SYS_connect, SYS_listen};
+    match reach {
+        Reach::None => &[],
+        Reach::Connect => &[SYS_connect],
+        Reach::Unix | Reach::Full => &[SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4],
+    }
+}
+
+const fn one(domain: i32, kind: i32, protocols: &'static [u32]) -> Sockets {
+    Sockets {
+        domain: domain.cast_unsigned(),
+        kind: kind.cast_unsigned(),
+        protocols,
+    }
+}
+
+// Protocol 0 is the family's own; MPTCP is another that Landlock does not look at.
+const TCP: &[u32] = &[0, libc::IPPROTO_TCP.cast_unsigned()];
+const UDP: &[u32] = &[0, libc::IPPROTO_UDP.cast_unsigned()];
+// For AF_UNIX the family itself; for AF_NETLINK, NETLINK_ROUTE.
+const UNIX: &[u32] = &[0, AF_UNIX];
+const ROUTE: &[u32] = &[libc::NETLINK_ROUTE.cast_unsigned()];
+
+static SOCKETS: [Sockets; 9] = [
+    one(libc::AF_UNIX, libc::SOCK_STREAM, UNIX),
+    one(libc::AF_UNIX, libc::SOCK_DGRAM, UNIX),
+    one(libc::AF_UNIX, libc::SOCK_SEQPACKET, UNIX),
+    // With what getaddrinfo(3) looks for addresses of the host.
+    one(libc::AF_NETLINK, libc::SOCK_RAW, ROUTE),
+    one(libc::AF_NETLINK, libc::SOCK_DGRAM, ROUTE),
+    one(libc::AF_INET, libc::SOCK_STREAM, TCP),
+    one(libc::AF_INET6, libc::SOCK_STREAM, TCP),
+    one(libc::AF_INET, libc::SOCK_DGRAM, UDP),
+    one(libc::AF_INET6, libc::SOCK_DGRAM, UDP),
+];
+
+/// The sockets of `reach`: each adds to the one before.
+fn sockets(reach: Reach) -> &'static [Sockets] {
+    let count = match reach {
+        Reach::None => 0,
+        Reach::Unix => 3,
+        Reach::Connect => 7,
+        Reach::Full => 9,
+    };
+    SOCKETS.get(..count).unwrap_or_default()
+}
+
 /// What is looked at, or answered otherwise, whatever a profile allows.
-fn special() -> [(c_long, Action); 6] {
+fn special(reach: Reach) -> [(c_long, Action); 9] {
+    let without_fast_open = |flags| check(flags, Test::Without(FAST_OPEN), EOPNOTSUPP);
     [
         (SYS_clone, check(0, Test::Without(NEW_NAMESPACE), EPERM)),
         (SYS_prctl, check(0, Test::OneOf(PRCTL), EPERM)),
         (SYS_personality, check(0, Test::OneOf(PERSONALITY), EPERM)),
         // Both put input into a terminal, where somebody's shell reads it.
         (SYS_ioctl, check(1, Test::NoneOf(&[0x5412, 0x541c]), EPERM)),
-        (SYS_socket, Action::Refuse(EACCES)),
+        (SYS_socket, Action::Socket(sockets(reach))),
+        // It connects past Landlock, which looks at connect(2).
+        (SYS_sendto, without_fast_open(3)),
+        (SYS_sendmsg, without_fast_open(2)),
+        (SYS_sendmmsg, without_fast_open(3)),
         (SYS_socketpair, check(0, Test::OneOf(&[AF_UNIX]), EACCES)),
     ]
 }
@@ -152,8 +218,8 @@ const ALWAYS: [(c_long, Action); 2] = [
 ];
 
 /// Every system call of `list` that has an action other than to be refused.
-pub(super) fn actions(list: &SystemCalls) -> BTreeMap<u32, Action> {
-    let special = numbered(special());
+pub(super) fn actions(list: &SystemCalls, reach: Reach) -> BTreeMap<u32, Action> {
+    let special = numbered(special(reach));
     let mut allowed: BTreeSet<u32> = list.added.iter().filter_map(|call| number(call)).collect();
     if list.from_default {
         let removed: BTreeSet<u32> = list
@@ -163,12 +229,21 @@ pub(super) fn actions(list: &SystemCalls) -> BTreeMap<u32, Action> {
             .collect();
         let plain = ALLOWED.iter().chain(ALLOWED_HERE);
         let plain = plain.filter_map(|call| u32::try_from(*call).ok());
-        let default = plain.chain(special.keys().copied());
+        let network = network(reach).iter();
+        let network = network.filter_map(|call| u32::try_from(*call).ok());
+        let default = plain.chain(special.keys().copied()).chain(network);
         allowed.extend(default.filter(|call| !removed.contains(call)));
     }
     let action = |call| special.get(&call).copied().unwrap_or(Action::Allow);
     let allowed = allowed.into_iter().map(|call| (call, action(call)));
-    allowed.chain(numbered(ALWAYS)).collect()
+    let mut actions: BTreeMap<u32, Action> = allowed.chain(numbered(ALWAYS)).collect();
+    if reach == Reach::Connect {
+        // Landlock holds bind(2) to TCP ports, and not what listen(2) binds by itself.
+        actions.extend(numbered(
+            LISTENING.map(|call| (call, Action::Refuse(EACCES))),
+        ));
+    }
+    actions
 }
 
 fn numbered<const N: usize>(actions: [(c_long, Action); N]) -> BTreeMap<u32, Action> {

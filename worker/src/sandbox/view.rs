@@ -1,0 +1,396 @@
+//! What a command sees of the file system, mount_namespaces(7): in the isolated
+//! strength a root directory in which only granted paths exist; otherwise the
+//! host's with temporary directories of its own.
+//!
+//! Granted paths are looked up with the rights of the user whom the command will
+//! be: the new root must not lead around a directory that is closed to him.
+
+use super::trace::trace;
+use crate::sys::mount::{
+    self, NO_DEVICES, NO_EXECUTE, NO_SUID, READ_ONLY, attach, clone_tree, new_file_system, restrict,
+};
+use caps::{CapSet, Capability};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mkdirat, umask};
+use nix::unistd::{Gid, Uid, chdir, fchdir, setfsgid, setfsuid, symlinkat};
+use policy::{Identity, Strength};
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+/// What a mount namespace is made to hold.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    pub strength: Strength,
+    /// Bytes in all temporary directories together.
+    pub tmp_size: u64,
+    /// What of the host there is.
+    pub places: Vec<Place<'a>>,
+    /// Exists even where nothing in it is granted.
+    pub directory: PathBuf,
+}
+
+/// A granted file or tree.
+#[derive(Debug, Clone)]
+pub(crate) struct Place<'a> {
+    /// As the command names it.
+    pub path: PathBuf,
+    /// The very file, where it was chosen by an argument.
+    pub opened: Option<BorrowedFd<'a>>,
+    pub write: bool,
+    pub execute: bool,
+    pub device: bool,
+}
+
+/// A copy of a granted tree, or a file system of the view's own, and where it belongs.
+struct Tree {
+    path: PathBuf,
+    mounts: OwnedFd,
+    host: bool,
+    write: bool,
+    execute: bool,
+    device: bool,
+}
+
+/// Symbolic links, by their places and targets.
+type Links = Vec<(PathBuf, PathBuf)>;
+
+/// What every file system of the view's own is mounted with.
+const OWN: u64 = NO_SUID | NO_DEVICES | NO_EXECUTE;
+
+/// Temporary directories, and their names in the one file system that holds them.
+const TEMPORARY: [(&str, &CStr); 3] =
+    [("/tmp", c"tmp"), ("/var/tmp", c"var"), ("/dev/shm", c"shm")];
+
+/// Directories of a view that are not the host's, for the Landlock rules.
+pub(super) struct Own {
+    /// May be listed, and with it all that is there.
+    pub listed: Option<&'static CStr>,
+    pub read: &'static [&'static CStr],
+    pub write: &'static [&'static CStr],
+}
+
+impl View<'_> {
+    /// What the command may do with what is not the host's.
+    pub(super) fn own(&self) -> Own {
+        match self.strength {
+            Strength::Isolated => Own {
+                listed: Some(c"/"),
+                read: &[c"/proc"],
+                write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
+            },
+            Strength::Default | _ => Own {
+                listed: None,
+                read: &[],
+                write: &[c"/tmp", c"/var/tmp"],
+            },
+        }
+    }
+
+    fn isolated(&self) -> bool {
+        self.strength == Strength::Isolated
+    }
+
+    /// Whether `path` is, or is beneath, what this view has of its own.
+    fn is_own(&self, path: &Path) -> bool {
+        let temporary = TEMPORARY.iter().any(|(own, _)| path == Path::new(own));
+        temporary || self.isolated() && (path.starts_with("/proc") || path == Path::new("/dev"))
+    }
+
+    /// Whether a grant of `path` has a mount of its own.
+    fn wanted(&self, path: &Path) -> bool {
+        let beneath = |(own, _): &(&str, &CStr)| path.starts_with(own);
+        !self.is_own(path) && (self.isolated() || TEMPORARY.iter().take(2).any(beneath))
+    }
+}
+
+/// Builds `view` in this process's new mount namespace and enters it.
+pub(super) fn enter(view: &View<'_>, identity: Option<&Identity>) -> Result<(), Errno> {
+    let host = directory(c"/")?;
+    mount::make_private(host.as_fd())?;
+    let (trees, links) = with_rights_of(identity, || look_up(view))?;
+    // What is made here is for the command to pass through, whatever its own mask.
+    let mask = umask(Mode::empty());
+    let built = if view.isolated() {
+        isolate(view, trees, &links)
+    } else {
+        Root {
+            top: host,
+            placed: vec![(PathBuf::from("/"), true)],
+        }
+        .add_all(trees, temporary(view, c"/tmp")?)
+    };
+    umask(mask);
+    built
+}
+
+fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno> {
+    // Before anything is mounted over the host's, which must be seen for that.
+    let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
+    let size = [
+        (c"size", c"4M"),
+        (c"nr_inodes", c"65536"),
+        (c"mode", c"0755"),
+    ];
+    let top = new_file_system(c"tmpfs", &size, OWN)?;
+    // Any directory serves until the root is changed; this one exists.
+    attach(top.as_fd(), directory(c"/proc")?.as_fd())?;
+    mkdirat(&top, c"tmp", Mode::from_bits_truncate(0o755))?;
+    let mut own = temporary(view, c"/proc/tmp")?;
+    own.push(Tree::own("/proc", process));
+    let mut root = Root {
+        top,
+        placed: Vec::new(),
+    };
+    root.link(links)?;
+    root.link(&standard_links())?;
+    root.add_all(trees, own)?;
+    if !root.covers(&view.directory) {
+        root.make(&view.directory, true)?;
+    }
+    restrict(root.top.as_fd(), READ_ONLY, false)?;
+    fchdir(&root.top)?;
+    mount::pivot_here()?;
+    chdir(c"/")
+}
+
+/// Names that programs take for granted.
+fn standard_links() -> Links {
+    [
+        ("/dev/fd", "/proc/self/fd"),
+        ("/dev/stdin", "/proc/self/fd/0"),
+        ("/dev/stdout", "/proc/self/fd/1"),
+        ("/dev/stderr", "/proc/self/fd/2"),
+    ]
+    .map(|(link, target)| (link.into(), target.into()))
+    .into()
+}
+
+/// The temporary directories, in one file system so that one size bounds them. It
+/// is mounted `at` a directory for a moment: only what is mounted can be copied.
+fn temporary(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
+    let text = |number: u64| CString::new(number.to_string()).map_err(|_| Errno::EINVAL);
+    let (size, inodes) = (text(view.tmp_size)?, text(view.tmp_size / 4096)?);
+    let options = [
+        (c"size", size.as_c_str()),
+        (c"nr_inodes", inodes.as_c_str()),
+        (c"mode", c"0755"),
+    ];
+    let all = new_file_system(c"tmpfs", &options, OWN)?;
+    attach(all.as_fd(), directory(at)?.as_fd())?;
+    let count = if view.isolated() { 3 } else { 2 };
+    let trees = TEMPORARY.iter().take(count).map(|(path, name)| {
+        mkdirat(&all, *name, Mode::empty())?;
+        let one = openat(
+            &all,
+            *name,
+            OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?;
+        fchmod(&one, Mode::from_bits_truncate(0o1777))?;
+        Ok(Tree::own(path, clone_tree(one.as_fd())?))
+    });
+    let trees = trees.collect::<Result<_, Errno>>()?;
+    mount::detach(at)?;
+    Ok(trees)
+}
+
+impl Tree {
+    fn own(path: &str, mounts: OwnedFd) -> Self {
+        Self {
+            path: path.into(),
+            mounts,
+            host: false,
+            write: true,
+            execute: false,
+            device: false,
+        }
+    }
+
+    /// What is written is not executed, by a loader or else, unless both are granted.
+    fn attributes(&self) -> u64 {
+        let when = |yes, attribute| if yes { attribute } else { 0 };
+        NO_SUID
+            | when(!self.device, NO_DEVICES)
+            | when(!self.write, READ_ONLY)
+            | when(self.write && !self.execute, NO_EXECUTE)
+    }
+}
+
+/// Copies what is granted; what the user himself cannot reach is left out.
+fn look_up(view: &View<'_>) -> Result<(Vec<Tree>, Links), Errno> {
+    let (mut trees, mut links) = (Vec::<Tree>::new(), Links::new());
+    for place in &view.places {
+        let (file, path) = match find(place, &mut links) {
+            Err(Errno::ENOENT | Errno::EACCES | Errno::ENOTDIR) if place.opened.is_none() => {
+                continue;
+            }
+            found => found?,
+        };
+        if !view.wanted(&path) {
+            continue;
+        }
+        if let Some(same) = trees.iter_mut().find(|tree| tree.path == path) {
+            same.write |= place.write;
+            same.execute |= place.execute;
+            continue;
+        }
+        trees.push(Tree {
+            mounts: clone_tree(file.as_fd())?,
+            path,
+            host: true,
+            write: place.write,
+            execute: place.execute,
+            device: place.device,
+        });
+    }
+    trees.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok((trees, links))
+}
+
+fn find(place: &Place<'_>, links: &mut Links) -> Result<(OwnedFd, PathBuf), Errno> {
+    let traced = trace(&place.path)
+        .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = open(&traced.path, flags, Mode::empty())?;
+    if let Some(opened) = place.opened {
+        let (now, then) = (fstat(&file)?, fstat(opened)?);
+        if (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino) {
+            return Err(Errno::ESTALE);
+        }
+    }
+    links.extend(traced.links);
+    Ok((file, traced.path))
+}
+
+/// Looks files up as `identity` may, who is nobody else where there is none.
+fn with_rights_of<T>(
+    identity: Option<&Identity>,
+    look: impl FnOnce() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    let Some(identity) = identity else {
+        return look();
+    };
+    super::privilege::set_groups(identity)?;
+    let search = Capability::CAP_DAC_READ_SEARCH;
+    // The kernel takes it from other users, but not from root.
+    caps::drop(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
+    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    let (own_gid, own_uid) = (setfsgid(gid), setfsuid(uid));
+    // They report no failure, so they are asked again.
+    let became = setfsuid(uid) == uid && setfsgid(gid) == gid;
+    let result = if became { look() } else { Err(Errno::EPERM) };
+    setfsuid(own_uid);
+    setfsgid(own_gid);
+    result
+}
+
+/// A root directory that is being filled.
+struct Root {
+    top: OwnedFd,
+    /// What is mounted, and whether it is the host's.
+    placed: Vec<(PathBuf, bool)>,
+}
+
+impl Root {
+    /// Mounts each tree after those above it, with what is granted of those as well.
+    fn add_all(&mut self, trees: Vec<Tree>, own: Vec<Tree>) -> Result<(), Errno> {
+        let mut all: Vec<Tree> = trees.into_iter().chain(own).collect();
+        all.sort_by(|one, other| one.path.cmp(&other.path));
+        let mut done = Vec::<Tree>::new();
+        for mut tree in all {
+            let above = done
+                .iter()
+                .filter(|above| tree.path.starts_with(&above.path));
+            let above = above.max_by_key(|above| above.path.as_os_str().len());
+            if let Some(above) = above.filter(|above| above.host && tree.host) {
+                tree.write |= above.write;
+                tree.execute |= above.execute;
+                if tree.attributes() == above.attributes() {
+                    continue;
+                }
+            }
+            self.add(&tree)?;
+            done.push(tree);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, tree: &Tree) -> Result<(), Errno> {
+        restrict(tree.mounts.as_fd(), tree.attributes(), true)?;
+        let kind = SFlag::from_bits_truncate(fstat(&tree.mounts)?.st_mode) & SFlag::S_IFMT;
+        if !self.covers(&tree.path) {
+            self.make(&tree.path, kind == SFlag::S_IFDIR)?;
+        }
+        attach(tree.mounts.as_fd(), self.at(&tree.path)?.as_fd())?;
+        self.placed.push((tree.path.clone(), tree.host));
+        Ok(())
+    }
+
+    /// Whether `path` is in a tree of the host's, where nothing is ever made.
+    fn covers(&self, path: &Path) -> bool {
+        let above = self
+            .placed
+            .iter()
+            .filter(|(above, _)| path.starts_with(above));
+        let nearest = above.max_by_key(|(above, _)| above.as_os_str().len());
+        nearest.is_some_and(|(_, host)| *host)
+    }
+
+    /// The file at `path`, to which no symbolic link may lead.
+    fn at(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let strict = ResolveFlag::RESOLVE_IN_ROOT
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        openat2(&self.top, path, OpenHow::new().flags(flags).resolve(strict))
+    }
+
+    /// Makes an empty directory or file, and the directories above.
+    fn make(&self, path: &Path, is_directory: bool) -> Result<(), Errno> {
+        let mut above: Vec<&Path> = path
+            .ancestors()
+            .filter(|one| one.parent().is_some())
+            .collect();
+        above.reverse();
+        for one in above {
+            if one == path && !is_directory {
+                let flags = OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+                openat(
+                    &self.top,
+                    relative(one),
+                    flags,
+                    Mode::from_bits_truncate(0o444),
+                )?;
+                continue;
+            }
+            match mkdirat(&self.top, relative(one), Mode::from_bits_truncate(0o755)) {
+                Err(Errno::EEXIST) => {}
+                made => made?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes symbolic links; those in granted trees are there already.
+    fn link(&self, links: &[(PathBuf, PathBuf)]) -> Result<(), Errno> {
+        for (link, target) in links {
+            self.make(link.parent().unwrap_or(link), true)?;
+            match symlinkat(target, &self.top, relative(link)) {
+                Err(Errno::EEXIST) => {}
+                made => made?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn relative(path: &Path) -> &Path {
+    path.strip_prefix(Component::RootDir).unwrap_or(path)
+}
+
+fn directory(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open(path, flags, Mode::empty())
+}
