@@ -12,6 +12,7 @@ const TOOLS: &str = r#"
 read = ["/usr", "/etc/ld.so.cache"]
 execute = ["/usr"]
 working_directory = "@site@/drop"
+strength = "@strength@"
 environment = { SITE = "@site@" }
 
 [tool.write]
@@ -42,10 +43,14 @@ profile = "work"
 allow = ["alice"]
 args = { file = { type = "path", under = ["@site@/drop"], access = "create" } }
 
+[profile.open]
+extends = "work"
+strength = "default"
+
 [tool.unstartable]
 description = "Starts in a directory that is closed"
 command = ["/usr/bin/true", "{file}"]
-profile = "work"
+profile = "open"
 working_directory = "@site@/data/closed"
 allow = ["alice"]
 args = { file = { type = "path", under = ["@site@/drop"], access = "create" } }
@@ -82,8 +87,17 @@ allow = ["alice", "ops"]
 args = { place = { type = "path", under = ["@site@"], kind = "directory" } }
 "#;
 
-fn site() -> Site {
-    let mut site = Site::with(&format!("{BASE}{TOOLS}")).prepare();
+/// Does `test` in each strength.
+fn everywhere(test: impl Fn(Site)) {
+    for strength in ["default", "isolated"] {
+        println!("strength {strength}");
+        test(site(strength));
+    }
+}
+
+fn site(strength: &str) -> Site {
+    let tools = TOOLS.replace("@strength@", strength);
+    let mut site = Site::with(&format!("{BASE}{tools}")).prepare();
     let closed = site.path("data/closed");
     fs::create_dir(&closed).expect("ours");
     fs::set_permissions(&closed, PermissionsExt::from_mode(0o700)).expect("ours");
@@ -99,198 +113,207 @@ fn give(path: &PathBuf, mode: u32) {
 
 #[test]
 fn a_file_is_made_as_the_caller_and_nothing_beside_it_is_writable() {
-    let site = site();
-    let alice = Client::attach(&site, ALICE);
-    let called = alice.call("write", &json!({"file": "new"}));
-    assert!(called.stderr().contains("Permission denied"), "{called:?}");
-    let made = fs::metadata(site.path("drop/new")).expect("it was made");
-    assert_eq!((made.uid(), made.gid()), (ALICE.uid(), ALICE.gid()));
-    assert_eq!(made.mode() & 0o7777, 0o644);
-    assert_eq!(
-        fs::read_to_string(site.path("drop/new")).expect("text"),
-        "word\n"
-    );
-    assert!(!site.path("drop/new.beside").exists());
-    // Again: it may exist.
-    assert!(
-        alice
-            .call("write", &json!({"file": "new"}))
-            .stderr()
-            .contains("Permission")
-    );
+    everywhere(|site| {
+        let alice = Client::attach(&site, ALICE);
+        let called = alice.call("write", &json!({"file": "new"}));
+        assert!(called.stderr().contains("Permission denied"), "{called:?}");
+        let made = fs::metadata(site.path("drop/new")).expect("it was made");
+        assert_eq!((made.uid(), made.gid()), (ALICE.uid(), ALICE.gid()));
+        assert_eq!(made.mode() & 0o7777, 0o644);
+        assert_eq!(
+            fs::read_to_string(site.path("drop/new")).expect("text"),
+            "word\n"
+        );
+        assert!(!site.path("drop/new.beside").exists());
+        // Again: it may exist.
+        assert!(
+            alice
+                .call("write", &json!({"file": "new"}))
+                .stderr()
+                .contains("Permission")
+        );
 
-    assert_eq!(
-        alice.call("fill", &json!({"folder": "folder"})).exit_code(),
-        Some(0)
-    );
-    let folder = fs::metadata(site.path("drop/folder")).expect("it was made");
-    assert_eq!((folder.uid(), folder.mode() & 0o7777), (ALICE.uid(), 0o755));
-    assert!(site.path("drop/folder/in").exists());
+        assert_eq!(
+            alice.call("fill", &json!({"folder": "folder"})).exit_code(),
+            Some(0)
+        );
+        let folder = fs::metadata(site.path("drop/folder")).expect("it was made");
+        assert_eq!((folder.uid(), folder.mode() & 0o7777), (ALICE.uid(), 0o755));
+        assert!(site.path("drop/folder/in").exists());
+    });
 }
 
 #[test]
 fn a_file_that_must_not_exist_does_not() {
-    let site = site();
-    let alice = Client::attach(&site, ALICE);
-    let new = json!({"file": "new"});
-    assert_eq!(alice.call("write_new", &new).exit_code(), Some(0));
-    let again = alice.call("write_new", &new);
-    assert_eq!(again.failed(), "open");
-    assert!(again.reason().contains("it exists already"), "{again:?}");
-    symlink(site.path("data/target"), site.path("drop/dangling")).expect("a link");
-    let dangling = alice.call("write_new", &json!({"file": "dangling"}));
-    assert_eq!(dangling.failed(), "open");
-    assert!(!site.path("data/target").exists());
+    everywhere(|site| {
+        let alice = Client::attach(&site, ALICE);
+        let new = json!({"file": "new"});
+        assert_eq!(alice.call("write_new", &new).exit_code(), Some(0));
+        let again = alice.call("write_new", &new);
+        assert_eq!(again.failed(), "open");
+        assert!(again.reason().contains("it exists already"), "{again:?}");
+        symlink(site.path("data/target"), site.path("drop/dangling")).expect("a link");
+        let dangling = alice.call("write_new", &json!({"file": "dangling"}));
+        assert_eq!(dangling.failed(), "open");
+        assert!(!site.path("data/target").exists());
+    });
 }
 
 /// The worker could make files anywhere; it makes them with the caller's rights.
 #[test]
 fn nothing_is_made_where_the_caller_may_not() {
-    let site = site();
-    let bob = Client::attach(&site, BOB);
-    // `drop` is Alice's, `data` root's.
-    for file in ["drop/bobs", "data/bobs"] {
-        let path = site.path(file).display().to_string();
-        let called = bob.call("write", &json!({"file": path}));
-        assert_eq!(called.failed(), "open");
-        assert!(
-            called.reason().contains("Permission denied") || called.reason().contains("EACCES"),
-            "{called:?}"
-        );
-        assert!(!site.path(file).exists(), "{file}");
-    }
+    everywhere(|site| {
+        let bob = Client::attach(&site, BOB);
+        // `drop` is Alice's, `data` root's.
+        for file in ["drop/bobs", "data/bobs"] {
+            let path = site.path(file).display().to_string();
+            let called = bob.call("write", &json!({"file": path}));
+            assert_eq!(called.failed(), "open");
+            assert!(
+                called.reason().contains("Permission denied") || called.reason().contains("EACCES"),
+                "{called:?}"
+            );
+            assert!(!site.path(file).exists(), "{file}");
+        }
+    });
 }
 
 #[test]
 fn no_link_leads_out_of_where_files_are_made() {
-    let site = site();
-    let outside = tempfile::tempdir().expect("a directory");
-    fs::set_permissions(outside.path(), PermissionsExt::from_mode(0o777)).expect("ours");
-    symlink(outside.path(), site.path("drop/out")).expect("a link");
-    symlink(outside.path().join("target"), site.path("drop/link")).expect("a link");
-    let alice = Client::attach(&site, ALICE);
-    for file in ["out/new", "link"] {
-        assert_eq!(
-            alice.call("write", &json!({"file": file})).failed(),
-            "open",
-            "{file}"
-        );
-    }
-    let called = alice.call("fill", &json!({"folder": "out/folder"}));
-    assert_eq!(called.failed(), "open");
-    let left = fs::read_dir(outside.path()).expect("a directory").count();
-    assert_eq!(left, 0);
+    everywhere(|site| {
+        let outside = tempfile::tempdir().expect("a directory");
+        fs::set_permissions(outside.path(), PermissionsExt::from_mode(0o777)).expect("ours");
+        symlink(outside.path(), site.path("drop/out")).expect("a link");
+        symlink(outside.path().join("target"), site.path("drop/link")).expect("a link");
+        let alice = Client::attach(&site, ALICE);
+        for file in ["out/new", "link"] {
+            assert_eq!(
+                alice.call("write", &json!({"file": file})).failed(),
+                "open",
+                "{file}"
+            );
+        }
+        let called = alice.call("fill", &json!({"folder": "out/folder"}));
+        assert_eq!(called.failed(), "open");
+        let left = fs::read_dir(outside.path()).expect("a directory").count();
+        assert_eq!(left, 0);
+    });
 }
 
 /// Before it is recorded nothing is made, and what was made goes again.
 #[test]
 fn a_command_that_does_not_start_leaves_no_file() {
-    let site = site();
-    let alice = Client::attach(&site, ALICE);
-    let never = alice.call(
-        "never",
-        &json!({"file": site.path("drop/never").display().to_string()}),
-    );
-    assert!(never.is_error());
-    let path = site.path("drop/unstarted").display().to_string();
-    let called = alice.call("unstartable", &json!({"file": path}));
-    assert_eq!(called.failed(), "launch");
-    for name in ["never", "unstarted"] {
-        assert!(!site.path("drop").join(name).exists(), "{name}");
-    }
+    everywhere(|site| {
+        let alice = Client::attach(&site, ALICE);
+        let never = alice.call(
+            "never",
+            &json!({"file": site.path("drop/never").display().to_string()}),
+        );
+        assert!(never.is_error());
+        let path = site.path("drop/unstarted").display().to_string();
+        let called = alice.call("unstartable", &json!({"file": path}));
+        assert_eq!(called.failed(), "launch");
+        for name in ["never", "unstarted"] {
+            assert!(!site.path("drop").join(name).exists(), "{name}");
+        }
+    });
 }
 
 #[test]
 fn what_need_not_exist_may_be_missing() {
-    let site = site();
-    let alice = Client::attach(&site, ALICE);
-    let there = |file: &str| alice.call("maybe", &json!({"file": file})).exit_code();
-    assert_eq!(there("missing"), Some(1));
-    fs::write(site.path("drop/present"), "").expect("ours");
-    assert_eq!(there("present"), Some(0));
+    everywhere(|site| {
+        let alice = Client::attach(&site, ALICE);
+        let there = |file: &str| alice.call("maybe", &json!({"file": file})).exit_code();
+        assert_eq!(there("missing"), Some(1));
+        fs::write(site.path("drop/present"), "").expect("ours");
+        assert_eq!(there("present"), Some(0));
+    });
 }
 
 #[test]
 fn a_text_is_the_standard_input() {
-    let site = site();
-    let alice = Client::attach(&site, ALICE);
-    let long = "0123456789abcde\n".repeat(1024);
-    for text in ["", "one\n\ttwo", "-x", &long] {
-        let called = alice.call("text_in", &json!({ "text": text }));
-        assert_eq!(called.success(), text);
-    }
-    // Without it there is nothing to read, not something to wait for.
-    assert_eq!(alice.call("text_in", &json!({})).success(), "");
-    assert_eq!(
-        alice.call("text_in", &json!({"text": "a\u{1b}b"})).denied(),
-        "control_character"
-    );
-    let wide = "\u{10000}".repeat(16_384);
-    assert_eq!(
-        alice.call("text_in", &json!({ "text": wide })).denied(),
-        "too_large"
-    );
+    everywhere(|site| {
+        let alice = Client::attach(&site, ALICE);
+        let long = "0123456789abcde\n".repeat(1024);
+        for text in ["", "one\n\ttwo", "-x", &long] {
+            let called = alice.call("text_in", &json!({ "text": text }));
+            assert_eq!(called.success(), text);
+        }
+        // Without it there is nothing to read, not something to wait for.
+        assert_eq!(alice.call("text_in", &json!({})).success(), "");
+        assert_eq!(
+            alice.call("text_in", &json!({"text": "a\u{1b}b"})).denied(),
+            "control_character"
+        );
+        let wide = "\u{10000}".repeat(16_384);
+        assert_eq!(
+            alice.call("text_in", &json!({ "text": wide })).denied(),
+            "too_large"
+        );
 
-    let trail = site.audit();
-    let mut starts = trail.iter().filter(|entry| entry.is("start", "text_in"));
-    let two = starts.nth(1).expect("the second call").field("stdin");
-    assert_eq!(two["bytes"], 8);
-    assert_eq!(two["sha256"].as_str().map(str::len), Some(64));
-    assert!(
-        !site
-            .audit()
-            .iter()
-            .any(|entry| format!("{entry:?}").contains("\ttwo"))
-    );
+        let trail = site.audit();
+        let mut starts = trail.iter().filter(|entry| entry.is("start", "text_in"));
+        let two = starts.nth(1).expect("the second call").field("stdin");
+        assert_eq!(two["bytes"], 8);
+        assert_eq!(two["sha256"].as_str().map(str::len), Some(64));
+        assert!(
+            !site
+                .audit()
+                .iter()
+                .any(|entry| format!("{entry:?}").contains("\ttwo"))
+        );
+    });
 }
 
 /// The worker may read every file; the caller's command reads only his.
 #[test]
 fn a_file_is_read_with_the_rights_of_the_caller() {
-    let site = site();
-    let alice = Client::attach(&site, ALICE);
-    let mine = site.path("drop/mine");
-    fs::write(&mine, "content").expect("ours");
-    give(&mine, 0o600);
-    let read = |client: &Client, path: &PathBuf| {
-        client.call("file_in", &json!({"file": path.display().to_string()}))
-    };
-    assert_eq!(read(&alice, &mine).success(), "content");
-    let bob = Client::attach(&site, BOB);
-    assert_eq!(read(&bob, &mine).failed(), "launch");
+    everywhere(|site| {
+        let alice = Client::attach(&site, ALICE);
+        let mine = site.path("drop/mine");
+        fs::write(&mine, "content").expect("ours");
+        give(&mine, 0o600);
+        let read = |client: &Client, path: &PathBuf| {
+            client.call("file_in", &json!({"file": path.display().to_string()}))
+        };
+        assert_eq!(read(&alice, &mine).success(), "content");
+        let bob = Client::attach(&site, BOB);
+        assert_eq!(read(&bob, &mine).failed(), "launch");
 
-    let roots = site.path("data/secret");
-    fs::write(&roots, "secret").expect("ours");
-    fs::set_permissions(&roots, PermissionsExt::from_mode(0o600)).expect("ours");
-    assert_eq!(read(&alice, &roots).failed(), "launch");
-    // Open to all, but behind a door that is closed to her.
-    let behind = site.path("data/closed/open");
-    fs::write(&behind, "secret").expect("ours");
-    fs::set_permissions(&behind, PermissionsExt::from_mode(0o644)).expect("ours");
-    assert_eq!(read(&alice, &behind).failed(), "launch");
-    let link = site.path("drop/link");
-    symlink("/etc/shadow", &link).expect("a link");
-    assert_eq!(read(&alice, &link).failed(), "open");
+        let roots = site.path("data/secret");
+        fs::write(&roots, "secret").expect("ours");
+        fs::set_permissions(&roots, PermissionsExt::from_mode(0o600)).expect("ours");
+        assert_eq!(read(&alice, &roots).failed(), "launch");
+        // Open to all, but behind a door that is closed to her.
+        let behind = site.path("data/closed/open");
+        fs::write(&behind, "secret").expect("ours");
+        fs::set_permissions(&behind, PermissionsExt::from_mode(0o644)).expect("ours");
+        assert_eq!(read(&alice, &behind).failed(), "launch");
+        let link = site.path("drop/link");
+        symlink("/etc/shadow", &link).expect("a link");
+        assert_eq!(read(&alice, &link).failed(), "open");
+    });
 }
 
 #[test]
 fn a_command_starts_where_the_call_says() {
-    let site = site();
-    let alice = Client::attach(&site, ALICE);
-    let folder = site.path("drop/folder");
-    fs::create_dir(&folder).expect("ours");
-    fs::write(folder.join("here"), "").expect("ours");
-    let list = |place: &str| alice.call("list", &json!({ "place": place }));
-    let expected = format!("{}\nhere\n", folder.display());
-    assert_eq!(list("folder").success(), expected);
-    let start = site.audited("the call", |entry| entry.is("start", "list"));
-    assert_eq!(start.text("directory"), folder.display().to_string());
+    everywhere(|site| {
+        let alice = Client::attach(&site, ALICE);
+        let folder = site.path("drop/folder");
+        fs::create_dir(&folder).expect("ours");
+        fs::write(folder.join("here"), "").expect("ours");
+        let list = |place: &str| alice.call("list", &json!({ "place": place }));
+        let expected = format!("{}\nhere\n", folder.display());
+        assert_eq!(list("folder").success(), expected);
+        let start = site.audited("the call", |entry| entry.is("start", "list"));
+        assert_eq!(start.text("directory"), folder.display().to_string());
 
-    let closed = site.path("data/closed");
-    assert_eq!(list(&closed.display().to_string()).failed(), "launch");
-    symlink("/etc", site.path("drop/out")).expect("a link");
-    assert_eq!(list("out").failed(), "open");
-    assert_eq!(list("missing").failed(), "open");
+        let closed = site.path("data/closed");
+        assert_eq!(list(&closed.display().to_string()).failed(), "launch");
+        symlink("/etc", site.path("drop/out")).expect("a link");
+        assert_eq!(list("out").failed(), "open");
+        assert_eq!(list("missing").failed(), "open");
+    });
 }
 
 /// Content that is exchanged in place, with all that is seen from outside kept but
