@@ -212,7 +212,9 @@ impl Policy {
         &self.files
     }
 
-    pub(crate) fn tool(&self, name: &str) -> Option<&Tool> {
+    /// The tool called `name`.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
         self.tools.get(*self.by_name.get(name)?)
     }
 }

@@ -1,6 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Explain, Schema, Test, Tools};
+use crate::admin::options::{Check, Explain, Replay, Schema, Test, Tools};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Explain(Explain),
     Tools(Tools),
     Test(Test),
+    Replay(Replay),
     Schema(Schema),
 }
 

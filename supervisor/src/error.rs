@@ -13,6 +13,8 @@ pub(crate) enum Error {
     Log(#[source] tracing_subscriber::filter::ParseError),
     #[error("cannot read the policy `{}`", path.display())]
     ReadPolicy { path: PathBuf, source: io::Error },
+    #[error("cannot read the audit trail `{}`", path.display())]
+    ReadTrail { path: PathBuf, source: io::Error },
     #[error("cannot use the policy `{}`", path.display())]
     Untrusted {
         path: PathBuf,
@@ -80,6 +82,7 @@ impl Error {
                  /sys/kernel/security/lsm",
             ),
             Self::ReadPolicy { .. }
+            | Self::ReadTrail { .. }
             | Self::Untrusted { .. }
             | Self::Mistakes(_)
             | Self::Workspace { .. }

@@ -78,6 +78,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
+        Command::Replay(options) => return Ok(admin::replay(&options)),
     }
     Ok(ExitCode::SUCCESS)
 }

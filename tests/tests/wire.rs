@@ -236,6 +236,7 @@ fn a_report_is_recorded_for_the_proven_caller() {
         Request::Report(Report {
             request: "7".into(),
             tool: "true".into(),
+            arguments: None,
             denial,
             claim: None,
         })

@@ -65,6 +65,9 @@ pub struct Report {
     pub request: String,
     /// Name of the tool as the client gave it, cut to 128 bytes.
     pub tool: String,
+    /// Arguments as the client gave them; `None` when they cannot be told, or are
+    /// too large for a packet.
+    pub arguments: Option<Vec<Argument>>,
     /// The denial, its reason cut to 1024 bytes.
     pub denial: Denial,
     /// What the client says of itself.

@@ -59,6 +59,7 @@ fn request() -> impl Strategy<Value = Request> {
             Request::Report(Report {
                 request,
                 tool,
+                arguments: None,
                 denial,
                 claim: None,
             })

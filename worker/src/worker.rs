@@ -3,7 +3,7 @@
 //! It never touches a request.
 
 use crate::admission::{Admission, Now, Places};
-use crate::audit::{Ask, AuditError, Ending, Entry, Log, Note};
+use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note};
 use crate::bounds;
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
@@ -63,6 +63,8 @@ pub(crate) struct Worker {
     next_lane: u64,
     runs: RunNames,
     admission: Admission,
+    /// Room for one ask of a lane.
+    buffer: Vec<u8>,
     /// Set once the worker is to end.
     deadline: Option<Instant>,
 }
@@ -127,6 +129,7 @@ impl Worker {
             next_lane: FIRST_LANE,
             runs: RunNames::new(),
             admission: Admission::default(),
+            buffer: vec![0; ASK_MAX],
             deadline: None,
         })
     }
@@ -325,12 +328,11 @@ impl Worker {
         let Some(lane) = self.lanes.get_mut(&number) else {
             return Ok(());
         };
-        let mut buffer = vec![0; wire::FRAME_MAX];
-        let ask = sys::receive(lane.records.as_fd(), &mut buffer)
+        let ask = sys::receive(lane.records.as_fd(), &mut self.buffer)
             .ok()
-            .and_then(|packet| wire::decode::<Ask<Entry>>(buffer.get(..packet.length)?).ok());
+            .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
         let note = match ask {
-            Some(Ask::Record(entry)) => self.record(number, &entry),
+            Some(Ask::<Entry>::Record(entry)) => self.record(number, &entry),
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
                 Ok(()) => Note::Recorded(None),
                 Err(reason) => Note::Failed(reason),

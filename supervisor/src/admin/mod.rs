@@ -10,6 +10,7 @@ mod explain;
 mod findings;
 pub(crate) mod options;
 mod reading;
+mod replay;
 mod schema;
 mod tap;
 mod tools;
@@ -18,6 +19,7 @@ mod user;
 pub(crate) use check::check;
 pub(crate) use examples::test;
 pub(crate) use explain::explain;
+pub(crate) use replay::replay;
 pub(crate) use schema::schema;
 pub(crate) use tools::tools;
 

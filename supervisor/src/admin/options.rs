@@ -163,6 +163,37 @@ pub(crate) struct Test {
     pub(crate) json: bool,
 }
 
+/// Decide a recorded audit trail again, and tell which calls another policy would
+/// decide differently.
+///
+/// Nothing runs. Limits are not counted again: what was denied by one counts as
+/// allowed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp replay /var/log/mini-mcp/audit.jsonl --policy new.toml
+  mini-mcp replay --all --json audit.jsonl --policy new.toml
+
+Exit status: 0 every call is decided as before, 1 some are not,
+2 wrong usage, or a file cannot be read.")]
+pub(crate) struct Replay {
+    /// Audit trails
+    #[arg(value_name = "AUDIT", required = true)]
+    pub(crate) trails: Vec<PathBuf>,
+    /// The new policy; the files of several are read as one policy
+    /// [default: /etc/mini-mcp/policy.toml, with --single-user the embedded policy]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reader: Reader,
+    /// Tell of every call, also those that are decided as before
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Print the JSON Schema of the policy language, for editors.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -67,6 +67,14 @@ pub(crate) async fn run(
     })
 }
 
+/// A call that was denied here.
+pub(crate) struct Denied {
+    pub(crate) denial: Denial,
+    /// `None` when they could not be typed.
+    pub(crate) arguments: Option<Vec<wire::Argument>>,
+    pub(crate) claim: Option<wire::Claim>,
+}
+
 /// Has a denial recorded in the audit trail; the ending to tell the client.
 ///
 /// # Errors
@@ -76,18 +84,29 @@ pub(crate) async fn report(
     client: &Client,
     request: String,
     tool: &str,
-    (denial, claim): (Denial, Option<wire::Claim>),
+    denied: Denied,
 ) -> Result<Ending, LaneError> {
-    let report = Request::Report(Report {
-        request,
-        tool: crate::sanitize::cut(tool, 128).to_owned(),
-        denial: Denial {
-            reason: crate::sanitize::cut(&denial.reason, 1024).to_owned(),
-            ..denial.clone()
-        },
+    let Denied {
+        denial,
+        arguments,
         claim,
-    });
-    let failure = record(pool, client, &report).await?;
+    } = denied;
+    let report = |arguments| {
+        Request::Report(Report {
+            request: request.clone(),
+            tool: crate::sanitize::cut(tool, 128).to_owned(),
+            arguments,
+            denial: Denial {
+                reason: crate::sanitize::cut(&denial.reason, 1024).to_owned(),
+                ..denial.clone()
+            },
+            claim: claim.clone(),
+        })
+    };
+    let failure = match record(pool, client, &report(arguments)).await {
+        Err(LaneError::Request(_)) => record(pool, client, &report(None)).await?,
+        result => result?,
+    };
     Ok(failure.map_or(Ending::Denied(denial), Ending::Failed))
 }
 

@@ -1,5 +1,6 @@
 //! What one client asks, and what it gets: the MCP methods.
 
+use super::call::Denied;
 use super::result::{Ending, answer};
 use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, arguments, call};
@@ -98,7 +99,15 @@ impl Handler {
                 }
             }
             // Recorded even when the client no longer wants to know.
-            Err(denial) => self.report(generation, name, tool, (denial, &caller)).await,
+            Err(denial) => {
+                let arguments = typed.as_ref().ok().cloned().map(in_packets);
+                let denied = Denied {
+                    denial,
+                    arguments,
+                    claim: in_words_of_the_wire(caller.claim.as_ref()),
+                };
+                self.report(generation, name, tool, denied).await
+            }
         }
     }
 
@@ -113,7 +122,7 @@ impl Handler {
             request: name.to_owned(),
             policy: generation.policy.digest(),
             tool: grant.tool().to_owned(),
-            arguments: arguments.into_iter().map(argument).collect(),
+            arguments: in_packets(arguments),
             claim: in_words_of_the_wire(caller.claim.as_ref()),
         };
         let Ok(_turn) = self.client.running.acquire().await else {
@@ -122,9 +131,12 @@ impl Handler {
         let output_max = grant.profile().output_max;
         match call::run(&generation.pool, &self.client, run, output_max).await {
             Err(LaneError::Request(error)) => {
-                let denial = too_large(grant.tool(), &error);
-                self.report(generation, name, grant.tool(), (denial, caller))
-                    .await
+                let denied = Denied {
+                    denial: too_large(grant.tool(), &error),
+                    arguments: None,
+                    claim: in_words_of_the_wire(caller.claim.as_ref()),
+                };
+                self.report(generation, name, grant.tool(), denied).await
             }
             result => result,
         }
@@ -135,11 +147,10 @@ impl Handler {
         generation: &Generation,
         name: &str,
         tool: &str,
-        (denial, caller): (Denial, &Caller),
+        denied: Denied,
     ) -> Result<Ending, LaneError> {
-        let claim = in_words_of_the_wire(caller.claim.as_ref());
         let name = name.to_owned();
-        call::report(&generation.pool, &self.client, name, tool, (denial, claim)).await
+        call::report(&generation.pool, &self.client, name, tool, denied).await
     }
 }
 
@@ -245,6 +256,10 @@ impl ServerHandler for Handler {
         let call = self.call(name, request, &context).instrument(span);
         call.await.map(CallToolResponse::from)
     }
+}
+
+fn in_packets(arguments: Arguments) -> Vec<Argument> {
+    arguments.into_iter().map(argument).collect()
 }
 
 fn argument((name, value): (String, policy::Value)) -> Argument {

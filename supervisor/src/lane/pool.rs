@@ -249,6 +249,7 @@ mod tests {
         Request::Report(Report {
             request: "1.1".to_owned(),
             tool: "t".to_owned(),
+            arguments: None,
             denial: Denial {
                 code: "c".to_owned(),
                 rule: "r".to_owned(),

@@ -52,6 +52,12 @@ impl Object {
         self
     }
 
+    /// Adds an array of whatever has JSON as its `Display`.
+    pub(crate) fn literals(self, name: &str, values: &[impl ToString]) -> Self {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        self.literal(name, format!("[{}]", values.join(",")))
+    }
+
     /// Adds an object.
     pub(crate) fn object(self, name: &str, value: Self) -> Self {
         self.literal(name, value.finish())
@@ -70,6 +76,13 @@ impl Object {
         quote(&mut self.text, name);
         self.text.push(':');
     }
+}
+
+/// `value` as a JSON string.
+pub(crate) fn quoted(value: &str) -> String {
+    let mut text = String::with_capacity(value.len() + 2);
+    quote(&mut text, value);
+    text
 }
 
 /// Besides what JSON demands, everything outside printable ASCII and letters of

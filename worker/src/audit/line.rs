@@ -1,9 +1,9 @@
 //! The fields of each kind of line; documented in docs/audit.md.
 
-use super::json::Object;
+use super::json::{Object, quoted};
 use super::log::hexadecimal;
-use super::{Call, Decider, Ending, Entry, Input};
-use wire::{Outcome, Status};
+use super::{Call, Decider, Ending, Entry, Input, Told};
+use wire::{Argument, Given, Outcome, Status, Value};
 
 /// The line for `entry`, after sequence and time; `run` names the run that it
 /// starts or ends.
@@ -63,7 +63,10 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
 fn with_call(line: Object, call: &Call) -> Object {
     let line = line.text("request", &call.request);
     let line = match call.caller {
-        Some((uid, gid)) => line.literal("uid", uid).literal("gid", gid),
+        Some((uid, gid)) => line
+            .literal("uid", uid)
+            .literal("gid", gid)
+            .literals("groups", &call.groups),
         None => line,
     };
     let line = match &call.claim {
@@ -75,16 +78,55 @@ fn with_call(line: Object, call: &Call) -> Object {
         ),
         None => line,
     };
-    line.text("tool", &call.tool)
+    let line = line.text("tool", &call.tool);
+    match &call.arguments {
+        Some(told) => line.object("arguments", told.iter().fold(Object::new(), argument)),
+        None => line,
+    }
+}
+
+fn argument(object: Object, told: &Told) -> Object {
+    match told {
+        Told::Given(Argument {
+            name,
+            value: Given::One(value),
+        }) => object.literal(name, json(value)),
+        Told::Given(Argument {
+            name,
+            value: Given::Many(values),
+        }) => {
+            let values: Vec<String> = values.iter().map(json).collect();
+            object.literals(name, &values)
+        }
+        Told::Digest {
+            name,
+            sha256,
+            bytes,
+        } => object.object(name, digest(sha256, *bytes)),
+    }
+}
+
+fn json(value: &Value) -> String {
+    match value {
+        Value::Boolean(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Number(value) if value.is_finite() => value.to_string(),
+        Value::Number(_) => "null".to_owned(),
+        Value::Text(text) => quoted(text),
+    }
 }
 
 fn input(stdin: &Input) -> Object {
     match stdin {
         Input::File(path) => Object::new().text("file", path),
-        Input::Text { sha256, bytes } => Object::new()
-            .text("sha256", &hexadecimal(sha256))
-            .literal("bytes", bytes),
+        Input::Text { sha256, bytes } => digest(sha256, *bytes),
     }
+}
+
+fn digest(sha256: &[u8; 32], bytes: u64) -> Object {
+    Object::new()
+        .text("sha256", &hexadecimal(sha256))
+        .literal("bytes", bytes)
 }
 
 fn with_failure(line: Object, failure: &wire::Failure) -> Object {

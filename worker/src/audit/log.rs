@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use thiserror::Error;
 
-/// How far back the last whole line is looked for: more than the longest line,
-/// which a packet bounds.
-const TAIL: u64 = 4 * wire::FRAME_MAX as u64;
+/// How far back the last whole line is looked for: more than the longest line, in
+/// which every byte of an [`super::ASK_MAX`] may be escaped by six.
+const TAIL: u64 = 8 * super::ASK_MAX as u64;
 
 /// A trail that cannot be kept.
 #[derive(Debug, Error)]

@@ -11,6 +11,8 @@ pub(crate) use log::{AuditError, Log};
 
 use crate::admission::Bound;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wire::{Given, Value};
 
 /// What happened, as a lane tells it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,9 +83,43 @@ pub(crate) struct Call {
     pub caller: Option<(u32, u32)>,
     /// What his client says of itself.
     pub claim: Option<wire::Claim>,
+    /// His supplementary groups.
+    pub groups: Vec<u32>,
     /// The tool.
     pub tool: String,
+    /// The arguments as the client gave them, where they are known.
+    pub arguments: Option<Vec<Told>>,
 }
+
+/// An argument, as the trail tells it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Told {
+    /// As it was given.
+    Given(wire::Argument),
+    /// Of a text that is the standard input only the digest.
+    Digest {
+        name: String,
+        sha256: [u8; 32],
+        bytes: u64,
+    },
+}
+
+impl Told {
+    /// `argument`, which is the standard input if that has its name.
+    pub(crate) fn new(argument: wire::Argument, stdin: Option<&str>) -> Self {
+        match &argument.value {
+            Given::One(Value::Text(text)) if stdin == Some(&argument.name) => Self::Digest {
+                sha256: Sha256::digest(text).into(),
+                bytes: text.len() as u64,
+                name: argument.name,
+            },
+            Given::One(_) | Given::Many(_) => Self::Given(argument),
+        }
+    }
+}
+
+/// Most bytes of an [`Ask`]: a call stands there as argument vector and as arguments.
+pub(crate) const ASK_MAX: usize = 3 * wire::FRAME_MAX;
 
 /// What a command reads as its standard input.
 #[derive(Debug, Clone, Serialize, Deserialize)]

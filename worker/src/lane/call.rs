@@ -6,7 +6,7 @@ use super::files::{Files, Input};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{self, Call, Decider, Ending, Entry};
+use crate::audit::{self, Call, Decider, Ending, Entry, Told};
 use crate::context::{Context, Trust};
 use crate::create::Maker;
 use crate::explain::explain;
@@ -41,6 +41,8 @@ impl Lane {
             request: run.request.clone(),
             caller: None,
             claim: run.claim.clone().map(cut),
+            groups: Vec::new(),
+            arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
         };
         let caller = match self.attested(&mut call, client.as_ref()) {
@@ -116,6 +118,10 @@ impl Lane {
             request: report.request,
             caller: None,
             claim: report.claim.map(cut),
+            groups: Vec::new(),
+            arguments: report
+                .arguments
+                .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
         };
         let caller = match self.attested(&mut call, descriptors.pop().as_ref()) {
@@ -123,6 +129,14 @@ impl Lane {
             Err(failure) => return self.refuse(call, failure),
         };
         self.deny(call, &caller, Decider::Supervisor, report.denial)
+    }
+
+    /// The arguments of a call of `tool` as the trail tells them.
+    fn told(&self, tool: &str, arguments: Vec<Argument>) -> Vec<Told> {
+        let tool = self.context.policy.tool(tool);
+        let stdin = tool.and_then(policy::Tool::stdin);
+        let arguments = arguments.into_iter();
+        arguments.map(|one| Told::new(one, stdin)).collect()
     }
 
     /// The caller, proven by the kernel; what he claims is only added. `call` gets
@@ -134,6 +148,7 @@ impl Lane {
             Err(error) => return Err(failure("attestation", &error)),
         };
         call.caller = Some((peer.uid, peer.gid));
+        call.groups.clone_from(&peer.groups);
         let claim = call.claim.clone().map(|claim| policy::Claim {
             name: claim.name,
             version: claim.version,

@@ -2,7 +2,7 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
-use crate::audit::{Ask, Entry, Note};
+use crate::audit::{ASK_MAX, Ask, Entry, Note};
 use crate::sys;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
@@ -86,7 +86,8 @@ impl Records {
     }
 
     fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<String>, Refusal>, HangUp> {
-        let Ok(packet) = wire::encode(ask) else {
+        let packet = postcard::to_allocvec(ask).ok();
+        let Some(packet) = packet.filter(|packet| packet.len() <= ASK_MAX) else {
             let reason =
                 "cannot record a call of this size\nhint: lower `max_length` in the policy"
                     .to_owned();
