@@ -183,19 +183,21 @@ impl Policy {
         self.profiles.iter()
     }
 
-    /// The limits that hold for a call of `tool` by `caller`, the widest first.
-    pub(crate) fn limits_of(&self, caller: &Caller, tool: &Tool) -> Vec<Limit> {
+    /// The limits that hold for all calls of `caller`, whatever the tool, the widest
+    /// first.
+    #[must_use]
+    pub fn limits_for(&self, caller: &Caller) -> Vec<Limit> {
         let own = self.limited.iter().filter(|one| one.matches(caller));
         let own = own.map(|one| (Scope::Principal(one.name.clone()), &one.limits));
-        let all = std::iter::once((Scope::Server, &self.limits))
-            .chain(own)
-            .chain([(Scope::Tool(tool.name.clone()), &tool.limits)]);
-        all.filter(|(_, limits)| !limits.are_none())
-            .map(|(scope, limits)| Limit {
-                scope,
-                limits: limits.clone(),
-            })
-            .collect()
+        let all = std::iter::once((Scope::Server, &self.limits)).chain(own);
+        all.filter_map(limit).collect()
+    }
+
+    /// The limits that hold for a call of `tool` by `caller`, the widest first.
+    pub(crate) fn limits_of(&self, caller: &Caller, tool: &Tool) -> Vec<Limit> {
+        let mut limits = self.limits_for(caller);
+        limits.extend(limit((Scope::Tool(tool.name.clone()), &tool.limits)));
+        limits
     }
 
     /// The names of all principals, sorted.
@@ -217,6 +219,14 @@ impl Policy {
     pub fn tool(&self, name: &str) -> Option<&Tool> {
         self.tools.get(*self.by_name.get(name)?)
     }
+}
+
+/// `limits`, if there are any.
+fn limit((scope, limits): (Scope, &Limits)) -> Option<Limit> {
+    (!limits.are_none()).then(|| Limit {
+        scope,
+        limits: limits.clone(),
+    })
 }
 
 /// A length before each part keeps them apart. The name of a single file does

@@ -2,6 +2,7 @@
 
 use crate::quantity::time;
 use crate::rule::Rules;
+use crate::sandbox::sandbox;
 use crate::source::At;
 use crate::template::Template;
 use crate::variables::Values;
@@ -82,6 +83,12 @@ impl Tool {
         };
         let ends = format!("ends after {}", time(self.profile.timeout));
         [vec![ends], limit.phrases()].concat().join(", ")
+    }
+
+    /// What its command may use besides the paths in its arguments, in words.
+    #[must_use]
+    pub fn sandbox(&self) -> String {
+        sandbox(&self.profile, &[])
     }
 
     /// The arguments it takes, in the order of the policy.

@@ -13,11 +13,20 @@ async def tour(link: str, era: str, calls: str) -> dict:
     async with client(link, era) as session:
         tools = (await session.list_tools()).tools
         results = [await call(session, *words) for words in json.loads(calls)]
+        resources = (await session.list_resources()).resources
         return {
+            "resources": {
+                str(one.uri): await read(session, one.uri) for one in resources
+            },
             "protocol": session.protocol_version,
             "tools": {tool.name: tool.model_dump(mode="json", by_alias=True) for tool in tools},
             "results": results,
         }
+
+
+async def read(session, uri) -> str:
+    (content,) = (await session.read_resource(uri)).contents
+    return content.text
 
 
 async def call(session, tool: str, arguments: dict) -> dict:

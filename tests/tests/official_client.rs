@@ -66,6 +66,34 @@ fn a_principal_sees_and_uses_its_tools() {
     });
 }
 
+/// What the policy allows stands in a resource, for each caller his own.
+#[test]
+fn a_principal_reads_its_own_policy() {
+    let limited = "[limits]\nconcurrency = 9\n[tool.alices]\ndescription = \"Only hers\"\n\
+                   command = [\"/usr/bin/true\"]\nprofile = \"plain\"\nallow = [\"alice\"]\n";
+    let site = Site::with(&format!("{BASE}{limited}")).start();
+    for (user, principal, own, others) in [
+        (
+            ALICE,
+            "You are: alice\n",
+            "## alices\n  Only hers\n",
+            "## bobs",
+        ),
+        (BOB, "You are: ops\n", "## bobs\n", "## alices"),
+    ] {
+        tour(&site, user, &json!([]), |report| {
+            let policy = report["resources"]["mini-mcp://policy"].as_str();
+            let policy = policy.expect("a text");
+            assert!(policy.contains(principal), "{policy}");
+            assert!(policy.contains("Limits: limits: 9 at once\n"), "{policy}");
+            assert!(policy.contains(own), "{policy}");
+            assert!(policy.contains("Limits: ends after 20s\n"), "{policy}");
+            assert!(policy.contains("Sandbox: may read /usr "), "{policy}");
+            assert!(!policy.contains(others), "{policy}");
+        });
+    }
+}
+
 /// Alice calls Bob's tool and one that does not exist: both are unknown to her.
 /// A wrong argument is a denial that names code, rule and reason.
 #[test]

@@ -3,17 +3,19 @@
 use super::call::Denied;
 use super::result::{Ending, answer};
 use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation, arguments, call};
+use super::{Client, Front, Generation, arguments, call, resource};
 use crate::lane::LaneError;
-use crate::sanitize::harmless_word;
+use crate::sanitize::{harmless, harmless_word};
 use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation,
-    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities,
-    ServerConfig, SubscriptionFilter,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
+    ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
+use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +36,8 @@ an argument is passed to the command exactly as given, as one word. Commands run
 bounded time, memory and output; of long output you get the head and the tail, and a line between \
 them says how much is left out.
 A result `denied [code] rule: reason` is the decision of the server's policy. Repeating the call \
-does not change it: choose other arguments or another tool, or tell the user which rule refused. \
+does not change it: choose other arguments or another tool, or tell the user which rule refused; \
+the resource mini-mcp://policy lists all that is allowed. \
 A result `failed [code] reason` means that an allowed call could not be carried out. \
 `[exit code N]` comes from the command itself.";
 
@@ -182,6 +185,14 @@ fn decide(
     }
 }
 
+/// Every list is one page, so there is no cursor to come back with.
+fn one_page(request: Option<&PaginatedRequestParams>) -> Result<(), ErrorData> {
+    if request.is_some_and(|request| request.cursor.is_some()) {
+        return Err(ErrorData::invalid_params("Unknown cursor", None));
+    }
+    Ok(())
+}
+
 fn too_large(tool: &str, error: &wire::FrameError) -> Denial {
     Denial {
         code: "too_large".to_owned(),
@@ -195,6 +206,7 @@ impl ServerHandler for Handler {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_resources()
             .build();
         let name = Implementation::new("mini-mcp", env!("CARGO_PKG_VERSION"));
         ServerConfig::new(capabilities)
@@ -207,10 +219,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        // The list is one page, so there is no cursor to come back with.
-        if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params("Unknown cursor", None));
-        }
+        one_page(request.as_ref())?;
         let generation = self.front.generation();
         let Generation {
             policy, catalogue, ..
@@ -220,6 +229,44 @@ impl ServerHandler for Handler {
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        one_page(request.as_ref())?;
+        Ok(ListResourcesResult::with_all_items(resource::all())
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        if request.uri != resource::POLICY {
+            let unknown = json!({"uri": harmless_word(&request.uri, 256)});
+            return Err(ErrorData::resource_not_found(
+                "Unknown resource",
+                Some(unknown),
+            ));
+        }
+        let generation = self.front.generation();
+        let Generation {
+            policy, catalogue, ..
+        } = &*generation;
+        let caller = self.client.caller(policy, &context).await;
+        let tools = catalogue.for_caller(policy, &caller);
+        let text = resource::own_policy(policy, &caller, &tools);
+        let contents = ResourceContents::text(harmless(text.as_bytes()), request.uri)
+            .with_mime_type(resource::MARKDOWN);
+        let result = ReadResourceResult::new(vec![contents])
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        Ok(result.into())
     }
 
     fn accepted_subscription_filter(

@@ -8,12 +8,15 @@ mod arguments;
 mod call;
 mod generation;
 mod handler;
+mod resource;
 mod result;
 mod schema;
 mod transport;
 mod who;
+mod words;
 
 pub(crate) use generation::{Front, Generation};
+pub(crate) use words::described;
 
 use generation::Changes;
 
