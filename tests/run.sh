@@ -30,6 +30,7 @@ packages() {
 	useradd passwd
 	mount mount
 	setsid util-linux
+	groff groff-base
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

@@ -17,6 +17,7 @@ mod front;
 mod inbox;
 mod lane;
 mod log;
+pub mod man;
 mod peer;
 mod process;
 pub mod python;

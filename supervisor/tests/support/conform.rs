@@ -48,6 +48,9 @@ fn keeps(root: &Json, (keyword, operand): (&str, &Json), schema: &Json, value: &
         "minLength" => value
             .as_str()
             .is_none_or(|text| text.chars().count() >= size(operand)),
+        "maxLength" => value
+            .as_str()
+            .is_none_or(|text| text.chars().count() <= size(operand)),
         "pattern" => value.as_str().is_none_or(|text| matches(operand, text)),
         unknown => panic!("`{unknown}` is not known here"),
     }
