@@ -240,3 +240,67 @@ fn root_and_capabilities_may_come_from_two_profiles() {
         ]
     );
 }
+
+#[test]
+fn principals_that_are_everybody() {
+    let found = |conditions: &str| {
+        let text = format!(
+            "version = 1\n[principal.x]\n{conditions}\n[profile.p]\nrun_as = 'alice'\n[tool.t]\n\
+             description = 'd'\ncommand = ['/bin/t']\nprofile = 'p'\nallow = ['x']\n"
+        );
+        let policy = support::parsed(&text, &policy::Setting::System);
+        let lints = policy.lints().iter();
+        lints.map(|one| one.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found("unix_groups = ['users']"),
+        ["principal `x` is in effect everybody: group `users`"]
+    );
+    assert_eq!(
+        found("uids = ['0-1000']"),
+        ["principal `x` holds root, with every other id of its range"]
+    );
+    for fine in ["unix_groups = ['ops']", "uids = ['0', '1000-1999']"] {
+        assert_eq!(found(fine), [""; 0], "{fine}");
+    }
+}
+
+#[test]
+fn tools_that_can_exchange_what_they_run() {
+    let warned = |profile: &str| {
+        let text = format!(
+            "version = 1\n[principal.a]\nunix_users = ['alice']\n[profile.p]\n{profile}\n[tool.t]\n\
+             description = 'd'\ncommand = ['/srv/app/bin/t']\nprofile = 'p'\nallow = ['a']\n"
+        );
+        let policy = support::parsed(&text, &policy::Setting::System);
+        let mut lints = policy.lints().iter();
+        lints.any(|one| {
+            one.message
+                .contains("one call can plant what the next one runs")
+        })
+    };
+    assert!(warned("write = ['/srv/app']"));
+    assert!(warned(
+        "write = ['/srv/data']\nexecute = ['/srv/data/tools']"
+    ));
+    assert!(!warned("write = ['/srv/data']\nexecute = ['/usr']"));
+}
+
+#[test]
+fn arguments_that_open_secrets() {
+    let warned = |under: &str| {
+        let kind = format!("{{ type = 'path', under = ['{under}'] }}");
+        let found = tool(&format!(
+            "command = ['/bin/t', '{{x}}']\nallow = ['alice']\nargs.x = {kind}"
+        ));
+        found
+            .iter()
+            .any(|one| one.contains("argument `x` opens secrets"))
+    };
+    for under in ["/", "/etc", "/root", "/home/alice/.ssh"] {
+        assert!(warned(under), "{under}");
+    }
+    for under in ["/var/log", "/etc/nginx", "/home/alice"] {
+        assert!(!warned(under), "{under}");
+    }
+}

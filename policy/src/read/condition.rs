@@ -1,7 +1,7 @@
 //! The conditions of a principal: who it is, and what his client says of itself.
 
-use super::Located;
 use super::fields::Fields;
+use super::{Located, lint};
 use crate::network::Network;
 use crate::principal::{Clients, Conditions, ID_MAX, Ids, KeyCondition};
 use std::ops::RangeInclusive;
@@ -123,6 +123,9 @@ fn ids(
             let message = format!("{what} `{}` does not exist on this host", name.value);
             fields.reader.error(&name.span, message);
         }
+        if what == "group" {
+            lint::everybody(fields, name.value, &name.span);
+        }
         found
     };
     fields
@@ -139,6 +142,9 @@ fn uids(fields: &Fields<'_, '_>) -> Option<Ids> {
             let message = format!("`{}` is not a range of user ids", text.value);
             let hint = format!("write \"1000-1999\" or \"33\", with ids up to {ID_MAX}");
             fields.reader.error_hint(&text.span, message, hint);
+        }
+        if let Some(range) = &found {
+            lint::root_among(fields, range, &text.span);
         }
         found
     };

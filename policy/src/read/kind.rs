@@ -1,9 +1,10 @@
 //! What `type` means and which keys go with it.
 
 use super::fields::Fields;
+use super::lint;
 use super::list::list;
 use crate::syntax::UNIT_TYPES;
-use crate::{Access, Characters, Existence, FileKind, Kind, Pattern};
+use crate::{Access, Characters, Existence, FileKind, Kind, PathRule, Pattern};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -255,7 +256,15 @@ fn path(fields: &Fields<'_, '_>) -> Option<Kind> {
     let roots: Vec<PathBuf> = under
         .value
         .iter()
-        .filter_map(|root| fields.reader.path(root))
+        .filter_map(|root| {
+            let path = fields.reader.path(root)?;
+            let rule = PathRule {
+                path,
+                optional: false,
+            };
+            lint::secret(fields, &rule, &root.span);
+            Some(rule.path)
+        })
         .collect();
     let access = fields.word("access", &ACCESS).unwrap_or(Access::Read);
     let kind = fields.word("kind", &KINDS).unwrap_or(FileKind::File);

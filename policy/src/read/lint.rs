@@ -124,6 +124,55 @@ fn overlap(one: &str, other: &str) -> bool {
     beneath(one, other).is_some() || beneath(other, one).is_some()
 }
 
+/// Groups that mostly hold everybody, or those who should own nothing.
+const EVERYBODY: [&str; 4] = ["everyone", "nobody", "nogroup", "users"];
+
+/// Warns of the group `name`, which is no choice of people.
+pub(super) fn everybody(principal: &Fields<'_, '_>, name: &str, at: &Span) {
+    if EVERYBODY.contains(&name) {
+        let message = format!("{} is in effect everybody: group `{name}`", principal.owner);
+        let hint = "make a group for those who are meant";
+        principal.reader.warn(at, message, hint);
+    }
+}
+
+/// Warns of a range of ids that holds root beside others.
+pub(super) fn root_among(
+    principal: &Fields<'_, '_>,
+    range: &std::ops::RangeInclusive<u32>,
+    at: &Span,
+) {
+    if *range.start() == 0 && *range.end() > 0 {
+        let message = format!(
+            "{} holds root, with every other id of its range",
+            principal.owner
+        );
+        let hint = "begin at 1000, where people begin, or write \"0\" by itself";
+        principal.reader.warn(at, message, hint);
+    }
+}
+
+/// Warns of a tool whose program, or what it executes, it may itself exchange.
+fn exchangeable(fields: &Fields<'_, '_>, tool: &Tool) {
+    let program = tool.template.program.as_str();
+    let text = |rule: &PathRule| rule.path.to_str().unwrap_or_default().to_owned();
+    let written: Vec<String> = tool.profile.write.iter().map(text).collect();
+    let executed = tool.profile.execute.iter().map(text);
+    let found = written.iter().find_map(|path| {
+        let program = beneath(path, program).map(|_| program.to_owned());
+        let executed = executed.clone().find(|other| overlap(path, other));
+        Some((path, program.or(executed)?))
+    });
+    if let (Some((path, what)), Some(at)) = (found, fields.span("command")) {
+        let message = format!(
+            "{} may write `{path}`, and execute `{what}`: one call can plant what the next one runs",
+            fields.owner
+        );
+        let hint = "keep what is written apart from what is executed";
+        fields.reader.warn(&at, message, hint);
+    }
+}
+
 /// Warns of commands that run as root.
 pub(super) fn root(profile: &Fields<'_, '_>, at: &Span) {
     let message = format!("{} runs commands as root", profile.owner);
@@ -193,6 +242,7 @@ pub(super) fn variable(profile: &Fields<'_, '_>, name: &str, at: &Span) {
 /// change nothing and may, and of one that nobody may call.
 pub(super) fn tool(fields: &Fields<'_, '_>, tool: &Tool) {
     escape(fields, tool);
+    exchangeable(fields, tool);
     if let (true, Some(at)) = (tool.read_only, fields.span("read_only"))
         && let Some(writes) = writes(tool)
     {

@@ -28,6 +28,7 @@ impl Accounts for Host {
         match name {
             "ops" => Some(200),
             "staff" => Some(201),
+            "users" => Some(100),
             _ => None,
         }
     }
