@@ -304,3 +304,29 @@ fn arguments_that_open_secrets() {
         assert!(!warned(under), "{under}");
     }
 }
+
+#[test]
+fn rules_that_never_count() {
+    let found = |rules: &str| {
+        let text = format!(
+            "version = 1\n[principal.a]\nunix_users = ['alice']\n[principal.all]\ninclude = ['a', 'b']\n\
+             [principal.b]\nunix_users = ['bob']\n[profile.p]\n[tool.t]\n\
+             description = 'd'\ncommand = ['/bin/t']\nprofile = 'p'\n{rules}\n"
+        );
+        let policy = support::parsed(&text, &policy::Setting::System);
+        let lints = policy.lints().iter().map(|one| one.message.clone());
+        lints
+            .filter(|message| message.contains("never counts"))
+            .collect::<Vec<_>>()
+    };
+    let dead = "`allow` for principal `a` never counts";
+    assert_eq!(found("allow = ['a']\ndeny = ['all']"), [dead]);
+    assert_eq!(found("allow = ['all', 'a']"), [dead]);
+    for fine in [
+        "allow = ['a', 'all']",
+        "allow = ['all']\ndeny = ['a']",
+        "allow = ['a', 'b']",
+    ] {
+        assert_eq!(found(fine), [""; 0], "{fine}");
+    }
+}

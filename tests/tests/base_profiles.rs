@@ -90,13 +90,13 @@ fn pack() -> String {
 
 #[test]
 fn the_pack_is_without_mistakes_and_warnings() {
-    let site = Site::with(&format!("version = 1\n{TOOLS}")).prepare();
-    let pack = site.file("profiles.toml", &pack());
+    let policy = format!("version = 1\ninclude = [\"profiles\"]\n{TOOLS}");
+    let site = Site::with(&policy).prepare();
+    fs::create_dir(site.path("packs")).expect("ours");
+    site.file("packs/profiles.toml", &pack());
     let mut check = Command::new(binary("mini-mcp"));
-    check
-        .args(["check", "--together"])
-        .arg(pack)
-        .arg(site.policy());
+    check.args(["check", "--packs"]).arg(site.path("packs"));
+    check.arg(site.policy());
     let output = check.output().expect("it starts");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);

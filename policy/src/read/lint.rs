@@ -4,10 +4,13 @@ use super::document::Entry;
 use super::fields::Fields;
 use super::{Located, Span};
 use crate::path::beneath;
+use crate::principal::Conditions;
+use crate::rule::Rule;
 use crate::{
     Access, Capability, Characters, Effect, Kind, Parameter, PathRule, Profile, RunAs, Tool,
 };
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Programs that run what their arguments say, or read and write any file; a
 /// version at the end does not count.
@@ -152,6 +155,38 @@ pub(super) fn root_among(
     }
 }
 
+/// Most rules of a tool that are compared with one another.
+const RULES_COMPARED: usize = 64;
+
+/// Warns of rules that never count, since one before them, which is as strict or
+/// stricter, holds for everybody they hold for. Conditions that are included are the
+/// very same, so this is proven and not guessed.
+fn unreachable(fields: &Fields<'_, '_>, tool: &Tool) {
+    let rules: Vec<&Rule> = tool.rules.iter().collect();
+    let covers = |before: &Rule, rule: &Rule| {
+        let held = |one: &Arc<Conditions>| {
+            let mut others = before.principal.alternatives.iter();
+            others.any(|other| Arc::ptr_eq(one, other))
+        };
+        rule.principal.alternatives.iter().all(held)
+    };
+    // Each is compared with all before it: longer lists are taken as they are.
+    for (index, rule) in rules.iter().take(RULES_COMPARED).enumerate() {
+        let mut before = rules.iter().take(index);
+        if let Some(winner) = before.find(|before| covers(before, rule)) {
+            let message = format!(
+                "`{}` for principal `{}` never counts",
+                rule.effect, rule.principal.name
+            );
+            let hint = format!(
+                "`{}` for principal `{}` holds for everybody that it holds for, and counts first",
+                winner.effect, winner.principal.name
+            );
+            fields.reader.warn(&rule.at.span, message, hint);
+        }
+    }
+}
+
 /// Warns of a tool whose program, or what it executes, it may itself exchange.
 fn exchangeable(fields: &Fields<'_, '_>, tool: &Tool) {
     let program = tool.template.program.as_str();
@@ -243,6 +278,7 @@ pub(super) fn variable(profile: &Fields<'_, '_>, name: &str, at: &Span) {
 pub(super) fn tool(fields: &Fields<'_, '_>, tool: &Tool) {
     escape(fields, tool);
     exchangeable(fields, tool);
+    unreachable(fields, tool);
     if let (true, Some(at)) = (tool.read_only, fields.span("read_only"))
         && let Some(writes) = writes(tool)
     {
