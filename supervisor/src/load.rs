@@ -63,7 +63,11 @@ impl Shelf for Trusted<'_> {
             path: path.to_owned(),
             source,
         };
-        match File::open(path) {
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_DIRECTORY);
+        match options.open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             directory => trust(&directory.map_err(unreadable)?, path, self.0)?,
         }

@@ -112,6 +112,22 @@ fn drop_ins_are_read_again() {
     assert!(alice.call("two", &json!({})).is_unknown_tool());
 }
 
+/// It would hold up whoever opens it.
+#[test]
+fn a_fifo_is_no_drop_in_and_no_directory() {
+    for name in ["policy.d/fifo.toml", "policy.d"] {
+        let site = site();
+        if name == "policy.d" {
+            fs::remove_dir_all(site.path(name)).expect("ours");
+        }
+        nix::unistd::mkfifo(&site.path(name), nix::sys::stat::Mode::S_IRWXU).expect("ours");
+        for mut command in [site.worker_command(), site.supervisor_command()] {
+            let output = command.output().expect("it starts");
+            assert!(!output.status.success(), "{output:?}");
+        }
+    }
+}
+
 /// Whoever could write a drop-in, or put one there, could write the policy.
 #[test]
 fn what_others_could_have_written_is_refused() {

@@ -5,9 +5,9 @@ use nix::unistd::{Group, User};
 use policy::{
     Account, Accounts, Diagnostics, POLICY_MAX, Policy, PolicyFile, Setting, Shelf, Untrusted,
 };
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -81,7 +81,7 @@ impl Shelf for Source {
 
     fn list(&self, path: &Path) -> Result<Vec<PathBuf>, PolicyError> {
         let failed = |error| PolicyError::Read(path.to_path_buf(), error);
-        match File::open(path) {
+        match open(path, libc::O_DIRECTORY) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             directory => trust(&directory.map_err(failed)?, path, &self.setting)?,
         }
@@ -108,9 +108,19 @@ fn trust(file: &File, path: &Path, setting: &Setting) -> Result<(), PolicyError>
         .map_err(|untrusted| PolicyError::Untrusted(path.to_path_buf(), untrusted))
 }
 
+/// `O_NONBLOCK`, so that a FIFO in the place of `path` cannot hold the worker up.
+fn open(path: &Path, flags: i32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK | flags);
+    options.open(path)
+}
+
 fn read(path: &Path, setting: &Setting) -> Result<String, PolicyError> {
     let failed = |error| PolicyError::Read(path.to_path_buf(), error);
-    let file = File::open(path).map_err(failed)?;
+    let file = open(path, 0).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("it is not a regular file")));
+    }
     trust(&file, path, setting)?;
     let mut text = String::new();
     file.take(POLICY_MAX + 1)
