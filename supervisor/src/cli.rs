@@ -55,7 +55,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE", default_value = "/etc/mini-mcp/policy.toml")]
     pub(crate) policy: PathBuf,
     /// Directory of the packs that the policy includes
-    #[arg(long, value_name = "DIR", default_value = policy::PACKS)]
+    #[arg(long, value_name = "DIR", default_value = policy_files::PACKS)]
     pub(crate) packs: PathBuf,
     /// Unix socket to listen on
     #[arg(long, value_name = "PATH", default_value = "/run/mini-mcp/mcp.sock")]
@@ -99,7 +99,7 @@ pub(crate) struct Stdio {
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// Directory of the packs that the policy includes
-    #[arg(long, value_name = "DIR", default_value = policy::PACKS)]
+    #[arg(long, value_name = "DIR", default_value = policy_files::PACKS)]
     pub(crate) packs: PathBuf,
     /// Directory that `${workspace}` stands for in the policy [default: the current one]
     #[arg(long, value_name = "DIR")]

@@ -2,6 +2,8 @@
 
 use crate::confine::ConfineError;
 use crate::lane::LaneError;
+use policy::Diagnostics;
+use policy_files::ReadError;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use thiserror::Error;
@@ -11,18 +13,13 @@ use thiserror::Error;
 pub(crate) enum Error {
     #[error("cannot read `MINI_MCP_LOG`")]
     Log(#[source] tracing_subscriber::filter::ParseError),
-    #[error("cannot read the policy `{}`", path.display())]
-    ReadPolicy { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    ReadPolicy(#[from] ReadError),
     #[error("cannot read the audit trail `{}`", path.display())]
     ReadTrail { path: PathBuf, source: io::Error },
-    #[error("cannot use the policy `{}`", path.display())]
-    Untrusted {
-        path: PathBuf,
-        source: policy::Untrusted,
-    },
     /// The diagnostics name the file themselves.
     #[error("cannot use the policy\n{0}")]
-    Mistakes(policy::Diagnostics),
+    Mistakes(#[from] Diagnostics),
     #[error("cannot use the workspace `{}`", path.display())]
     Workspace { path: PathBuf, source: io::Error },
     #[error("cannot tell where the audit trail belongs: neither XDG_STATE_HOME nor HOME is set")]
@@ -60,7 +57,9 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Log(_) => Some("a filter such as `info` or `mini_mcp=debug`"),
-            Self::ReadPolicy { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Self::ReadPolicy(ReadError::Read { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
                 Some("name another policy file")
             }
             Self::NoUser { .. } => Some("name a user of this host, or his user id"),
@@ -81,9 +80,8 @@ impl Error {
                 "Linux 5.13 or newer with Landlock is needed: `landlock` must stand in \
                  /sys/kernel/security/lsm",
             ),
-            Self::ReadPolicy { .. }
+            Self::ReadPolicy(_)
             | Self::ReadTrail { .. }
-            | Self::Untrusted { .. }
             | Self::Mistakes(_)
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }

@@ -14,7 +14,6 @@ mod error;
 mod front;
 mod lane;
 mod listener;
-mod load;
 mod log;
 mod output;
 mod peer;

@@ -9,8 +9,8 @@ use crate::cli::Serve;
 use crate::error::Error;
 use crate::front::{Front, Generation};
 use crate::lane::{Door, Pool};
-use crate::load;
 use policy::Setting;
+use policy_files::PolicyFiles;
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
@@ -60,7 +60,9 @@ impl Reloading {
     }
 
     async fn next(&self) -> Result<Generation, Error> {
-        let policy = load::load(&self.policy, &self.packs, &Setting::System)?;
+        let policy =
+            PolicyFiles::read_or_embedded(Some(&self.policy), &self.packs, &Setting::System)?
+                .parse(&Setting::System)?;
         let digest = policy.digest();
         self.front.generation().pool().reload(digest).await?;
         let pool = Pool::new(Door::Socket(self.worker.clone()), digest);

@@ -7,9 +7,10 @@ use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
 use crate::reload::Reloading;
-use crate::{load, peer, signals};
+use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use policy::{Proof, Setting};
+use policy_files::PolicyFiles;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -32,7 +33,9 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
-    let policy = load::load(&options.policy, &options.packs, &Setting::System)?;
+    let policy =
+        PolicyFiles::read_or_embedded(Some(&options.policy), &options.packs, &Setting::System)?
+            .parse(&Setting::System)?;
     raise_descriptor_limit();
     let pool = Arc::new(Pool::new(
         Door::Socket(options.worker.clone()),

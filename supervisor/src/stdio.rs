@@ -6,8 +6,9 @@ use crate::confine::{Needs, confine};
 use crate::error::Error;
 use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, LaneError, Packets, Pool, pair};
-use crate::{load, peer, signals, workspace};
-use policy::{EMBEDDED, EMBEDDED_NAME, Policy, Proof, Setting};
+use crate::{peer, signals, workspace};
+use policy::{Policy, Proof, Setting};
+use policy_files::PolicyFiles;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -75,10 +76,7 @@ async fn converse(policy: Policy, pool: &Arc<Pool>) -> Result<(), Error> {
 }
 
 fn read_policy(file: Option<&Path>, packs: &Path, setting: &Setting) -> Result<Policy, Error> {
-    match file {
-        Some(path) => load::load(path, packs, setting),
-        None => load::parse(EMBEDDED_NAME, EMBEDDED, setting),
-    }
+    Ok(PolicyFiles::read_or_embedded(file, packs, setting)?.parse(setting)?)
 }
 
 /// Starts the worker. It gets nothing of our environment, the control socket as

@@ -142,7 +142,7 @@ fn a_policy_that_others_can_write_is_refused() {
     assert_eq!(checked.status.code(), Some(1));
     let said = text(&checked.stderr);
     assert!(
-        said.starts_with("mini-mcp: cannot use the policy `policy.toml`"),
+        said.starts_with("mini-mcp: cannot trust the policy `policy.toml`"),
         "{said}"
     );
     assert!(said.contains("mode 0620\nhint: "), "{said}");

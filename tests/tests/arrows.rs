@@ -82,9 +82,15 @@ fn sources() -> Vec<PathBuf> {
 #[test]
 fn supervisor_and_worker_know_only_policy_and_wire() {
     let metadata = metadata();
-    let both = BTreeSet::from(["mini-mcp-policy".to_owned(), "mini-mcp-wire".to_owned()]);
+    let policy = "mini-mcp-policy".to_owned();
+    let files = "mini-mcp-policy-files".to_owned();
+    let both = BTreeSet::from([policy.clone(), files, "mini-mcp-wire".to_owned()]);
     assert_eq!(ours(&metadata, "mini-mcp"), both);
     assert_eq!(ours(&metadata, "mini-mcp-worker"), both);
+    assert_eq!(
+        ours(&metadata, "mini-mcp-policy-files"),
+        BTreeSet::from([policy])
+    );
     assert_eq!(ours(&metadata, "mini-mcp-policy"), BTreeSet::new());
     assert_eq!(ours(&metadata, "mini-mcp-wire"), BTreeSet::new());
 }

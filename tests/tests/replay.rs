@@ -139,13 +139,28 @@ fn what_is_no_trail_is_counted_and_what_is_missing_refused() {
     let site = Site::with(BASE).prepare();
     site.file(
         "audit/audit.jsonl",
-        "{\"seq\":1,\"event\":\"open\"}\nnot json\n[1]\n\n{\"seq\":2,\"event\":\"start\"}\n",
+        "{\"seq\":1,\"event\":\"open\"}\nnot json\n[1]\n\n{\"seq\":2,\"event\":\"start\"}\n{\"seq\":3}",
     );
     let output = replay(&site, &site.policy(), &[]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output).ends_with("1 call not decided again: the trail does not tell the whole call\n2 lines not understood\n"), "{output:?}");
+    assert!(text(&output).ends_with("1 call not decided again: the trail does not tell the whole call\n3 lines not understood\n"), "{output:?}");
     std::fs::remove_file(site.path("audit/audit.jsonl")).expect("ours");
     assert_eq!(replay(&site, &site.policy(), &[]).status.code(), Some(2));
+    let long = format!("\"{}\"\n{{\"event\":\"start\"}}\n", "x".repeat(5 << 20));
+    site.file("audit/audit.jsonl", &long);
+    let output = replay(&site, &site.policy(), &[]);
+    assert!(
+        text(&output).contains("1 call not decided again"),
+        "{output:?}"
+    );
+    assert!(
+        text(&output).ends_with("1 line not understood\n"),
+        "{output:?}"
+    );
+    site.file("audit/audit.jsonl", "{\"event\":\"party\"}\n");
+    let output = replay(&site, &site.policy(), &[]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is no audit trail"));
     site.file("audit/audit.jsonl", "");
     let wrong = site.file("wrong.toml", "version = 7\n");
     assert_eq!(replay(&site, &wrong, &[]).status.code(), Some(2));

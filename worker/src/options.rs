@@ -171,7 +171,7 @@ impl Given {
         };
         Ok(Options {
             mode,
-            packs: self.packs.unwrap_or_else(|| policy::PACKS.into()),
+            packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
             audit: self.audit.ok_or(UsageError::Missing("--audit"))?,
             containment: preference(self.containment.as_deref())?,
         })
@@ -206,7 +206,7 @@ mod tests {
         };
         let expected = Options {
             mode,
-            packs: policy::PACKS.into(),
+            packs: policy_files::PACKS.into(),
             audit: "/a".into(),
             containment: Preference::Subreaper,
         };

@@ -62,7 +62,7 @@ fn a_missing_policy_is_status_1_and_named() {
     assert_eq!(
         errors(&output),
         format!(
-            "mini-mcp-worker: cannot read policy `{path}`: No such file or directory (os error 2)\n"
+            "mini-mcp-worker: cannot read the policy `{path}`: No such file or directory (os error 2)\n"
         )
     );
     assert!(!audit.exists(), "a worker that cannot work starts no trail");
@@ -87,7 +87,7 @@ fn a_policy_that_others_may_write_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     let errors = errors(&output);
     assert!(
-        errors.contains("cannot trust policy") && errors.contains("hint: "),
+        errors.contains("cannot trust the policy") && errors.contains("hint: "),
         "{errors}"
     );
 }

@@ -26,6 +26,8 @@ mod tool;
 mod who;
 mod wiring;
 
+pub use packs::included_packs;
+
 use crate::diagnostic::{Finding, located};
 use crate::examined::{Tried, examined};
 use crate::excerpt::{Lines, Place};

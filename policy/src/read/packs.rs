@@ -3,7 +3,10 @@
 use super::document::Document;
 use super::nearest::hint;
 use crate::Source;
-use crate::files::is_pack;
+use toml::de::{DeTable, DeValue};
+
+/// Most characters in the name of a pack.
+const NAME_MAX: usize = 64;
 
 /// Notes packs that are not there; those that are stand among the `sources`.
 pub(super) fn included(document: &Document<'_, '_>, sources: &[Source<'_>]) {
@@ -29,4 +32,25 @@ pub(super) fn included(document: &Document<'_, '_>, sources: &[Source<'_>]) {
             }
         }
     }
+}
+
+/// The packs that the policy file `text` includes. Of a text with mistakes there may
+/// be some left out: then the mistakes are what is told of it.
+#[must_use]
+pub fn included_packs(text: &str) -> Vec<String> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let array = table.get_ref().get("include");
+    let array = array.and_then(|node| node.get_ref().as_array());
+    let names = array.into_iter().flat_map(|array| array.iter());
+    let names = names.filter_map(|node| DeValue::as_str(node.get_ref()));
+    names
+        .filter(|name| is_pack(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether `name` can be the name of a pack: never a way to another directory.
+fn is_pack(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (1..=NAME_MAX).contains(&name.len()) && name.chars().all(fits)
 }

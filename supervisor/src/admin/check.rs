@@ -34,7 +34,8 @@ struct Checked {
 
 impl Checked {
     fn new(paths: &[PathBuf], packs: &Path, setting: &Setting, strict: bool) -> Self {
-        let read = reading::texts(paths, packs, setting).and_then(|texts| texts.parse(setting));
+        let read =
+            reading::texts(paths, packs, setting).and_then(|texts| Ok(texts.parse(setting)?));
         let fine = |policy: &Policy| !strict || policy.lints().is_empty();
         Self {
             name: reading::name(paths, setting),

@@ -4,8 +4,8 @@ use super::findings::{finding, findings};
 use super::options::Test;
 use super::{print, print_json, reading, tap};
 use crate::error::Error;
-use crate::load::HostAccounts;
 use policy::{Examined, Policy, Setting};
+use policy_files::HostAccounts;
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 

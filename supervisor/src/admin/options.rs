@@ -43,7 +43,7 @@ pub(crate) struct Files {
 #[derive(Debug, Args)]
 pub(crate) struct Reader {
     /// Directory of the packs that policies include
-    #[arg(long, value_name = "DIR", default_value = policy::PACKS)]
+    #[arg(long, value_name = "DIR", default_value = policy_files::PACKS)]
     pub(crate) packs: PathBuf,
     /// Read the policy as `mini-mcp stdio` does, not as the service
     #[arg(long)]

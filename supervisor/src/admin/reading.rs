@@ -2,9 +2,9 @@
 
 use super::options::{Files, Reader, View};
 use crate::error::Error;
-use crate::load::Texts;
 use crate::workspace;
-use policy::{EMBEDDED, EMBEDDED_NAME, Policy, Setting};
+use policy::{EMBEDDED_NAME, Policy, Setting};
+use policy_files::PolicyFiles;
 use std::path::{Path, PathBuf};
 
 /// The policy of this machine's service.
@@ -34,16 +34,20 @@ impl Files {
 /// The policy that is viewed.
 pub(super) fn policy(view: &View) -> Result<Policy, Error> {
     let setting = view.reader.setting()?;
-    texts(&view.files, &view.reader.packs, &setting)?.parse(&setting)
+    Ok(texts(&view.files, &view.reader.packs, &setting)?.parse(&setting)?)
 }
 
 /// The texts of the policy in the files `paths`; without any, of the one that
 /// is in force by default.
-pub(super) fn texts(paths: &[PathBuf], packs: &Path, setting: &Setting) -> Result<Texts, Error> {
+pub(super) fn texts(
+    paths: &[PathBuf],
+    packs: &Path,
+    setting: &Setting,
+) -> Result<PolicyFiles, Error> {
     match (paths, setting) {
-        ([], Setting::System) => Texts::read(&[PathBuf::from(SYSTEM)], packs, setting),
-        ([], Setting::SingleUser { .. }) => Ok(Texts::single(EMBEDDED_NAME, EMBEDDED)),
-        (paths, _) => Texts::read(paths, packs, setting),
+        ([], Setting::System) => Ok(PolicyFiles::read(&[PathBuf::from(SYSTEM)], packs, setting)?),
+        ([], Setting::SingleUser { .. }) => Ok(PolicyFiles::embedded()),
+        (paths, _) => Ok(PolicyFiles::read(paths, packs, setting)?),
     }
 }
 

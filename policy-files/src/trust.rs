@@ -1,11 +1,8 @@
 //! Whether a policy file can be believed: its owner and its mode, as fstat(2)
 //! tells them of the open descriptor. Nothing is opened here.
 
-use crate::Setting;
+use policy::Setting;
 use thiserror::Error;
-
-/// Largest policy that is read, in bytes.
-pub const POLICY_MAX: u64 = 8 * 1024 * 1024;
 
 /// Write permission of the group and of others; see inode(7).
 const OTHERS_WRITE: u32 = 0o022;
@@ -29,7 +26,7 @@ pub enum Untrusted {
 ///
 /// # Errors
 /// [`Untrusted`] says which of the two is wrong.
-pub fn trusted(setting: &Setting, owner: u32, mode: u32) -> Result<(), Untrusted> {
+pub(crate) fn trusted(setting: &Setting, owner: u32, mode: u32) -> Result<(), Untrusted> {
     let own = match setting {
         Setting::System => false,
         Setting::SingleUser { uid, .. } => owner == *uid,

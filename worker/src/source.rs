@@ -1,0 +1,37 @@
+//! Where the policy is loaded from, once and again.
+
+use policy::{Diagnostics, Policy, Setting};
+use policy_files::{PolicyFiles, ReadError};
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// A policy that is not used.
+#[derive(Debug, Error)]
+pub(crate) enum PolicyError {
+    /// Some file of it is not read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its text has errors, which name their files.
+    #[error("cannot use the policy\n{0}")]
+    Refused(#[from] Diagnostics),
+}
+
+/// The files of a policy, and for whom it is.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The file, or the embedded policy.
+    pub path: Option<PathBuf>,
+    /// The directory of packs.
+    pub packs: PathBuf,
+    /// For which installation.
+    pub setting: Setting,
+}
+
+impl Source {
+    /// The policy as it is now.
+    pub(crate) fn load(&self) -> Result<Policy, PolicyError> {
+        let main = self.path.as_deref();
+        let files = PolicyFiles::read_or_embedded(main, &self.packs, &self.setting)?;
+        Ok(files.parse(&self.setting)?)
+    }
+}
