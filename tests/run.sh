@@ -45,11 +45,11 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 # The system's interpreter, which every user can execute.
 venv=target/venv
-if ! "$venv/bin/python" -c 'import importlib.metadata as m; assert m.version("mcp").startswith("2.3.")' 2>/dev/null; then
-    echo "installing the official Python client into $venv"
+if ! "$venv/bin/python" -c 'import importlib.metadata as m; assert m.version("mcp").startswith("2.3.") and m.version("tombi").startswith("1.9.")' 2>/dev/null; then
+    echo "installing the official Python client and a TOML language server into $venv"
     rm -rf "$venv"
     /usr/bin/python3 -m venv "$venv"
-    "$venv/bin/pip" --quiet --disable-pip-version-check install 'mcp==2.3.*'
+    "$venv/bin/pip" --quiet --disable-pip-version-check install 'mcp==2.3.*' 'tombi==1.9.*'
 fi
 for component in rustfmt clippy; do
     cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"

@@ -22,6 +22,14 @@ pub enum Proof {
     Key(Key),
 }
 
+impl Proof {
+    /// Whether the kernel says that it is root.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        matches!(self, Self::Peer(peer) if peer.uid == 0)
+    }
+}
+
 /// The Unix identity of a client, as the kernel proved it (`SO_PEERCRED` and
 /// `SO_PEERGROUPS` in unix(7)), never as the client told it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,7 +44,8 @@ pub(crate) fn connect(options: &Connect) -> Result<(), Error> {
     }
 }
 
-fn attach(path: &Path) -> Result<UnixStream, Error> {
+/// A connection to the service whose socket is at `path`.
+pub(crate) fn attach(path: &Path) -> Result<UnixStream, Error> {
     UnixStream::connect(path).map_err(|source| Error::Connect {
         path: path.to_owned(),
         source,

@@ -38,6 +38,10 @@ pub(crate) enum Error {
     Connect { path: PathBuf, source: io::Error },
     #[error("cannot use `{}`: the service closed the connection without an answer", path.display())]
     Refused { path: PathBuf },
+    #[error("cannot reload the policy: {0}\nthe former policy stays in force")]
+    Reload(String),
+    #[error("cannot reload the policy: only root may ask for it")]
+    NotRoot,
     #[error("cannot pass bytes on")]
     Bridge(#[source] io::Error),
     #[error("cannot find the user `{name}` in the account database")]
@@ -76,6 +80,7 @@ impl Error {
                 "a principal of the policy must name your user or one of your groups; \
                  `journalctl -u mini-mcp` says who was refused",
             ),
+            Self::NotRoot => Some("sudo mini-mcp reload"),
             Self::Confine(_) => Some(
                 "Linux 5.13 or newer with Landlock is needed: `landlock` must stand in \
                  /sys/kernel/security/lsm",
@@ -85,6 +90,7 @@ impl Error {
             | Self::Mistakes(_)
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }
+            | Self::Reload(_)
             | Self::Bridge(_)
             | Self::Repeated { .. }
             | Self::Print(_)
@@ -92,12 +98,18 @@ impl Error {
         }
     }
 
-    /// Prints the error with its causes and its hint.
-    pub(crate) fn report(&self) {
-        let mut text = format!("mini-mcp: {}\n", chain(self));
+    /// The error with its causes and its hint.
+    pub(crate) fn text(&self) -> String {
+        let mut text = chain(self);
         if let Some(hint) = self.hint() {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("\nhint: {hint}"));
         }
+        text
+    }
+
+    /// Prints it.
+    pub(crate) fn report(&self) {
+        let text = format!("mini-mcp: {}\n", self.text());
         // Without standard error, nobody is left to be told.
         let _ = io::stderr().write_all(text.as_bytes());
     }

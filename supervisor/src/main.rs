@@ -22,6 +22,7 @@ mod sanitize;
 mod serve;
 mod signals;
 mod stdio;
+mod summary;
 mod vanish;
 mod watch;
 mod workspace;
@@ -74,6 +75,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Connect(options) => connect::connect(&options)?,
         Command::Check(options) => return admin::check(&options).map(status),
         Command::Tools(options) => admin::tools(&options)?,
+        Command::Reload(options) => admin::reload(&options)?,
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),

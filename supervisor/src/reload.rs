@@ -1,5 +1,5 @@
-//! Puts a new policy in force without losing a call: upon SIGHUP, or when the
-//! worker turns out to have another.
+//! Puts a new policy in force without losing a call: upon SIGHUP, when an
+//! administrator asks for it, or when the worker turns out to have another.
 //!
 //! Supervisor and worker change together or not at all. The file is read here
 //! first; then the worker reads it too and takes it only if it is the same; only
@@ -7,7 +7,7 @@
 
 use crate::cli::Serve;
 use crate::error::Error;
-use crate::front::{Front, Generation};
+use crate::front::{Front, Generation, Verdict};
 use crate::lane::{Door, Pool};
 use policy::Setting;
 use policy_files::PolicyFiles;
@@ -46,15 +46,29 @@ impl Reloading {
                 _ = self.hangup.recv() => {}
                 () = self.front.stale() => {}
             }
-            match self.next().await {
-                Ok(generation) => {
-                    tracing::info!(policy = ?self.policy, "policy loaded again");
-                    self.front.replace(generation);
-                }
-                Err(error) => {
-                    tracing::error!("the former policy stays in force");
-                    error.report();
-                }
+            // Before the files are read: who asks later wants them as they are then.
+            let asking = self.front.asking();
+            let verdict = self.turn().await;
+            for sender in asking {
+                // One who has gone away meanwhile has no use for it.
+                let _ = sender.send(verdict.clone());
+            }
+        }
+    }
+
+    /// Puts the files as they are now in force, or leaves everything as it is.
+    async fn turn(&self) -> Verdict {
+        match self.next().await {
+            Ok(generation) => {
+                tracing::info!(policy = ?self.policy, "policy loaded again");
+                let generation = Arc::new(generation);
+                self.front.replace(Arc::clone(&generation));
+                Ok(generation)
+            }
+            Err(error) => {
+                tracing::error!("the former policy stays in force");
+                error.report();
+                Err(error.text())
             }
         }
     }

@@ -1,10 +1,11 @@
 //! A new policy comes into force: for both processes or for neither, without
 //! losing a call, and never for half of one.
 
-use harness::{ALICE, BASE, Client, Process, Site, eventually, unique};
+use harness::{ALICE, BASE, Client, Process, Site, User, eventually, unique};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -215,4 +216,73 @@ fn checked(answer: &str) -> String {
     let (one, two) = answer.split_once(' ').expect("two words");
     assert_eq!(one, two, "of one policy");
     one.to_owned()
+}
+
+fn ask(site: &Site, user: Option<User>) -> Output {
+    let program = harness::binary("mini-mcp");
+    let mut command = match user {
+        Some(user) => harness::command_as(user, &program),
+        None => Command::new(program),
+    };
+    command.arg("reload").arg("--socket").arg(site.front());
+    command.output().expect("it starts")
+}
+
+/// The administrator sees on his terminal what came of it, mistakes with their places,
+/// although no principal of the policy is root.
+#[test]
+fn the_administrator_is_told() {
+    let site = Site::with(&policy("one", "")).start();
+    let client = Client::attach(&site, ALICE);
+    write(&site, &policy("two", ""));
+    let output = ask(&site, None);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(said.starts_with("policy in force: "), "{said}");
+    assert!(said.contains(" tools, "), "{said}");
+    assert_eq!(word(&client), "two two");
+
+    write(&site, &policy("three", "[tool.word]\nreed_only = true\n"));
+    let output = ask(&site, None);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(
+        said.starts_with("mini-mcp: cannot reload the policy: "),
+        "{said}"
+    );
+    assert!(
+        said.contains(&site.policy().display().to_string()),
+        "{said}"
+    );
+    assert!(said.contains("the former policy stays in force"), "{said}");
+    assert_eq!(word(&client), "two two");
+}
+
+/// A policy that only the worker cannot use: it says so, and both stay.
+#[test]
+fn the_worker_is_asked_as_well() {
+    let mut site = Site::with(&policy("one", "")).start();
+    write(&site, &policy("two", ""));
+    site.kill_worker();
+    let output = ask(&site, None);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("worker"), "{said}");
+}
+
+/// Others neither by the command nor by the method that it uses, which does not even
+/// exist for them; and root gets no tool by it.
+#[test]
+fn only_root_may_ask() {
+    let site = Site::with(&policy("one", "")).start();
+    let output = ask(&site, Some(ALICE));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("only root may ask"));
+    write(&site, &policy("two", ""));
+    let client = Client::attach(&site, ALICE);
+    let answer = client
+        .request("mini-mcp/reload", &json!({}))
+        .expect("an answer");
+    assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    assert_eq!(word(&client), "one one");
 }

@@ -2,7 +2,7 @@
 //! unwise in them.
 
 use super::options::Check;
-use super::{count, findings, print, print_json, reading};
+use super::{findings, print, print_json, reading, summary};
 use crate::error::Error;
 use policy::{Policy, Setting};
 use serde_json::{Value as Json, json};
@@ -89,16 +89,4 @@ fn document(checked: &[Checked]) -> Json {
         "policies": checked.iter().map(Checked::json).collect::<Vec<_>>(),
         "findings": checked.iter().flat_map(Checked::findings).collect::<Vec<_>>(),
     })
-}
-
-fn summary(policy: &Policy) -> String {
-    let mut parts = vec![
-        count(policy.tools().count(), "tool"),
-        count(policy.profiles().count(), "profile"),
-        count(policy.principal_names().count(), "principal"),
-    ];
-    if !policy.lints().is_empty() {
-        parts.push(count(policy.lints().len(), "warning"));
-    }
-    parts.join(", ")
 }

@@ -1,7 +1,7 @@
 //! The administrator's commands: they read policies and tell about them.
 //!
-//! Nothing here runs a command or talks to the service, so they can be tried
-//! on a policy before it is in force, by anybody who can read it.
+//! Nothing here runs a command, and `reload` alone talks to the service, so the
+//! others can be tried on a policy before it is in force, by anybody who can read it.
 
 mod call;
 mod check;
@@ -10,6 +10,7 @@ mod explain;
 mod findings;
 pub(crate) mod options;
 mod reading;
+mod reload;
 mod replay;
 mod schema;
 mod tap;
@@ -19,11 +20,13 @@ mod user;
 pub(crate) use check::check;
 pub(crate) use examples::test;
 pub(crate) use explain::explain;
+pub(crate) use reload::reload;
 pub(crate) use replay::replay;
 pub(crate) use schema::schema;
 pub(crate) use tools::tools;
 
 use crate::error::Error;
+use crate::summary::{count, summary};
 use serde_json::Value as Json;
 use std::io::{self, ErrorKind, Write};
 
@@ -42,22 +45,4 @@ fn print(text: &str) -> Result<(), Error> {
 /// Writes `document` to standard output, for people and programs.
 fn print_json(document: &Json) -> Result<(), Error> {
     print(&format!("{document:#}\n"))
-}
-
-/// `number` of what `noun` names.
-fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_is_no_plural() {
-        assert_eq!(count(0, "tool"), "0 tools");
-        assert_eq!(count(1, "tool"), "1 tool");
-        assert_eq!(count(2, "tool"), "2 tools");
-    }
 }

@@ -194,12 +194,32 @@ pub(crate) struct Replay {
     pub(crate) json: bool,
 }
 
+/// Have the service take up the policy that is in its files now.
+///
+/// Prints what came of it: the new policy is in force for supervisor and worker, or
+/// every mistake, and the former one stays. Running commands finish under the policy
+/// they began with. Only root may ask; SIGHUP to the service does the same, and tells
+/// its log.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp reload
+  mini-mcp check new.toml && mv new.toml /etc/mini-mcp/policy.toml && mini-mcp reload
+
+Exit status: 0 the policy is in force, 1 the former one stays, or the service does
+not answer, 2 wrong usage.")]
+pub(crate) struct Reload {
+    /// Unix socket of the service
+    #[arg(long, value_name = "PATH", default_value = "/run/mini-mcp/mcp.sock")]
+    pub(crate) socket: PathBuf,
+}
+
 /// Print the JSON Schema of the policy language, for editors.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mini-mcp schema > policy.schema.json
 
-Then begin a policy with `#:schema ./policy.schema.json`, which taplo and the
-extension Even Better TOML understand.")]
+Then begin a policy with `#:schema ./policy.schema.json`, which the language servers
+tombi and taplo understand.")]
 pub(crate) struct Schema {}

@@ -7,15 +7,18 @@
 use super::schema::Catalogue;
 use crate::lane::Pool;
 use policy::Policy;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 /// How long a call waits for the next generation when the worker has it already.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells of each generation that comes into force.
 pub(super) type Changes = watch::Receiver<Arc<Generation>>;
+
+/// Whether a policy came into force that was asked for, or in words why not.
+pub(crate) type Verdict = Result<Arc<Generation>, String>;
 
 /// A policy, its tools as clients see them, and the lanes that run under it.
 #[derive(Debug)]
@@ -50,7 +53,10 @@ impl Generation {
 #[derive(Debug)]
 pub(crate) struct Front {
     current: watch::Sender<Arc<Generation>>,
+    /// There is a reason to read the policy again.
     stale: Notify,
+    /// Administrators who asked for it.
+    asking: Mutex<Vec<oneshot::Sender<Verdict>>>,
 }
 
 impl Front {
@@ -59,6 +65,7 @@ impl Front {
         Self {
             current: watch::Sender::new(Arc::new(generation)),
             stale: Notify::new(),
+            asking: Mutex::default(),
         }
     }
 
@@ -68,8 +75,8 @@ impl Front {
     }
 
     /// Puts `generation` in force for every call that begins from now on.
-    pub(crate) fn replace(&self, generation: Generation) {
-        self.current.send_replace(Arc::new(generation));
+    pub(crate) fn replace(&self, generation: Arc<Generation>) {
+        self.current.send_replace(generation);
     }
 
     /// Tells of every generation to come.
@@ -77,9 +84,29 @@ impl Front {
         self.current.subscribe()
     }
 
-    /// Waits until some call has found that the worker has another policy.
+    /// Waits until some call has found that the worker has another policy, or an
+    /// administrator asks for the one that is in the files now.
     pub(crate) async fn stale(&self) {
         self.stale.notified().await;
+    }
+
+    /// Has the policy read again, from files that are read after this.
+    pub(super) async fn reload(&self) -> Verdict {
+        let (sender, verdict) = oneshot::channel();
+        self.lock_asking().push(sender);
+        self.stale.notify_one();
+        let gone = |_| Err("the service is stopping".to_owned());
+        verdict.await.unwrap_or_else(gone)
+    }
+
+    /// Those who asked before now and wait for the verdict.
+    pub(crate) fn asking(&self) -> Vec<oneshot::Sender<Verdict>> {
+        std::mem::take(&mut self.lock_asking())
+    }
+
+    fn lock_asking(&self) -> std::sync::MutexGuard<'_, Vec<oneshot::Sender<Verdict>>> {
+        // What a panic left behind is whole: only pushes and takes happen under it.
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The generation after `former`, under which the worker refused a call; `None`

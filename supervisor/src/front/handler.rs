@@ -6,12 +6,14 @@ use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, arguments, call, resource};
 use crate::lane::LaneError;
 use crate::sanitize::{harmless, harmless_word};
+use crate::summary::summary;
 use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
-    ServerCapabilities, ServerConfig, SubscriptionFilter,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest,
+    CustomResult, ErrorCode, ErrorData, Implementation, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig,
+    SubscriptionFilter,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -28,6 +30,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How long a client may keep the list of its tools, in milliseconds.
 const LIST_TTL_MS: u64 = 60_000;
+
+/// The method by which `mini-mcp reload` asks for a new policy.
+pub(crate) const RELOAD: &str = "mini-mcp/reload";
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
@@ -229,6 +234,23 @@ impl ServerHandler for Handler {
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if request.method != RELOAD || !self.client.is_administrator() {
+            let method = harmless_word(&request.method, 128);
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None));
+        }
+        match self.front.reload().await {
+            Ok(generation) => Ok(CustomResult(json!({
+                "policy": summary(&generation.policy),
+            }))),
+            Err(why) => Err(ErrorData::internal_error(why, None)),
+        }
     }
 
     async fn list_resources(

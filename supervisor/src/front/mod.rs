@@ -15,7 +15,8 @@ mod transport;
 mod who;
 mod words;
 
-pub(crate) use generation::{Front, Generation};
+pub(crate) use generation::{Front, Generation, Verdict};
+pub(crate) use handler::RELOAD;
 pub(crate) use words::described;
 
 use generation::Changes;
@@ -57,6 +58,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Whether the kernel says that root is at the other end of the service's socket.
+    fn is_administrator(&self) -> bool {
+        self.socket.is_some() && self.proof.is_root()
+    }
+
     /// The `number`-th client of this process.
     pub(crate) fn new(number: u64, proof: Proof, socket: Option<Arc<OwnedFd>>) -> Self {
         Self {
