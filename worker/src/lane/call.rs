@@ -417,13 +417,13 @@ fn plan<'a>(
         umask: Mode::from_bits_truncate(profile.umask),
         identity: identity(&context.trust, grant),
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
-        bounded: context.bounded,
         domain,
         namespaces: None,
         filter: context
             .filters
             .of_profile(profile)
             .ok_or(PlanError::Filter)?,
+        patience: u32::try_from(profile.timeout.as_secs() + 1).unwrap_or(u32::MAX),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Starts a command in its containment, and ends it with its whole tree.
 
 use super::cgroup::{Cgroup, CgroupError, Usage};
-use super::child::{self, FAILURE_SIZE, Failure, Plan, Stage};
+use super::child::{self, FAILURE_SIZE, Failure, Plan, Progress, Stage};
 use super::containment::Containment;
 use super::init;
 use super::namespaces::{Mapping, Namespaces};
@@ -50,6 +50,15 @@ pub(crate) enum LaunchError {
     Silent,
 }
 
+impl From<Failure> for LaunchError {
+    fn from(Failure { stage, errno }: Failure) -> Self {
+        Self::Stage {
+            stage,
+            source: errno,
+        }
+    }
+}
+
 fn hint(stage: Stage, errno: Errno) -> &'static str {
     match (stage, errno) {
         (Stage::Execute, Errno::EACCES) => {
@@ -86,6 +95,16 @@ enum Hold {
     Subreaper,
 }
 
+impl Hold {
+    fn of(group: Option<Cgroup>, status: Option<OwnedFd>) -> Self {
+        match (group, status) {
+            (Some(group), status) => Self::Cgroup(group, status),
+            (None, Some(status)) => Self::PidNamespace(status),
+            (None, None) => Self::Subreaper,
+        }
+    }
+}
+
 /// The end of a command and of everything it started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
@@ -99,6 +118,14 @@ pub(crate) struct End {
     pub wall: Duration,
 }
 
+/// A command's first process, once it has executed the program or failed to.
+struct Born {
+    process: Process,
+    /// Where init writes the wait status of the program, if there is an init.
+    status: Option<OwnedFd>,
+    failed: Option<LaunchError>,
+}
+
 /// Starts the command of `plan` and returns once it is executed. `number` tells
 /// apart the commands of this lane.
 pub(crate) fn launch(
@@ -108,12 +135,11 @@ pub(crate) fn launch(
     number: u64,
 ) -> Result<Running, LaunchError> {
     let started = Instant::now();
-    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let (process, hold) = match containment {
+    let (born, group) = match containment {
         Containment::Cgroup(base) => {
             let group = base.create(Pid::this(), number, profile)?;
-            match spawn_in(plan, &group, report_end) {
-                Ok((process, status)) => (process, Hold::Cgroup(group, status)),
+            match bear(plan, 0, Some(&group), profile.timeout) {
+                Ok(born) => (born, Some(group)),
                 Err(error) => {
                     group.end()?;
                     return Err(error);
@@ -122,21 +148,16 @@ pub(crate) fn launch(
         }
         Containment::PidNamespace { user } => {
             let more = Containment::namespaces(*user);
-            let (process, status) = spawn_init(plan, more, None, report_end)?;
-            (process, Hold::PidNamespace(status))
+            (bear(plan, more, None, profile.timeout)?, None)
         }
-        Containment::Subreaper if counts_processes(&plan) => {
-            let (process, status) = spawn_init(plan, 0, None, report_end)?;
-            (process, Hold::PidNamespace(status))
-        }
-        Containment::Subreaper => (spawn(plan, None, report_end)?, Hold::Subreaper),
+        Containment::Subreaper => (bear(plan, 0, None, profile.timeout)?, None),
     };
     let running = Running {
-        process,
-        hold,
+        process: born.process,
+        hold: Hold::of(group, born.status),
         started,
     };
-    match failure(report, profile.timeout) {
+    match born.failed {
         None => Ok(running),
         Some(error) => {
             running.end()?;
@@ -145,10 +166,18 @@ pub(crate) fn launch(
     }
 }
 
-fn counts_processes(plan: &Plan<'_>) -> bool {
-    plan.namespaces
-        .as_ref()
-        .is_some_and(Namespaces::counts_processes)
+/// Makes the command's first process, in `more` namespaces than those of `plan`.
+fn bear(
+    mut plan: Plan<'_>,
+    more: i32,
+    group: Option<&Cgroup>,
+    patience: Duration,
+) -> Result<Born, LaunchError> {
+    match flags(&plan) | more {
+        0 => borrowing(&mut plan, group),
+        flags if flags & libc::CLONE_NEWPID == 0 => copied(&mut plan, flags, group, patience),
+        flags => with_init(&mut plan, flags, group, patience),
+    }
 }
 
 /// The flags of clone(2) for `plan`: a user namespace, where privileges are missing,
@@ -165,50 +194,74 @@ fn mapping(flags: i32) -> Option<Mapping> {
     (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
 }
 
-fn fork(flags: i32, group: Option<&Cgroup>) -> Result<Fork, LaunchError> {
-    sys::fork(flags, group.map(Cgroup::directory)).map_err(|errno| match flags {
-        0 => LaunchError::Fork(errno),
-        _ => LaunchError::Namespaces(errno),
+/// A process that borrows this one's memory until it executes the program.
+fn borrowing(plan: &mut Plan<'_>, group: Option<&Cgroup>) -> Result<Born, LaunchError> {
+    let lane = Pid::this();
+    let (mut failure, mut progress) = (None, Progress::default());
+    let process = sys::spawn(group.map(Cgroup::directory), &mut || {
+        failure = Some(child::become_command(plan, lane, None, &mut progress));
+        sys::exit(127)
+    });
+    let failed = match (failure, progress) {
+        (Some(failure), _) => Some(failure.into()),
+        (None, Progress::Executing) => None,
+        (None, Progress::SettingUp) => Some(LaunchError::Silent),
+    };
+    Ok(Born {
+        process: process.map_err(LaunchError::Fork)?,
+        status: None,
+        failed,
     })
 }
 
-fn spawn_in(
-    plan: Plan<'_>,
-    group: &Cgroup,
-    report: OwnedFd,
-) -> Result<(Process, Option<OwnedFd>), LaunchError> {
-    if counts_processes(&plan) {
-        let (process, status) = spawn_init(plan, 0, Some(group), report)?;
-        Ok((process, Some(status)))
-    } else {
-        Ok((spawn(plan, Some(group), report)?, None))
-    }
-}
-
-fn spawn(plan: Plan<'_>, group: Option<&Cgroup>, report: OwnedFd) -> Result<Process, LaunchError> {
-    let lane = Pid::this();
-    let flags = flags(&plan);
-    let mapping = mapping(flags);
-    match fork(flags, group)? {
-        Fork::Child => child::become_command(plan, lane, mapping, report),
-        Fork::Parent(process) => Ok(process),
-    }
-}
-
-/// With `more` flags than those of `plan`.
-fn spawn_init(
-    plan: Plan<'_>,
-    more: i32,
+/// A process with a copy of this one's memory, in namespaces that are filled with more
+/// than should be done to shared memory.
+fn copied(
+    plan: &mut Plan<'_>,
+    flags: i32,
     group: Option<&Cgroup>,
-    report: OwnedFd,
-) -> Result<(Process, OwnedFd), LaunchError> {
+    patience: Duration,
+) -> Result<Born, LaunchError> {
+    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
+    let (lane, mapping) = (Pid::this(), mapping(flags));
+    match fork(flags, group)? {
+        Fork::Child => child::become_or_report(plan, lane, mapping, report_end),
+        Fork::Parent(process) => {
+            drop(report_end);
+            Ok(Born {
+                process,
+                status: None,
+                failed: failure(report, patience),
+            })
+        }
+    }
+}
+
+/// The init of a pid namespace, whose child is the command.
+fn with_init(
+    plan: &mut Plan<'_>,
+    flags: i32,
+    group: Option<&Cgroup>,
+    patience: Duration,
+) -> Result<Born, LaunchError> {
+    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
     let (status, status_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let flags = flags(&plan) | more;
     let mapping = mapping(flags);
     match fork(flags, group)? {
-        Fork::Child => init::run(plan, mapping, status_end, report),
-        Fork::Parent(process) => Ok((process, status)),
+        Fork::Child => init::run(plan, mapping, status_end, report_end),
+        Fork::Parent(process) => {
+            drop((status_end, report_end));
+            Ok(Born {
+                process,
+                status: Some(status),
+                failed: failure(report, patience),
+            })
+        }
     }
+}
+
+fn fork(flags: i32, group: Option<&Cgroup>) -> Result<Fork, LaunchError> {
+    sys::fork(flags, group.map(Cgroup::directory)).map_err(LaunchError::Namespaces)
 }
 
 /// Reads the pipe that closes when the program is executed.
@@ -219,13 +272,9 @@ fn failure(report: OwnedFd, patience: Duration) -> Option<LaunchError> {
     let mut bytes = [0; FAILURE_SIZE];
     match File::from(report).read(&mut bytes) {
         Ok(0) => None,
-        Ok(FAILURE_SIZE) => Some(Failure::decode(bytes).map_or(
-            LaunchError::Silent,
-            |Failure { stage, errno }| LaunchError::Stage {
-                stage,
-                source: errno,
-            },
-        )),
+        Ok(FAILURE_SIZE) => {
+            Some(Failure::decode(bytes).map_or(LaunchError::Silent, LaunchError::from))
+        }
         Ok(_) | Err(_) => Some(LaunchError::Silent),
     }
 }
