@@ -57,13 +57,8 @@ pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fo
     // SAFETY: without CLONE_VM the child has its own copy of all memory, like fork(2),
     // and this process has one thread, so no lock is held by a thread that is not copied;
     // the kernel writes only to `birth`, which outlives the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            arguments,
-            size_of::<libc::clone_args>(),
-        )
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_clone3, arguments, size_of::<libc::clone_args>()) };
     match Errno::result(result)? {
         0 => Ok(Fork::Child),
         pid => Ok(Fork::Parent(birth.process(pid))),

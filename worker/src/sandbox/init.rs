@@ -19,7 +19,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// Runs the namespace to its end. `status` takes the wait status of the command,
 /// four bytes in little-endian order; it stays empty when this process is killed.
-pub(super) fn run(plan: &mut Plan<'_>, mapping: Option<Mapping>, status: OwnedFd, report: OwnedFd) -> ! {
+pub(super) fn run(
+    plan: &mut Plan<'_>,
+    mapping: Option<Mapping>,
+    status: OwnedFd,
+    report: OwnedFd,
+) -> ! {
     // An error here leaves `status` and `report` empty: the lane says so.
     let code = i32::from(serve(plan, mapping, status, report).is_err());
     sys::exit(code)

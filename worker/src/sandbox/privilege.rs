@@ -84,7 +84,9 @@ pub(crate) fn verify(
     // are empty it need not be asked for each capability there is.
     let ambient = (!kept.is_empty()).then_some(CapSet::Ambient);
     let sets = [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable];
-    let more = ambient.into_iter().chain(bounding.then_some(CapSet::Bounding));
+    let more = ambient
+        .into_iter()
+        .chain(bounding.then_some(CapSet::Bounding));
     for set in sets.into_iter().chain(more) {
         if caps::read(None, set).map_err(|_| Errno::last())? != *kept {
             return Err(Errno::EPERM);
