@@ -14,9 +14,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, pipe2};
 use policy::Profile;
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -126,32 +127,28 @@ struct Born {
     failed: Option<LaunchError>,
 }
 
-/// Starts the command of `plan` and returns once it is executed. `number` tells
-/// apart the commands of this lane.
+/// The empty group of a command that has ended, which is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Remains(#[expect(dead_code, reason = "kept to be dropped")] Option<Cgroup>);
+
+/// Starts the command of `plan` in `group`, if there is one, and returns once it is
+/// executed.
 pub(crate) fn launch(
     plan: Plan<'_>,
     profile: &Profile,
     containment: &Containment,
-    number: u64,
+    group: Option<Cgroup>,
 ) -> Result<Running, LaunchError> {
     let started = Instant::now();
-    let (born, group) = match containment {
-        Containment::Cgroup(base) => {
-            let group = base.create(Pid::this(), number, profile)?;
-            match bear(plan, 0, Some(&group), profile.timeout) {
-                Ok(born) => (born, Some(group)),
-                Err(error) => {
-                    group.end()?;
-                    return Err(error);
-                }
-            }
-        }
-        Containment::PidNamespace { user } => {
-            let more = Containment::namespaces(*user);
-            (bear(plan, more, None, profile.timeout)?, None)
-        }
-        Containment::Subreaper => (bear(plan, 0, None, profile.timeout)?, None),
-    };
+    if let Some(group) = &group {
+        group.bound(profile)?;
+    }
+    let born = bear(
+        plan,
+        containment.namespaces(),
+        group.as_ref(),
+        profile.timeout,
+    )?;
     let running = Running {
         process: born.process,
         hold: Hold::of(group, born.status),
@@ -174,10 +171,19 @@ fn bear(
     patience: Duration,
 ) -> Result<Born, LaunchError> {
     match flags(&plan) | more {
-        0 => borrowing(&mut plan, group),
+        0 if memory_stays_closed() => borrowing(&mut plan, group),
         flags if flags & libc::CLONE_NEWPID == 0 => copied(&mut plan, flags, group, patience),
         flags => with_init(&mut plan, flags, group, patience),
     }
+}
+
+/// Whether the memory of a process stays closed to its user when it changes to him,
+/// `fs.suid_dumpable` in proc_sys_fs(5): else he must not have the lane's, even for a moment.
+fn memory_stays_closed() -> bool {
+    static CLOSED: OnceLock<bool> = OnceLock::new();
+    *CLOSED.get_or_init(|| {
+        fs::read_to_string("/proc/sys/fs/suid_dumpable").is_ok_and(|value| value.trim() != "1")
+    })
 }
 
 /// The flags of clone(2) for `plan`: a user namespace, where privileges are missing,
@@ -297,9 +303,10 @@ impl Running {
     }
 
     /// Kills whatever is left of the tree and reaps it. On return nothing of the
-    /// command runs any more.
-    pub(crate) fn end(self) -> Result<End, LaunchError> {
+    /// command runs any more; what is returned besides may be dropped later.
+    pub(crate) fn end(self) -> Result<(End, Remains), LaunchError> {
         let pid = self.process.pid;
+        let mut remains = Remains(None);
         let (status, ended, usage) = match self.hold {
             Hold::Cgroup(group, status) => {
                 let init = self.process.pidfd.as_fd();
@@ -307,6 +314,7 @@ impl Running {
                 let usage = group.end()?;
                 let ended = reap(pid)?;
                 tree::reap_ended();
+                remains = Remains(Some(group));
                 (told.unwrap_or(ended.status), ended, usage)
             }
             Hold::PidNamespace(status) => {
@@ -326,12 +334,13 @@ impl Running {
                 (ended.status, ended, Usage::default())
             }
         };
-        Ok(End {
+        let end = End {
             status,
             cpu_us: usage.cpu_us.unwrap_or(ended.cpu_us),
             memory_peak: usage.memory_peak.unwrap_or(ended.memory_peak),
             wall: self.started.elapsed(),
-        })
+        };
+        Ok((end, remains))
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn spawn(cgroup: Option<BorrowedFd<'_>>, mut life: Life<'_>) -> Resul
     // left this memory, so the two are never in it at once, and the stack is nobody
     // else's; `life` and `birth` live in this frame, which is suspended with it.
     let result = unsafe { clone_onto(arguments, begin, &raw mut life) };
-    // A change of user makes memory dumpable again where fs.suid_dumpable says so.
+    // The child may have changed that of the memory too.
     prctl::set_dumpable(false)?;
     Ok(birth.process(result?))
 }
