@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// [`Profile::timeout_stop`] where the policy says nothing.
+pub(crate) const TIMEOUT_STOP: Duration = Duration::from_secs(2);
+
 /// What a command that runs under this profile may use. Every field is final:
 /// defaults are applied and `${…}` is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +30,10 @@ pub struct Profile {
     pub capabilities: BTreeSet<Capability>,
     /// Permission bits that files it makes do not get, umask(2).
     pub umask: u32,
-    /// Wall time until the whole process tree is killed.
+    /// Wall time until the whole process tree is asked to end, with `SIGTERM`.
     pub timeout: Duration,
+    /// Wall time from then until what is left of it is killed.
+    pub timeout_stop: Duration,
     /// Memory of all processes together, in bytes; without a cgroup controller,
     /// writable private memory of each process.
     pub memory_max: u64,

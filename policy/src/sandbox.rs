@@ -1,5 +1,6 @@
 //! What a command may use, in words.
 
+use crate::profile::TIMEOUT_STOP;
 use crate::quantity::{bytes, time};
 use crate::{Access, Network, PathGrant, PathRule, Profile, Refusal, Strength, SystemCalls};
 use std::time::Duration;
@@ -91,7 +92,9 @@ fn resources(profile: &Profile) -> Vec<String> {
     let number = |number: Option<u32>, words: &str| Some(format!("{words} {}", number?));
     let cpu = limits.cpu.map(Duration::from_secs);
     let quota = cgroup.cpu_quota;
+    let grace = Some(profile.timeout_stop).filter(|grace| *grace != TIMEOUT_STOP);
     [
+        grace.map(|grace| format!("{} from SIGTERM to the kill", time(grace))),
         cpu.map(|cpu| format!("{} of processor time", time(cpu))),
         quota.map(|percent| format!("{percent}% of a processor")),
         number(cgroup.cpu_weight, "processor weight"),

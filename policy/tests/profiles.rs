@@ -26,6 +26,7 @@ fn an_empty_profile_has_the_documented_defaults() {
     assert!(profile.read.is_empty() && profile.write.is_empty() && profile.execute.is_empty());
     assert_eq!(profile.run_as, RunAs::Caller);
     assert_eq!(profile.timeout, Duration::from_secs(30));
+    assert_eq!(profile.timeout_stop, Duration::from_secs(2));
     assert_eq!(profile.memory_max, 512 << 20);
     assert_eq!(profile.tasks_max, 64);
     assert_eq!(profile.limit_fsize, 64 << 20);
@@ -63,6 +64,7 @@ fn what_is_written_counts() {
         write = ["/"]
         run_as = "alice"
         timeout = "1500ms"
+        timeout_stop = "0s"
         memory_max = "1G"
         tasks_max = 1
         limit_fsize = "0"
@@ -90,6 +92,7 @@ fn what_is_written_counts() {
         }
     );
     assert_eq!(profile.timeout, Duration::from_millis(1500));
+    assert_eq!(profile.timeout_stop, Duration::ZERO);
     assert_eq!((profile.memory_max, profile.limit_fsize), (1 << 30, 0));
     assert_eq!((profile.tasks_max, profile.limit_nofile), (1, 8));
     assert_eq!((profile.output_max, profile.minimum_landlock), (1024, 1));

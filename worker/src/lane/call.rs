@@ -98,7 +98,7 @@ impl Lane {
         drop((output, files));
 
         let reason = match self.reply(&Reply::Started { run: name.clone() }) {
-            Ok(()) => self.watch(&running, client, grant.profile().timeout),
+            Ok(()) => self.watch(&running, client, grant.profile()),
             Err(_) => Reason::Abandoned,
         };
         let end = running

@@ -2,10 +2,12 @@
 
 use super::{HangUp, Lane};
 use crate::sandbox::launch::{End, Running};
+use crate::sandbox::tree;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
+use policy::Profile;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use wire::{Outcome, Request, Status};
@@ -35,14 +37,31 @@ enum Event {
 }
 
 impl Lane {
-    /// Waits until the program of `running` ends, or must be ended.
+    /// Waits until the program of `running` ends, or must be ended. When its time is
+    /// up it is asked to end and has `timeout_stop` for that; a caller who gives up, or
+    /// goes away, waits for nothing.
     pub(super) fn watch(
         &mut self,
         running: &Running,
         client: Option<&OwnedFd>,
-        timeout: Duration,
+        profile: &Profile,
     ) -> Reason {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + profile.timeout;
+        let reason = self.watch_until(running, client, deadline);
+        if reason == Reason::Deadline && !profile.timeout_stop.is_zero() {
+            tree::terminate_descendants();
+            // Whatever ends it now, its time was up.
+            self.watch_until(running, client, Instant::now() + profile.timeout_stop);
+        }
+        reason
+    }
+
+    fn watch_until(
+        &mut self,
+        running: &Running,
+        client: Option<&OwnedFd>,
+        deadline: Instant,
+    ) -> Reason {
         loop {
             match self.first_event(running, client, deadline) {
                 Event::Ended => return Reason::Exit,

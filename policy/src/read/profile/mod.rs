@@ -11,6 +11,7 @@ use super::document::{Document, Entry};
 use super::environment::{Variables, environment, variables};
 use super::fields::Fields;
 use super::{Defined, Located, Span, lint};
+use crate::profile::TIMEOUT_STOP;
 use crate::{Capability, CgroupLimits, Group, PathRule, ProcessLimits, Profile};
 use crate::{Refusal, RunAs, Scheduling, Setting};
 use chain::{chain, joined, nearest};
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 39] = [
+const KEYS: [&str; 40] = [
     "extends",
     "read",
     "write",
@@ -29,6 +30,7 @@ const KEYS: [&str; 39] = [
     "capabilities",
     "umask",
     "timeout",
+    "timeout_stop",
     "memory_max",
     "memory_high",
     "memory_swap_max",
@@ -65,6 +67,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT_STOP_MAX: Duration = Duration::from_secs(600);
 const MEMORY_MAX: u64 = 512 * MIB;
 const TASKS_MAX: u32 = 64;
 const LIMIT_FSIZE: u64 = 64 * MIB;
@@ -87,6 +90,7 @@ struct Written<'r, 't> {
     capabilities: Option<BTreeSet<Capability>>,
     umask: Option<u32>,
     timeout: Option<Duration>,
+    timeout_stop: Option<Duration>,
     memory_max: Option<u64>,
     tasks_max: Option<u32>,
     limit_fsize: Option<u64>,
@@ -139,6 +143,7 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         capabilities: identity::capabilities(&fields),
         umask: quantities::umask(&fields),
         timeout: fields.duration("timeout"),
+        timeout_stop: fields.grace("timeout_stop", TIMEOUT_STOP_MAX),
         memory_max: fields.size("memory_max", MIB..=u64::MAX >> 1),
         tasks_max: number("tasks_max", 1..=65_536),
         limits: resources::limits(&fields),
@@ -177,6 +182,7 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         capabilities: nearest(chain, |one| one.capabilities.clone()).unwrap_or_default(),
         umask: nearest(chain, |one| one.umask).unwrap_or(UMASK),
         timeout: nearest(chain, |one| one.timeout).unwrap_or(TIMEOUT),
+        timeout_stop: nearest(chain, |one| one.timeout_stop).unwrap_or(TIMEOUT_STOP),
         memory_max: nearest(chain, |one| one.memory_max).unwrap_or(MEMORY_MAX),
         tasks_max: nearest(chain, |one| one.tasks_max)
             .unwrap_or(TASKS_MAX)

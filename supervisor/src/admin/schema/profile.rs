@@ -47,8 +47,15 @@ pub(super) fn profile() -> Json {
         (
             "timeout",
             by_default(
-                time("wall time until the whole process tree is killed; at most 24h"),
+                time("wall time until the whole process tree gets SIGTERM; at most 24h"),
                 "30s",
+            ),
+        ),
+        (
+            "timeout_stop",
+            by_default(
+                time("wall time from then until what is left is killed; at most 10min"),
+                "2s",
             ),
         ),
         (
