@@ -482,3 +482,66 @@ fn the_worker_keeps_what_it_grants_without_effect() {
     assert_eq!(set("CapPrm"), own | grants);
     assert_eq!((set("CapInh"), set("CapAmb")), (0, 0));
 }
+
+/// Whoever reads a result can tell what the sandbox stopped from what failed by itself.
+#[test]
+fn what_the_sandbox_stopped_is_told() {
+    let profiles = [
+        ("deadly", "system_call_error_number = \"kill\""),
+        ("small", "limit_fsize = \"4K\"\nprivate_tmp = true"),
+        ("short", "limit_cpu = \"1s\""),
+        ("plain", ""),
+    ];
+    for containment in CONTAINMENTS {
+        let site = site(&profiles, containment);
+        let client = Client::attach(&site, ALICE);
+        let call = |tool: &str, script: &str| client.call(tool, &json!({ "script": script }));
+        for (tool, script, signal, blocked) in [
+            (
+                "sh_deadly",
+                "exec /usr/bin/python3 -Ic 'import os; os.chroot(\"/\")'",
+                "SIGSYS",
+                "system_call",
+            ),
+            (
+                "sh_small",
+                "exec dd if=/dev/zero of=/tmp/large bs=4096 count=2",
+                "SIGXFSZ",
+                "limit_fsize",
+            ),
+            ("sh_short", "while :; do :; done", "SIGXCPU", "limit_cpu"),
+        ] {
+            let called = call(tool, script);
+            assert_eq!(called.field("signal"), &json!(signal), "{}", called.0);
+            assert_eq!(called.field("blocked"), &json!([blocked]), "{containment}");
+            let text = called.text();
+            assert!(text.contains("[blocked by the sandbox: "), "{text}");
+            let entry = site.audited("the end", |entry| {
+                entry.field("outcome")["signal"].is_number()
+                    && entry.field("outcome")["blocked"] == json!([blocked])
+            });
+            let floor = called.field("held_by_rlimits");
+            assert_eq!(&entry.field("outcome")["held_by_rlimits"], floor);
+        }
+        // What fails by itself, or says so itself, is not explained.
+        for script in ["exit 159", "kill -9 $$", "cat /etc/shadow", "chroot / true"] {
+            let called = call("sh_plain", script);
+            assert!(called.is_error(), "{script}: {}", called.0);
+            assert_eq!(called.field("blocked"), &json!([]), "{script}");
+            assert!(!called.text().contains("sandbox"), "{}", called.text());
+        }
+    }
+}
+
+/// Where no controller counts, the result says which limits are less than they seem.
+#[test]
+fn limits_that_no_controller_holds_are_told() {
+    let site = site(&[("plain", "")], "pid-namespace");
+    let client = Client::attach(&site, ALICE);
+    let called = client.call("sh_plain", &json!({ "script": "true" }));
+    assert_eq!(called.success(), "");
+    assert_eq!(
+        called.field("held_by_rlimits"),
+        &json!(["memory_max", "tasks_max"])
+    );
+}

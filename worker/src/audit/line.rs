@@ -153,6 +153,11 @@ fn outcome(outcome: &Outcome) -> Object {
         Status::Exited(code) => (Some(code), None),
         Status::Signaled(signal) => (None, Some(signal)),
     };
+    let blocked = outcome.blocked.iter().map(|one| one.word().to_owned());
+    let floor = outcome
+        .held_by_rlimits
+        .iter()
+        .map(|one| one.word().to_owned());
     Object::new()
         .number("exit_code", exit_code)
         .number("signal", signal)
@@ -161,4 +166,6 @@ fn outcome(outcome: &Outcome) -> Object {
         .literal("cpu_us", outcome.cpu_us)
         .literal("memory_peak", outcome.memory_peak)
         .literal("wall_us", outcome.wall_us)
+        .texts("blocked", &blocked.collect::<Vec<_>>())
+        .texts("held_by_rlimits", &floor.collect::<Vec<_>>())
 }

@@ -104,7 +104,8 @@ impl Lane {
         let end = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
-        let outcome = outcome(name, reason, &end)?;
+        let floor = self.context.containment.floor();
+        let outcome = outcome(name, reason, &end, floor)?;
         self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))
     }
 

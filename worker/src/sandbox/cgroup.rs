@@ -151,6 +151,10 @@ pub(crate) struct Usage {
     pub cpu_us: Option<u64>,
     /// Largest memory in bytes, where the kernel tells.
     pub memory_peak: Option<u64>,
+    /// How many processes were killed because there was no more memory.
+    pub memory_kills: u64,
+    /// How many tasks were refused.
+    pub tasks_refused: u64,
 }
 
 impl Cgroup {
@@ -163,16 +167,20 @@ impl Cgroup {
     pub(super) fn end(self) -> Result<Usage, CgroupError> {
         // Processes that are left would go on using.
         kill(&self.path).map_err(failed("kill", &self.path))?;
-        let cpu = fs::read_to_string(self.path.join("cpu.stat")).unwrap_or_default();
-        let peak = fs::read_to_string(self.path.join("memory.peak")).unwrap_or_default();
+        let usage = self.usage();
         remove(&self.path).map_err(failed("remove", &self.path))?;
-        let cpu_us = cpu
-            .lines()
-            .find_map(|line| line.strip_prefix("usage_usec ")?.trim().parse().ok());
-        Ok(Usage {
-            cpu_us,
-            memory_peak: peak.trim().parse().ok(),
-        })
+        Ok(usage)
+    }
+
+    /// Files of controllers that are not there say nothing.
+    fn usage(&self) -> Usage {
+        let read = |file| fs::read_to_string(self.path.join(file)).unwrap_or_default();
+        Usage {
+            cpu_us: counted(&read("cpu.stat"), "usage_usec"),
+            memory_peak: read("memory.peak").trim().parse().ok(),
+            memory_kills: counted(&read("memory.events"), "oom_kill").unwrap_or_default(),
+            tasks_refused: counted(&read("pids.events"), "max").unwrap_or_default(),
+        }
     }
 
     fn bound(
@@ -193,6 +201,13 @@ impl Cgroup {
         }
         Ok(())
     }
+}
+
+/// The number of `name` in a file of lines `NAME NUMBER`.
+fn counted(lines: &str, name: &str) -> Option<u64> {
+    let mut words = lines.lines().filter_map(|line| line.split_once(' '));
+    let (_, number) = words.find(|(word, _)| *word == name)?;
+    number.trim().parse().ok()
 }
 
 /// This process's group in the cgroup v2 hierarchy, as a directory.
@@ -347,6 +362,26 @@ mod tests {
         fs::create_dir(own.path().join("cgroup.subtree_control")).unwrap();
         enable_controllers(own.path(), &[]);
         assert_eq!(read(&own.path().join("mini-mcp.main"), "cgroup.procs"), "0");
+    }
+
+    #[test]
+    fn a_group_tells_what_was_used_killed_and_refused() {
+        let directory = fake(&[
+            ("cpu.stat", "usage_usec 17\nuser_usec 1\n"),
+            ("memory.peak", "4096\n"),
+            ("memory.events", "low 0\nmax 9\noom 3\noom_kill 2\n"),
+            ("pids.events", "max 5\n"),
+        ]);
+        let group = |directory: &Path| Cgroup {
+            directory: File::open(directory).unwrap(),
+            path: directory.to_path_buf(),
+        };
+        let usage = group(directory.path()).usage();
+        assert_eq!((usage.cpu_us, usage.memory_peak), (Some(17), Some(4096)));
+        assert_eq!((usage.memory_kills, usage.tasks_refused), (2, 5));
+        let usage = group(fake(&[]).path()).usage();
+        assert_eq!((usage.cpu_us, usage.memory_peak), (None, None));
+        assert_eq!((usage.memory_kills, usage.tasks_refused), (0, 0));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use nix::unistd::{Pid, Uid};
 use policy::{CgroupLimits, Controller};
 use std::collections::BTreeSet;
 use thiserror::Error;
+use wire::Floor;
 
 /// The containments there are, strongest first.
 #[derive(Debug)]
@@ -70,14 +71,27 @@ impl Containment {
     /// The first controller that `limits` need and that this does not have, with the
     /// key that asks for it.
     pub(crate) fn missing(&self, limits: &CgroupLimits) -> Option<(Controller, &'static str)> {
-        let has = |controller| match self {
-            Self::Cgroup(base) => base.has(controller),
-            Self::PidNamespace { .. } | Self::Subreaper => false,
-        };
         limits
             .needs()
             .into_iter()
-            .find(|(controller, _)| !has(*controller))
+            .find(|(controller, _)| !self.has(*controller))
+    }
+
+    /// The limits of a whole tree that no controller holds here.
+    pub(crate) fn floor(&self) -> Vec<Floor> {
+        let all = [
+            (Controller::Memory, Floor::Memory),
+            (Controller::Pids, Floor::Tasks),
+        ];
+        let alone = all.into_iter().filter(|(one, _)| !self.has(*one));
+        alone.map(|(_, floor)| floor).collect()
+    }
+
+    fn has(&self, controller: Controller) -> bool {
+        match self {
+            Self::Cgroup(base) => base.has(controller),
+            Self::PidNamespace { .. } | Self::Subreaper => false,
+        }
     }
 
     /// Flags of clone(2) for a command's first process.

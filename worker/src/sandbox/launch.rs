@@ -97,6 +97,10 @@ pub(crate) struct End {
     pub memory_peak: u64,
     /// From launch to the end of the tree.
     pub wall: Duration,
+    /// Processes that the kernel killed because of `memory_max`, where it tells.
+    pub memory_kills: u64,
+    /// Tasks beyond `tasks_max` that it refused, where it tells.
+    pub tasks_refused: u64,
 }
 
 /// Starts the command of `plan` and returns once it is executed. `number` tells
@@ -282,6 +286,8 @@ impl Running {
             cpu_us: usage.cpu_us.unwrap_or(ended.cpu_us),
             memory_peak: usage.memory_peak.unwrap_or(ended.memory_peak),
             wall: self.started.elapsed(),
+            memory_kills: usage.memory_kills,
+            tasks_refused: usage.tasks_refused,
         })
     }
 }
