@@ -61,6 +61,8 @@ pub struct Profile {
     pub isolation: Isolation,
     /// Oldest Landlock ABI to accept; see landlock(7).
     pub minimum_landlock: u32,
+    /// Whether its standard streams are a terminal of its own.
+    pub tty: bool,
     /// Directory the command starts in.
     pub working_directory: PathBuf,
     /// The whole environment of the command, sorted by name.

@@ -24,6 +24,7 @@ pub(crate) fn sandbox(profile: &Profile, paths: &[PathGrant]) -> String {
         time(profile.timeout),
     ];
     words.extend(isolation(profile));
+    words.extend(profile.tty.then(|| "a terminal of its own".to_owned()));
     words.extend(privileges(profile));
     words.extend(resources(profile));
     words.join(", ")

@@ -34,6 +34,7 @@ fn an_empty_profile_has_the_documented_defaults() {
     assert_eq!(profile.output_max, 48 << 10);
     assert_eq!(profile.network, Network::None);
     assert_eq!(profile.minimum_landlock, 6);
+    assert!(!profile.tty);
     assert_eq!(profile.umask, 0o022);
     assert_eq!(profile.supplementary_groups, None);
     assert!(profile.capabilities.is_empty());

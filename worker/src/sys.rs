@@ -3,6 +3,7 @@
 //! types, so that nothing outside has an invariant of memory to keep.
 
 pub(crate) mod mount;
+pub(crate) mod terminal;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};

@@ -100,10 +100,21 @@ fn tool<'r>(
     };
     tool.names_caller = tool.looks_like_naming_caller();
     users_only(&fields, &tool);
+    one_input(&fields, &tool);
     if reader.mistakes() == before {
         lint::tool(&fields, &tool);
     }
     Some(tool)
+}
+
+/// Notes a standard input that would have to be two things.
+fn one_input(fields: &Fields<'_, '_>, tool: &Tool) {
+    if let (true, Some(at)) = (tool.profile.tty, fields.span("stdin")) {
+        let message = format!("{} has `stdin` and a terminal", fields.owner);
+        let profile = &tool.profile.name;
+        let hint = format!("profile `{profile}` has `tty = true`: the terminal is the input");
+        fields.reader.error_hint(&at, message, &hint);
+    }
 }
 
 /// `profile`, for a tool that names its `directory` itself.

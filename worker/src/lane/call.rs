@@ -11,10 +11,12 @@ use crate::context::{Context, Trust};
 use crate::create::Maker;
 use crate::explain::explain;
 use crate::sandbox::child::{self, Directory, Plan};
+use crate::sandbox::landlock::open_terminal;
 use crate::sandbox::launch::{Running, launch};
 use crate::sandbox::limits::Limits;
 use crate::sandbox::namespaces::{self, Namespaces};
 use crate::sandbox::privilege;
+use crate::sandbox::terminal::Terminal;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -208,6 +210,13 @@ impl Lane {
     ) -> Result<Running, Failure> {
         let view = self.domains.view(grant, &files.places());
         let view = view.map_err(|error| failure("sandbox", &error))?;
+        let identity = identity(&self.context.trust, grant);
+        let terminal = grant.profile().tty.then(|| Terminal::open(identity));
+        let terminal = terminal.transpose().map_err(no_terminal)?;
+        let domain = match &terminal {
+            None => domain,
+            Some(terminal) => open_terminal(domain, terminal.command()).map_err(no_terminal)?,
+        };
         let namespaces = (namespaces::flags(grant.profile()) != 0)
             .then(|| Namespaces::new(grant.profile(), view));
         let tasks = self
@@ -217,14 +226,27 @@ impl Lane {
         let mut plan = plan(&self.context, grant, files, (domain, limits), output)
             .map_err(|error| failure("launch", &error))?;
         plan.namespaces = namespaces;
+        if let Some(terminal) = &terminal {
+            plan.take(terminal.command());
+        }
         self.launched += 1;
-        launch(
+        let running = launch(
             plan,
             grant.profile(),
             &self.context.containment,
             self.launched,
         )
-        .map_err(|error| failure("launch", &error))
+        .map_err(|error| failure("launch", &error))?;
+        let Some(terminal) = terminal else {
+            return Ok(running);
+        };
+        match terminal.relay(output.stdout.as_fd(), identity) {
+            Ok(relay) => Ok(running.carried_by(relay)),
+            Err(errno) => {
+                running.end().map_err(|error| failure("launch", &error))?;
+                Err(no_terminal(errno))
+            }
+        }
     }
 
     /// Records a denial and answers whoever decided it.
@@ -411,6 +433,7 @@ fn plan<'a>(
             (Input::Text(text), _) => child::Stdin::Open(text.as_fd()),
             (Input::Nothing | Input::File(_), _) => child::Stdin::Open(context.null.as_fd()),
         },
+        terminal: false,
         stdout: &output.stdout,
         stderr: &output.stderr,
         limits,
@@ -437,6 +460,18 @@ pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {
     Failure {
         code: code.to_owned(),
         reason: explain(error),
+    }
+}
+
+fn no_terminal(errno: Errno) -> Failure {
+    let reason = format!(
+        "cannot make a terminal for the command: {}\n\
+         hint: /dev/ptmx must be there for the worker; `tty = false` needs none",
+        explain(&errno)
+    );
+    Failure {
+        code: "launch".to_owned(),
+        reason,
     }
 }
 

@@ -5,6 +5,7 @@ use super::child::{self, FAILURE_SIZE, Failure, Plan, Stage};
 use super::containment::Containment;
 use super::init;
 use super::namespaces::{Mapping, Namespaces};
+use super::terminal::Relay;
 use super::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
@@ -74,6 +75,8 @@ pub(crate) struct Running {
     process: Process,
     hold: Hold,
     started: Instant,
+    /// Carries what it writes to a terminal.
+    relay: Option<Relay>,
 }
 
 /// What is needed to end the whole tree.
@@ -139,6 +142,7 @@ pub(crate) fn launch(
         process,
         hold,
         started,
+        relay: None,
     };
     match failure(report, profile.timeout) {
         None => Ok(running),
@@ -251,6 +255,14 @@ impl Running {
         self.process.pidfd.as_fd()
     }
 
+    /// `relay` carries what it writes, and ends after it.
+    pub(crate) fn carried_by(self, relay: Relay) -> Self {
+        Self {
+            relay: Some(relay),
+            ..self
+        }
+    }
+
     /// Kills whatever is left of the tree and reaps it. On return nothing of the
     /// command runs any more.
     pub(crate) fn end(self) -> Result<End, LaunchError> {
@@ -277,15 +289,20 @@ impl Running {
                     let _ended_since = kill(pid, Signal::SIGKILL);
                 }
                 let ended = reap(pid)?;
-                tree::kill_descendants(&BTreeSet::new());
+                let spared: BTreeSet<Pid> = self.relay.iter().map(Relay::pid).collect();
+                tree::kill_descendants(&spared);
                 (ended.status, ended, Usage::default())
             }
         };
+        let wall = self.started.elapsed();
+        if let Some(relay) = self.relay {
+            relay.finish();
+        }
         Ok(End {
             status,
             cpu_us: usage.cpu_us.unwrap_or(ended.cpu_us),
             memory_peak: usage.memory_peak.unwrap_or(ended.memory_peak),
-            wall: self.started.elapsed(),
+            wall,
             memory_kills: usage.memory_kills,
             tasks_refused: usage.tasks_refused,
         })

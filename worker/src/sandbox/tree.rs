@@ -41,7 +41,8 @@ pub(crate) fn terminate_descendants() {
     }
 }
 
-/// The descendants of this process, by descriptors. A process whose parent waits for
+/// The descendants of this process, by descriptors. The relay of a terminal is among
+/// them; it blocks what a lane blocks. A process whose parent waits for
 /// it gives its number away, perhaps to a stranger: only a number that was a
 /// descendant's before and after it was opened is one's.
 fn known_descendants() -> Vec<OwnedFd> {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 41] = [
     "extends",
     "read",
     "write",
@@ -49,6 +49,7 @@ const KEYS: [&str; 40] = [
     "oom_score_adjust",
     "io_scheduling_class",
     "output_max",
+    "tty",
     "strength",
     "private_tmp",
     "tmp_size",
@@ -99,6 +100,7 @@ struct Written<'r, 't> {
     scheduling: Scheduling,
     cgroup: CgroupLimits,
     output_max: Option<u64>,
+    tty: Option<bool>,
     apart: isolation::Apart,
     system_calls: Option<system_calls::Changes>,
     refusal: Option<Refusal>,
@@ -152,6 +154,7 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         limit_fsize: fields.size("limit_fsize", 0..=u64::MAX >> 1),
         limit_nofile: number("limit_nofile", 8..=1_048_576),
         output_max: fields.size("output_max", KIB..=16 * MIB),
+        tty: fields.boolean("tty").map(|written| written.value),
         apart: isolation::apart(&fields),
         system_calls: system_calls::changes(&fields),
         refusal: system_calls::refusal(&fields),
@@ -196,6 +199,7 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         cgroup: resources::nearest_cgroup(chain),
         system_calls: system_calls::resolve(chain),
         output_max: nearest(chain, |one| one.output_max).unwrap_or(OUTPUT_MAX),
+        tty: nearest(chain, |one| one.tty).unwrap_or(false),
         network,
         unix_sockets,
         isolation,

@@ -138,6 +138,13 @@ pub(super) fn profile() -> Json {
             ),
         ),
         (
+            "tty",
+            flag(
+                "whether the standard streams are a terminal of the command's own",
+                false,
+            ),
+        ),
+        (
             "network",
             by_default(
                 word("what may be reached", &["none", "unix", "loopback", "full"]),
