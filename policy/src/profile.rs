@@ -1,6 +1,9 @@
 //! Profiles: named bundles of restrictions, resolved and with defaults filled in.
 
-use crate::{Capability, CgroupLimits, Isolation, Network, ProcessLimits, Scheduling, SystemCalls};
+use crate::{
+    Capability, CgroupLimits, Containment, Isolation, Network, ProcessLimits, Scheduling,
+    SystemCalls,
+};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +66,8 @@ pub struct Profile {
     pub minimum_landlock: u32,
     /// Whether its standard streams are a terminal of its own.
     pub tty: bool,
+    /// The weakest way of holding its processes to accept.
+    pub minimum_containment: Containment,
     /// Directory the command starts in.
     pub working_directory: PathBuf,
     /// The whole environment of the command, sorted by name.

@@ -2,7 +2,9 @@
 
 use crate::profile::TIMEOUT_STOP;
 use crate::quantity::{bytes, time};
-use crate::{Access, Network, PathGrant, PathRule, Profile, Refusal, Strength, SystemCalls};
+use crate::{
+    Access, Containment, Network, PathGrant, PathRule, Profile, Refusal, Strength, SystemCalls,
+};
 use std::time::Duration;
 
 /// What `profile` and the paths of a call open.
@@ -94,7 +96,9 @@ fn resources(profile: &Profile) -> Vec<String> {
     let cpu = limits.cpu.map(Duration::from_secs);
     let quota = cgroup.cpu_quota;
     let grace = Some(profile.timeout_stop).filter(|grace| *grace != TIMEOUT_STOP);
+    let held = Some(profile.minimum_containment).filter(|held| *held > Containment::Subreaper);
     [
+        held.map(|held| format!("held by a {} at least", held.name())),
         grace.map(|grace| format!("{} from SIGTERM to the kill", time(grace))),
         cpu.map(|cpu| format!("{} of processor time", time(cpu))),
         quota.map(|percent| format!("{percent}% of a processor")),

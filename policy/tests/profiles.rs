@@ -35,6 +35,7 @@ fn an_empty_profile_has_the_documented_defaults() {
     assert_eq!(profile.network, Network::None);
     assert_eq!(profile.minimum_landlock, 6);
     assert!(!profile.tty);
+    assert_eq!(profile.minimum_containment, policy::Containment::Subreaper);
     assert_eq!(profile.umask, 0o022);
     assert_eq!(profile.supplementary_groups, None);
     assert!(profile.capabilities.is_empty());

@@ -545,3 +545,61 @@ fn limits_that_no_controller_holds_are_told() {
         &json!(["memory_max", "tasks_max"])
     );
 }
+
+/// What an administrator demands of containment is there, or nothing runs.
+#[test]
+fn a_weaker_containment_than_demanded_is_refused() {
+    let profiles = [
+        ("any", ""),
+        ("apart", "minimum_containment = \"pid-namespace\""),
+        ("grouped", "minimum_containment = \"cgroup\""),
+        (
+            "isolated",
+            "minimum_containment = \"pid-namespace\"\nstrength = \"isolated\"",
+        ),
+    ];
+    for (containment, allowed) in [
+        ("cgroup", [true, true, true, true]),
+        ("pid-namespace", [true, true, false, true]),
+        ("subreaper", [true, false, false, true]),
+    ] {
+        let site = site(&profiles, containment);
+        let client = Client::attach(&site, ALICE);
+        for ((name, _), allowed) in profiles.iter().zip(allowed) {
+            let called = client.call(&format!("sh_{name}"), &json!({ "script": "true" }));
+            let warned = site
+                .log_text("worker")
+                .contains(&format!("profile `{name}` refuses every call"));
+            assert_eq!(warned, !allowed, "{containment} {name}");
+            if allowed {
+                assert_eq!(called.success(), "", "{containment} {name}");
+            } else {
+                assert_eq!(called.failed(), "sandbox", "{containment} {name}");
+                assert!(called.reason().contains("minimum_containment"));
+            }
+        }
+    }
+}
+
+/// Root, where a profile says so, is a user like any other when it executes a program.
+#[test]
+fn root_is_nobody_special() {
+    let profiles = [("root", "run_as = \"root\""), ("plain", "")];
+    for containment in CONTAINMENTS {
+        let site = site(&profiles, containment);
+        let client = Client::attach(&site, ALICE);
+        let script =
+            "exec /usr/bin/python3 -Ic 'import ctypes; print(ctypes.CDLL(None).prctl(27))'";
+        for tool in ["sh_root", "sh_plain"] {
+            let called = client.call(tool, &json!({ "script": script }));
+            assert_eq!(called.success(), "3\n", "{containment} {tool}");
+        }
+    }
+    // Without privileges that is a matter of the namespace, where there is one.
+    let alone = alone(&[("isolated", "strength = \"isolated\"")]);
+    let script = "exec /usr/bin/python3 -Ic 'import ctypes; print(ctypes.CDLL(None).prctl(27))'";
+    let called = alone
+        .client()
+        .call("sh_isolated", &json!({ "script": script }));
+    assert_eq!(called.success(), "3\n");
+}

@@ -146,6 +146,13 @@ fn announce(options: &Options, policy: &Policy, containment: &Containment) {
         ));
     }
     for profile in policy.profiles() {
+        if let Some(held) = containment.too_weak(profile) {
+            let (name, needed) = (&profile.name, profile.minimum_containment.name());
+            say(&format!(
+                "profile `{name}` refuses every call: it needs the containment `{needed}`, there is `{}`",
+                held.name()
+            ));
+        }
         if let Some((controller, key)) = containment.missing(&profile.cgroup) {
             let name = &profile.name;
             say(&format!(

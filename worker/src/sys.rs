@@ -17,6 +17,9 @@ use std::ptr;
 /// linux/sched.h; libc's constant has 32 bits and loses it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
+/// linux/securebits.h: `SECBIT_NOROOT` and `SECBIT_NOROOT_LOCKED`.
+const NO_ROOT: libc::c_ulong = 0x3;
+
 /// Which side of [`fork`] this is.
 #[derive(Debug)]
 pub(crate) enum Fork {
@@ -247,6 +250,21 @@ pub(crate) fn close_from(first: u32) -> Result<(), Errno> {
     // but it never returns to them: its only ways on are the functions of `init`.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     Errno::result(result).map(drop)
+}
+
+/// Makes user id 0 a user like any other when a program is executed, for good,
+/// `SECBIT_NOROOT` in capabilities(7). Needs `CAP_SETPCAP`.
+pub(crate) fn forget_root() -> Result<(), Errno> {
+    // SAFETY: takes integers only.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Whether that was done to this process, or one before it.
+pub(crate) fn has_forgotten_root() -> Result<bool, Errno> {
+    // SAFETY: takes integers only.
+    let bits = Errno::result(unsafe { libc::prctl(libc::PR_GET_SECUREBITS, 0, 0, 0, 0) })?;
+    Ok(libc::c_ulong::try_from(bits).is_ok_and(|bits| bits & NO_ROOT == NO_ROOT))
 }
 
 /// Lets this process stand behind others when processors are scarce, setpriority(2).

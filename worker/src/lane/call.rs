@@ -21,7 +21,7 @@ use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use policy::{Arguments, Caller, Controller, Decision, Grant, Identity, Stdin};
+use policy::{Arguments, Caller, Containment, Controller, Decision, Grant, Identity, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::ffi::{CString, NulError};
@@ -165,6 +165,9 @@ impl Lane {
         let limits = &grant.profile().cgroup;
         if let Some((controller, key)) = self.context.containment.missing(limits) {
             return Err(no_controller(grant, controller, key));
+        }
+        if let Some(held) = self.context.containment.too_weak(grant.profile()) {
+            return Err(weakly_held(grant, held));
         }
         let files = Files::open(grant)?;
         let domain = self.domain(grant, &files)?;
@@ -471,6 +474,20 @@ fn no_terminal(errno: Errno) -> Failure {
     );
     Failure {
         code: "launch".to_owned(),
+        reason,
+    }
+}
+
+fn weakly_held(grant: &Grant, held: Containment) -> Failure {
+    let (profile, needed) = (&grant.profile().name, grant.profile().minimum_containment);
+    let reason = format!(
+        "cannot hold commands of profile `{profile}` by more than a {}: its `minimum_containment` is `{}`\n\
+         hint: give the worker a cgroup v2 hierarchy of its own (under systemd, Delegate=yes), or accept less",
+        held.name(),
+        needed.name()
+    );
+    Failure {
+        code: "sandbox".to_owned(),
         reason,
     }
 }

@@ -7,7 +7,7 @@ use crate::options::Preference;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::unistd::{Pid, Uid};
-use policy::{CgroupLimits, Controller};
+use policy::{CgroupLimits, Controller, Profile, Strength};
 use std::collections::BTreeSet;
 use thiserror::Error;
 use wire::Floor;
@@ -61,11 +61,25 @@ impl Containment {
 
     /// What it is called on the command line and in the log.
     pub(crate) fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    fn kind(&self) -> policy::Containment {
         match self {
-            Self::Cgroup(_) => "cgroup",
-            Self::PidNamespace { .. } => "pid-namespace",
-            Self::Subreaper => "subreaper",
+            Self::Cgroup(_) => policy::Containment::Cgroup,
+            Self::PidNamespace { .. } => policy::Containment::PidNamespace,
+            Self::Subreaper => policy::Containment::Subreaper,
         }
+    }
+
+    /// How commands of `profile` are held, if that is weaker than it accepts.
+    pub(crate) fn too_weak(&self, profile: &Profile) -> Option<policy::Containment> {
+        let own = match profile.isolation.strength {
+            Strength::Isolated => policy::Containment::PidNamespace,
+            Strength::Default | _ => policy::Containment::Subreaper,
+        };
+        let held = self.kind().max(own);
+        (held < profile.minimum_containment).then_some(held)
     }
 
     /// The first controller that `limits` need and that this does not have, with the

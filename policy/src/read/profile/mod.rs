@@ -12,7 +12,7 @@ use super::environment::{Variables, environment, variables};
 use super::fields::Fields;
 use super::{Defined, Located, Span, lint};
 use crate::profile::TIMEOUT_STOP;
-use crate::{Capability, CgroupLimits, Group, PathRule, ProcessLimits, Profile};
+use crate::{Capability, CgroupLimits, Containment, Group, PathRule, ProcessLimits, Profile};
 use crate::{Refusal, RunAs, Scheduling, Setting};
 use chain::{chain, joined, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 41] = [
+const KEYS: [&str; 42] = [
     "extends",
     "read",
     "write",
@@ -59,6 +59,7 @@ const KEYS: [&str; 41] = [
     "system_calls",
     "system_call_error_number",
     "minimum_landlock",
+    "minimum_containment",
     "working_directory",
     "environment",
     "dangerous_environment",
@@ -105,6 +106,7 @@ struct Written<'r, 't> {
     system_calls: Option<system_calls::Changes>,
     refusal: Option<Refusal>,
     minimum_landlock: Option<u32>,
+    minimum_containment: Option<Containment>,
     working_directory: Option<PathBuf>,
     environment: Variables,
 }
@@ -159,6 +161,7 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         system_calls: system_calls::changes(&fields),
         refusal: system_calls::refusal(&fields),
         minimum_landlock: number("minimum_landlock", 1..=99),
+        minimum_containment: resources::containment(&fields),
         working_directory: directory.and_then(|text| reader.path(&text)),
         environment: variables(&fields),
         sound: reader.mistakes() == before,
@@ -204,6 +207,8 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         unix_sockets,
         isolation,
         minimum_landlock: nearest(chain, |one| one.minimum_landlock).unwrap_or(MINIMUM_LANDLOCK),
+        minimum_containment: nearest(chain, |one| one.minimum_containment)
+            .unwrap_or(Containment::Subreaper),
         working_directory,
         environment: environment(chain.iter().rev().map(|one| &one.environment)),
     };

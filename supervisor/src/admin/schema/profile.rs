@@ -205,6 +205,13 @@ pub(super) fn profile() -> Json {
             "minimum_landlock",
             by_default(integer("oldest Landlock ABI to run under", 1, 99), 6),
         ),
+        (
+            "minimum_containment",
+            word(
+                "the weakest way of holding processes together to run under",
+                &["pid-namespace", "cgroup"],
+            ),
+        ),
         ("working_directory", about(path(), DIRECTORY)),
         (
             "environment",
