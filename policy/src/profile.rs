@@ -97,6 +97,8 @@ pub enum RunAs {
         /// Primary group id.
         gid: u32,
     },
+    /// A user and a group that only this run has: `dynamic_user`.
+    Dynamic,
 }
 
 /// A group of the account database, group(5).

@@ -13,6 +13,7 @@ mod context;
 mod create;
 mod door;
 mod explain;
+mod fresh_users;
 mod input;
 mod lane;
 mod open;
@@ -27,6 +28,7 @@ use audit::Log;
 use context::{Context, Trust};
 use door::Door;
 use explain::explain;
+use fresh_users::FreshUsers;
 use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
@@ -102,7 +104,12 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         bounded,
         null,
     };
-    match Worker::new(context, source, door, log, signals)?.run()? {
+    let users = match &options.mode {
+        Mode::System { dynamic_users, .. } => dynamic_users.clone(),
+        Mode::SingleUser { .. } => fresh_users::SYSTEMD,
+    };
+    let users = FreshUsers::new(users, std::process::id());
+    match Worker::new(context, source, door, log, users, signals)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }

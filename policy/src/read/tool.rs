@@ -12,7 +12,7 @@ use super::{Defined, Reader, lint};
 use crate::argument::{Place, accept};
 use crate::principal::Principal;
 use crate::template::Template;
-use crate::{Effect, Kind, Profile, RunAs, Tool};
+use crate::{Access, Effect, Kind, Parameter, Profile, RunAs, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,10 +101,29 @@ fn tool<'r>(
     tool.names_caller = tool.looks_like_naming_caller();
     users_only(&fields, &tool);
     one_input(&fields, &tool);
+    leaves_nothing(&fields, &tool);
     if reader.mistakes() == before {
         lint::tool(&fields, &tool);
     }
     Some(tool)
+}
+
+/// Notes files that a user who vanishes would leave to the next who has its number.
+fn leaves_nothing(fields: &Fields<'_, '_>, tool: &Tool) {
+    let may_write = |one: &Parameter| {
+        let access = one.kind.path().map(|(access, ..)| access);
+        access.is_some_and(|access| access != Access::Read)
+    };
+    let mut parameters = tool.parameters.iter();
+    let dynamic = tool.profile.run_as == RunAs::Dynamic;
+    if let (true, Some(one)) = (dynamic, parameters.find(|one| may_write(one))) {
+        let message = format!(
+            "{} may write `{}` as a user that only one run has",
+            fields.owner, one.name
+        );
+        let hint = "what it makes would belong to whoever gets the user next; read only, or `run_as` a user";
+        fields.reader.error_hint(&one.at.span, message, hint);
+    }
 }
 
 /// Notes a standard input that would have to be two things.
@@ -156,11 +175,11 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 fn users_only(fields: &Fields<'_, '_>, tool: &Tool) {
     let (needs, hint) = match tool.profile.run_as {
         RunAs::Caller => ("runs as its caller", "let its profile `run_as` a user"),
-        RunAs::User { .. } if tool.names_caller => (
+        RunAs::User { .. } | RunAs::Dynamic if tool.names_caller => (
             "depends on its caller's account",
             "write what `${caller.…}` stands for, or name Unix users",
         ),
-        RunAs::User { .. } => return,
+        RunAs::User { .. } | RunAs::Dynamic => return,
     };
     let let_in = tool.rules.iter().filter(|rule| rule.effect != Effect::Deny);
     for rule in let_in.filter(|rule| rule.principal.takes_keys()) {

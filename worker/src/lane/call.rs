@@ -6,7 +6,7 @@ use super::files::{Files, Input};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{self, Call, Decider, Ending, Entry, Told};
+use crate::audit::{self, Began, Call, Decider, Ending, Entry, RunUser, Told};
 use crate::context::{Context, Trust};
 use crate::create::Maker;
 use crate::explain::explain;
@@ -86,11 +86,14 @@ impl Lane {
             Ok(opened) => opened,
             Err(failure) => return self.refuse(call, failure),
         };
-        let name = match self.records.record(&start(call, bounds, &grant))? {
-            Ok(name) => name.unwrap_or_default(),
+        let Began { run: name, user } = match self.records.record(&start(call, bounds, &grant))? {
+            Ok(began) => began.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
         };
-        let running = match self.start(&grant, (&mut files, domain), &output) {
+        let fresh = user.map(|user| of_its_own(user, &grant));
+        let running = identity(&self.context.trust, &grant, fresh.as_ref())
+            .and_then(|whom| self.start((&grant, whom), (&mut files, domain), &output));
+        let running = match running {
             Ok(running) => running,
             Err(failure) => {
                 return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
@@ -184,21 +187,21 @@ impl Lane {
     /// again when it does not start.
     fn start(
         &mut self,
-        grant: &Grant,
+        (grant, identity): (&Grant, Option<&Identity>),
         (files, domain): (&mut Files<'_>, RulesetCreated),
         output: &Output,
     ) -> Result<Running, Failure> {
         if !files.are_to_be_made() {
-            return self.launch(grant, (files, domain), output);
+            return self.launch((grant, identity), (files, domain), output);
         }
         let maker = Maker {
-            identity: identity(&self.context.trust, grant),
+            identity,
             umask: Mode::from_bits_truncate(grant.profile().umask),
         };
         files.make(maker)?;
         let running = self
             .domain(grant, files)
-            .and_then(|domain| self.launch(grant, (files, domain), output));
+            .and_then(|domain| self.launch((grant, identity), (files, domain), output));
         if running.is_err() {
             files.unmake(maker);
         }
@@ -207,13 +210,12 @@ impl Lane {
 
     fn launch(
         &mut self,
-        grant: &Grant,
+        (grant, identity): (&Grant, Option<&Identity>),
         (files, domain): (&Files<'_>, RulesetCreated),
         output: &Output,
     ) -> Result<Running, Failure> {
         let view = self.domains.view(grant, &files.places());
         let view = view.map_err(|error| failure("sandbox", &error))?;
-        let identity = identity(&self.context.trust, grant);
         let terminal = grant.profile().tty.then(|| Terminal::open(identity));
         let terminal = terminal.transpose().map_err(no_terminal)?;
         let domain = match &terminal {
@@ -222,12 +224,22 @@ impl Lane {
         };
         let namespaces = (namespaces::flags(grant.profile()) != 0)
             .then(|| Namespaces::new(grant.profile(), view));
-        let tasks = self
-            .tasks
-            .elsewhere(&self.context.containment, grant.identity().uid);
+        let tasks = match grant.identity() {
+            Some(identity) => self
+                .tasks
+                .elsewhere(&self.context.containment, identity.uid),
+            // Nobody else has that user.
+            None => 0,
+        };
         let limits = Limits::new(grant.profile(), tasks);
-        let mut plan = plan(&self.context, grant, files, (domain, limits), output)
-            .map_err(|error| failure("launch", &error))?;
+        let mut plan = plan(
+            &self.context,
+            (grant, identity),
+            files,
+            (domain, limits),
+            output,
+        )
+        .map_err(|error| failure("launch", &error))?;
         plan.namespaces = namespaces;
         if let Some(terminal) = &terminal {
             plan.take(terminal.command());
@@ -374,6 +386,10 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
             .and_then(|index| grant.paths().get(index))
             .map(|path| path.path().display().to_string()),
         stdin: read(grant.stdin()),
+        user: match grant.identity() {
+            Some(_) => RunUser::Known,
+            None => RunUser::Fresh,
+        },
         bounds,
     }
 }
@@ -406,7 +422,7 @@ fn read(stdin: &Stdin) -> Option<audit::Input> {
 
 fn plan<'a>(
     context: &'a Context,
-    grant: &'a Grant,
+    (grant, identity): (&'a Grant, Option<&'a Identity>),
     files: &'a Files<'_>,
     (domain, limits): (RulesetCreated, Limits),
     output: &'a Output,
@@ -442,7 +458,7 @@ fn plan<'a>(
         limits,
         scheduling: &profile.scheduling,
         umask: Mode::from_bits_truncate(profile.umask),
-        identity: identity(&context.trust, grant),
+        identity,
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
         bounded: context.bounded,
         domain,
@@ -454,9 +470,32 @@ fn plan<'a>(
     })
 }
 
-/// Whom a command becomes; `None` when the worker is that user already.
-fn identity<'a>(trust: &Trust, grant: &'a Grant) -> Option<&'a Identity> {
-    matches!(trust, Trust::Front(_)).then(|| grant.identity())
+/// Whom a command becomes; `None` when the worker is that user already. Where the
+/// policy names nobody it is `fresh`, or nothing runs.
+fn identity<'a>(
+    trust: &Trust,
+    grant: &'a Grant,
+    fresh: Option<&'a Identity>,
+) -> Result<Option<&'a Identity>, Failure> {
+    match (trust, grant.identity()) {
+        (Trust::Only(_), Some(_)) => Ok(None),
+        (Trust::Front(_), Some(identity)) => Ok(Some(identity)),
+        (Trust::Front(_), None) if fresh.is_some() => Ok(fresh),
+        (Trust::Front(_) | Trust::Only(_), None) => Err(Failure {
+            code: "launch".to_owned(),
+            reason: "cannot give the command a user of its own".to_owned(),
+        }),
+    }
+}
+
+/// The identity of `user`, which only this run has: its group has the same number.
+fn of_its_own(user: u32, grant: &Grant) -> Identity {
+    let groups = grant.profile().supplementary_groups.iter().flatten();
+    Identity {
+        uid: user,
+        gid: user,
+        groups: groups.map(|group| group.gid).collect(),
+    }
 }
 
 pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {

@@ -20,12 +20,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 42] = [
+const KEYS: [&str; 43] = [
     "extends",
     "read",
     "write",
     "execute",
     "run_as",
+    "dynamic_user",
     "supplementary_groups",
     "capabilities",
     "umask",
@@ -88,6 +89,7 @@ struct Written<'r, 't> {
     write: Vec<PathRule>,
     execute: Vec<PathRule>,
     run_as: Option<RunAs>,
+    dynamic_user: Option<bool>,
     groups: Option<Vec<Group>>,
     capabilities: Option<BTreeSet<Capability>>,
     umask: Option<u32>,
@@ -143,6 +145,7 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         write: write(&fields),
         execute: paths(&fields, "execute", |_, _| {}),
         run_as: identity::run_as(&fields),
+        dynamic_user: identity::dynamic_user(&fields),
         groups: identity::groups(&fields),
         capabilities: identity::capabilities(&fields),
         umask: quantities::umask(&fields),
@@ -183,7 +186,7 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         read: joined(chain, |one| &one.read),
         write: joined(chain, |one| &one.write),
         execute: joined(chain, |one| &one.execute),
-        run_as: nearest(chain, |one| one.run_as.clone()).unwrap_or(RunAs::Caller),
+        run_as: identity::resolve(chain)?,
         supplementary_groups: nearest(chain, |one| one.groups.clone()),
         capabilities: nearest(chain, |one| one.capabilities.clone()).unwrap_or_default(),
         umask: nearest(chain, |one| one.umask).unwrap_or(UMASK),
@@ -212,6 +215,7 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         working_directory,
         environment: environment(chain.iter().rev().map(|one| &one.environment)),
     };
+    identity::vanishes(&chain.first()?.fields, &profile);
     lint::root_with_capabilities(&chain.first()?.fields, &profile);
     Some(profile)
 }

@@ -30,6 +30,13 @@ pub(super) fn profile() -> Json {
             by_default(text("\"caller\", or a user"), "caller"),
         ),
         (
+            "dynamic_user",
+            flag(
+                "whether each run has a user and a group that no other has",
+                false,
+            ),
+        ),
+        (
             "supplementary_groups",
             texts("exactly these groups; without it the caller's own, or none for a fixed user"),
         ),
