@@ -231,6 +231,8 @@ impl Lane {
             // Nobody else has that user.
             None => 0,
         };
+        // The relay of a terminal is a task of the same user.
+        let tasks = tasks.saturating_add(u64::from(grant.profile().tty));
         let limits = Limits::new(grant.profile(), tasks);
         let mut plan = plan(
             &self.context,

@@ -119,12 +119,12 @@ impl Containment {
 
     /// Ends what a lost lane left behind; `lanes` are those that live.
     pub(crate) fn sweep(&self, lost: Pid, lanes: &BTreeSet<Pid>) {
-        match self {
-            Self::Cgroup(base) => base.sweep(lost),
-            // Its init died with the lane, and all else with its init.
-            Self::PidNamespace { .. } => {}
-            Self::Subreaper => tree::kill_descendants(lanes),
+        if let Self::Cgroup(base) = self {
+            base.sweep(lost);
         }
+        // What dies with the lane, an init or the relay of a terminal, may take a moment:
+        // it is waited for here, so that nothing of the run is left when this returns.
+        tree::kill_descendants(lanes);
     }
 
     /// Leaves the host as it was, in the last lane of a worker that was killed.
