@@ -12,7 +12,7 @@ use super::{Defined, Reader, lint};
 use crate::argument::{Place, accept};
 use crate::principal::Principal;
 use crate::template::Template;
-use crate::{Access, Effect, Kind, Parameter, Profile, RunAs, Tool};
+use crate::{Effect, Kind, Profile, RunAs, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,13 +110,10 @@ fn tool<'r>(
 
 /// Notes files that a user who vanishes would leave to the next who has its number.
 fn leaves_nothing(fields: &Fields<'_, '_>, tool: &Tool) {
-    let may_write = |one: &Parameter| {
-        let access = one.kind.path().map(|(access, ..)| access);
-        access.is_some_and(|access| access != Access::Read)
-    };
     let mut parameters = tool.parameters.iter();
     let dynamic = tool.profile.run_as == RunAs::Dynamic;
-    if let (true, Some(one)) = (dynamic, parameters.find(|one| may_write(one))) {
+    let writable = parameters.find(|one| lint::can_write(&one.kind));
+    if let (true, Some(one)) = (dynamic, writable) {
         let message = format!(
             "{} may write `{}` as a user that only one run has",
             fields.owner, one.name

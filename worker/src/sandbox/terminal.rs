@@ -148,6 +148,8 @@ fn confined(
     }
     privilege::set_capabilities(&none)?;
     privilege::verify(identity, &none, false)?;
+    // It is a copy of the lane, whose memory is none of the command's business.
+    prctl::set_dumpable(false)?;
     // The kernel forgets it when the user id changes.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     if unistd::getppid() == lane {
