@@ -52,25 +52,28 @@ pub(super) fn dynamic_user(fields: &Fields<'_, '_>) -> Option<bool> {
     Some(written)
 }
 
-/// Whom `chain` runs as; `None` when its keys contradict each other.
+/// Whom `chain` runs as: the nearest profile that says so counts. `None` when that
+/// one says two things.
 pub(super) fn resolve(chain: &[&Written<'_, '_>]) -> Option<RunAs> {
-    let run_as = chain::nearest(chain, |one| one.run_as.clone());
-    let dynamic = chain::nearest(chain, |one| one.dynamic_user).unwrap_or(false);
-    if dynamic && run_as.is_some() {
-        let fields = &chain.first()?.fields;
-        let at = ["dynamic_user", "run_as"]
-            .into_iter()
-            .find_map(|key| fields.span(key));
-        let message = format!("{} has both `run_as` and `dynamic_user`", fields.owner);
-        let hint = "with `dynamic_user` it runs as a user that only one run has";
-        let at = at.unwrap_or_else(|| fields.head.clone());
-        fields.reader.error_hint(&at, message, hint);
-        return None;
+    let says = |one: &&Written<'_, '_>| one.run_as.is_some() || one.dynamic_user.is_some();
+    let Some(at) = chain.iter().position(says) else {
+        return Some(RunAs::Caller);
+    };
+    let nearest_run_as = || chain::nearest(chain, |one| one.run_as.clone());
+    let one = chain.get(at)?;
+    match (&one.run_as, one.dynamic_user) {
+        (None, Some(true)) => Some(RunAs::Dynamic),
+        // Those that extend it need not say so again.
+        (Some(_), Some(true)) if at > 0 => None,
+        (Some(_), Some(true)) => {
+            let message = format!("{} has both `run_as` and `dynamic_user`", one.fields.owner);
+            let hint = "with `dynamic_user` it runs as a user that only one run has";
+            let at = one.fields.span("dynamic_user")?;
+            one.fields.reader.error_hint(&at, message, hint);
+            None
+        }
+        (_, Some(false) | None) => Some(nearest_run_as().unwrap_or(RunAs::Caller)),
     }
-    Some(match run_as {
-        _ if dynamic => RunAs::Dynamic,
-        run_as => run_as.unwrap_or(RunAs::Caller),
-    })
 }
 
 /// System calls that make what outlives a command and belongs to its user.
