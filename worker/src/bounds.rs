@@ -4,6 +4,7 @@
 use crate::options::Mode;
 use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
+use crate::sys;
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
@@ -94,11 +95,14 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// Reads the bounding set back: commands inherit it, and it can only shrink.
+/// Reads back what commands inherit: a bounding set, which can only shrink, and secure
+/// bits, which are locked.
 fn verify(grants: &CapsHashSet) -> Result<(), BoundsError> {
-    match caps::read(None, CapSet::Bounding)?.is_subset(grants) {
-        true => Ok(()),
-        false => Err(BoundsError::Kernel(Errno::EPERM)),
+    let bounded = caps::read(None, CapSet::Bounding)?.is_subset(grants);
+    if bounded && sys::has_forgotten_root().map_err(BoundsError::Kernel)? {
+        Ok(())
+    } else {
+        Err(BoundsError::Kernel(Errno::EPERM))
     }
 }
 

@@ -13,6 +13,7 @@ mod context;
 mod create;
 mod door;
 mod explain;
+mod fresh_users;
 mod input;
 mod lane;
 mod open;
@@ -27,6 +28,7 @@ use audit::Log;
 use context::{Context, Trust};
 use door::Door;
 use explain::explain;
+use fresh_users::FreshUsers;
 use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
@@ -101,7 +103,12 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         needed,
         null,
     };
-    match Worker::new(context, source, door, log, signals)?.run()? {
+    let users = match &options.mode {
+        Mode::System { dynamic_users, .. } => dynamic_users.clone(),
+        Mode::SingleUser { .. } => fresh_users::SYSTEMD,
+    };
+    let users = FreshUsers::new(users, std::process::id());
+    match Worker::new(context, source, door, log, users, signals)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }
@@ -145,6 +152,13 @@ fn announce(options: &Options, policy: &Policy, containment: &Containment) {
         ));
     }
     for profile in policy.profiles() {
+        if let Some(held) = containment.too_weak(profile) {
+            let (name, needed) = (&profile.name, profile.minimum_containment.name());
+            say(&format!(
+                "profile `{name}` refuses every call: it needs the containment `{needed}`, there is `{}`",
+                held.name()
+            ));
+        }
         if let Some((controller, key)) = containment.missing(&profile.cgroup) {
             let name = &profile.name;
             say(&format!(

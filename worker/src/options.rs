@@ -1,6 +1,8 @@
 //! The command line.
 
+use crate::fresh_users::SYSTEMD;
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -29,6 +31,8 @@ Options:
   --audit FILE         where the audit trail is appended
   --containment HOW    how a process tree is held and killed: auto (default),
                        cgroup, pid-namespace or subreaper
+  --dynamic-users RANGE  serve: the user ids that commands with `dynamic_user`
+                       get, each for one run [61184-65519]
   -h, --help           print this text
   -V, --version        print the version
 
@@ -72,6 +76,8 @@ pub(crate) enum Mode {
         front: PathBuf,
         /// Name or id of the supervisor's user.
         supervisor: String,
+        /// The user ids that are given to single runs.
+        dynamic_users: RangeInclusive<u32>,
     },
     /// For the user who started it.
     SingleUser {
@@ -110,6 +116,11 @@ pub(crate) enum UsageError {
     /// A value that an option does not know.
     #[error("cannot hold process trees by `{0}`: choose auto, cgroup, pid-namespace or subreaper")]
     Containment(String),
+    /// No range of user ids.
+    #[error(
+        "cannot give commands users of `{0}`: write a range without root and nobody, such as 61184-65519"
+    )]
+    Users(String),
 }
 
 /// Each option as given.
@@ -124,6 +135,7 @@ struct Given {
     workspace: Option<PathBuf>,
     audit: Option<PathBuf>,
     containment: Option<String>,
+    dynamic_users: Option<String>,
 }
 
 /// Reads a command line, without the program's name.
@@ -143,6 +155,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
             Arg::Long("containment") => given.containment = Some(parser.value()?.string()?),
+            Arg::Long("dynamic-users") => given.dynamic_users = Some(parser.value()?.string()?),
             Arg::Value(command) if given.command.is_none() => {
                 given.command = Some(command.string()?);
             }
@@ -162,6 +175,7 @@ impl Given {
                 socket: self.socket.ok_or(UsageError::Missing("--socket"))?,
                 front: self.front.ok_or(UsageError::Missing("--front"))?,
                 supervisor: self.supervisor.ok_or(UsageError::Missing("--supervisor"))?,
+                dynamic_users: range(self.dynamic_users)?,
             },
             Some("single-user") => Mode::SingleUser {
                 policy: self.policy,
@@ -175,6 +189,21 @@ impl Given {
             audit: self.audit.ok_or(UsageError::Missing("--audit"))?,
             containment: preference(self.containment.as_deref())?,
         })
+    }
+}
+
+/// A range of user ids that are neither root's nor one that means nobody.
+fn range(text: Option<String>) -> Result<RangeInclusive<u32>, UsageError> {
+    let Some(text) = text else { return Ok(SYSTEMD) };
+    let ends = text.split_once('-');
+    let ends = ends.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    let sound = |(from, to): &(u32, u32)| {
+        let nobody = [65_534, 65_535].iter().any(|id| (from..=to).contains(&id));
+        0 < *from && from <= to && *to < u32::MAX - 1 && !nobody
+    };
+    match ends.filter(sound) {
+        Some((from, to)) => Ok(from..=to),
+        None => Err(UsageError::Users(text)),
     }
 }
 
@@ -221,6 +250,10 @@ mod tests {
             (
                 "single-user --audit /a",
                 "cannot start without `--workspace`",
+            ),
+            (
+                "serve --policy /p --socket /s --front /f --supervisor u --dynamic-users 0-9",
+                "cannot give commands users of `0-9`: write a range without root and nobody, such as 61184-65519",
             ),
             ("serve --polcy /p", "invalid option '--polcy'"),
             (

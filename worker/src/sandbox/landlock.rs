@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -44,6 +44,9 @@ const DEVICES: [(&str, bool); 5] = [
     ("/dev/random", false),
     ("/dev/urandom", false),
 ];
+
+/// What a program calls its terminal, where it has one.
+const TERMINAL: &str = "/dev/tty";
 
 /// Files that cannot be restricted as the profile demands.
 #[derive(Debug, Error)]
@@ -140,8 +143,8 @@ impl Domains {
         }
         let abi = ABI::from(i32::try_from(self.abi).unwrap_or(i32::MAX));
         let prepared = self.prepared(grant, abi)?;
-        // What a mount namespace adds must not get into the ruleset that calls share.
-        if opened.is_empty() && !profile.isolation.mounts() {
+        // What a mount namespace or a terminal adds must not get into the ruleset that calls share.
+        if opened.is_empty() && !profile.isolation.mounts() && !profile.tty {
             let path = |error| DomainError::Path(grant.program().to_path_buf(), error);
             return prepared.ruleset.try_clone().map_err(path);
         }
@@ -273,6 +276,16 @@ pub(super) fn open_own(domain: &RulesetCreated, own: &Own) -> Result<RulesetCrea
     Ok(domain)
 }
 
+/// Opens a terminal of the command's own to `domain`.
+pub(crate) fn open_terminal(
+    domain: RulesetCreated,
+    terminal: &OwnedFd,
+) -> Result<RulesetCreated, Errno> {
+    let abi = ABI::from(i32::try_from(sys::landlock_abi()).unwrap_or(i32::MAX));
+    let rule = PathBeneath::new(terminal, rights(abi, Right::Terminal, false));
+    domain.add_rule(rule).map_err(|_| Errno::last())
+}
+
 /// What a rule lets a command do with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Right {
@@ -284,6 +297,8 @@ enum Right {
     Device {
         writable: bool,
     },
+    /// The command's own: with the device commands that the filter leaves.
+    Terminal,
 }
 
 impl From<Access> for Right {
@@ -370,6 +385,9 @@ fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
             true,
         )?);
     }
+    if profile.tty {
+        rules.push(Rule::new(Path::new(TERMINAL), Right::Terminal, true)?);
+    }
     for (paths, right) in [
         (&profile.read, Right::Read),
         (&profile.write, Right::Write),
@@ -447,6 +465,7 @@ fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
         Right::Connect => AccessFs::ResolveUnix.into(),
         Right::Device { writable: true } => AccessFs::ReadFile | AccessFs::WriteFile,
         Right::Device { writable: false } => AccessFs::ReadFile.into(),
+        Right::Terminal => AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
     };
     let known = AccessFs::from_all(abi);
     if directory {

@@ -20,6 +20,7 @@ mod scheduling;
 pub(crate) mod seccomp;
 mod settings;
 pub(crate) mod tasks;
+pub(crate) mod terminal;
 mod trace;
 pub(crate) mod tree;
 pub(crate) mod view;

@@ -198,8 +198,12 @@ fn special(reach: Reach) -> [(c_long, Action); 9] {
         (SYS_clone, check(0, Test::Without(NEW_NAMESPACE), EPERM)),
         (SYS_prctl, check(0, Test::OneOf(PRCTL), EPERM)),
         (SYS_personality, check(0, Test::OneOf(PERSONALITY), EPERM)),
-        // Both put input into a terminal, where somebody's shell reads it.
-        (SYS_ioctl, check(1, Test::NoneOf(&[0x5412, 0x541c]), EPERM)),
+        // TIOCSTI and TIOCLINUX put input into a terminal, where somebody's shell reads it;
+        // TIOCSETD loads line disciplines, which are a surface of the kernel by themselves.
+        (
+            SYS_ioctl,
+            check(1, Test::NoneOf(&[0x5412, 0x541c, 0x5423]), EPERM),
+        ),
         (SYS_socket, Action::Socket(sockets(reach))),
         // It connects past Landlock, which looks at connect(2).
         (SYS_sendto, without_fast_open(3)),
