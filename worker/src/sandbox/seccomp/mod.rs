@@ -6,7 +6,6 @@
 //! dearest step of a launch.
 
 mod compile;
-mod numbers;
 #[cfg(test)]
 mod reference;
 mod table;
