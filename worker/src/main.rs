@@ -11,6 +11,7 @@ mod audit;
 mod bounds;
 mod context;
 mod create;
+mod doctor;
 mod door;
 mod explain;
 mod input;
@@ -52,6 +53,14 @@ fn main() -> ExitCode {
             Err(error) => {
                 say(&explain(error.as_ref()));
                 ExitCode::FAILURE
+            }
+        },
+        Ok(Action::Doctor(options)) => match doctor::doctor(&options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                say(&explain(error.as_ref()));
+                ExitCode::from(2)
             }
         },
         Err(error) => {
@@ -136,21 +145,10 @@ fn announce(options: &Options, policy: &Policy, containment: &Containment) {
             containment.name()
         ));
     }
-    for profile in policy
-        .profiles()
-        .filter(|profile| profile.minimum_landlock > abi)
-    {
-        let (name, need) = (&profile.name, profile.minimum_landlock);
-        say(&format!(
-            "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
-        ));
-    }
     for profile in policy.profiles() {
-        if let Some((controller, key)) = containment.missing(&profile.cgroup) {
+        for refusal in doctor::refusals(profile, abi, containment) {
             let name = &profile.name;
-            say(&format!(
-                "profile `{name}` refuses every call: `{key}` needs the cgroup controller `{controller}`"
-            ));
+            say(&format!("profile `{name}` refuses every call: {refusal}"));
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod call;
 mod check;
+mod doctor;
 mod examples;
 mod explain;
 mod findings;
@@ -18,6 +19,7 @@ mod tools;
 mod user;
 
 pub(crate) use check::check;
+pub(crate) use doctor::doctor;
 pub(crate) use examples::test;
 pub(crate) use explain::explain;
 pub(crate) use reload::reload;

@@ -53,6 +53,40 @@ pub(crate) struct Reader {
     pub(crate) workspace: Option<PathBuf>,
 }
 
+/// Tell what of the sandbox this machine holds, and what becomes of each profile.
+///
+/// Everything is tried, by the worker. Root is told of the service; everybody else,
+/// and root with --workspace, of `mini-mcp stdio`. What is held from a shell can be
+/// more or less than from a systemd unit, which restricts or delegates.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp doctor
+  mini-mcp doctor --policy policy.toml
+  mini-mcp doctor --json
+
+Exit status: 0 all is enforced, 1 a profile is refused or weaker than it asks,
+2 wrong usage, or it cannot be told.")]
+pub(crate) struct Doctor {
+    /// Policy file [default: /etc/mini-mcp/policy.toml for root, if it is there; else
+    /// the embedded policy]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Directory of the packs that the policy includes
+    #[arg(long, value_name = "DIR", default_value = policy_files::PACKS)]
+    pub(crate) packs: PathBuf,
+    /// Tell what `mini-mcp stdio` would do in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Program of the worker
+    /// [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) worker_program: Option<PathBuf>,
+}
+
 /// Tell how a call would be decided, by which rule, and what would run.
 ///
 /// Nothing runs. USER stands for a caller with all the groups that the account
