@@ -1,6 +1,8 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Doctor, Explain, Reload, Replay, Schema, Test, Tools};
+use crate::admin::options::{
+    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Schema, Test, Tools,
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Stdio(Stdio),
     Check(Check),
     Doctor(Doctor),
+    Learn(Learn),
+    LearnStub(LearnStub),
     Explain(Explain),
     Tools(Tools),
     Test(Test),

@@ -228,6 +228,46 @@ pub(crate) struct Replay {
     pub(crate) json: bool,
 }
 
+/// Run a command once, watch it, and print the profile and the tool it needs.
+///
+/// The command is not confined meanwhile. It gets the environment that tools have, and
+/// what --env adds; programs are looked for in /usr/local/bin, /usr/bin, /bin and
+/// their sbin. The policy knows what this one run did: other arguments may need more.
+/// Only root may.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp learn --as www-data -- git -C /srv/www status
+  sudo mini-mcp learn --as backup -o backup.toml -- tar -cf /srv/backup/etc.tar /etc
+  mini-mcp check backup.toml
+
+Without -o the policy goes to standard output, and what the command prints there to
+standard error. Exit status: 0 the command succeeded, 1 it failed (the policy is printed
+nevertheless) or could not be watched, 2 wrong usage.")]
+pub(crate) struct Learn {
+    /// Whom the command runs as [default: root]
+    #[arg(long = "as", value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// File for the policy
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Variable of the environment that the command needs
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) environment: Vec<Pair>,
+    /// The command
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// What `learn` starts: stops until it is watched, then becomes the command.
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(crate) struct LearnStub {
+    pub(crate) user: String,
+    #[arg(required = true, last = true)]
+    pub(crate) command: Vec<String>,
+}
+
 /// Have the service take up the policy that is in its files now.
 ///
 /// Prints what came of it: the new policy is in force for supervisor and worker, or
