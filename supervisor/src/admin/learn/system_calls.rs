@@ -82,9 +82,10 @@ impl Call {
 
     /// The program that it executes.
     pub(super) fn program(&self) -> Option<PathBuf> {
-        match &self.act {
-            Act::Execute(path) => Some(path.clone()),
-            _ => None,
+        if let Act::Execute(path) = &self.act {
+            Some(path.clone())
+        } else {
+            None
         }
     }
 
@@ -128,7 +129,7 @@ impl Call {
 
 /// What the call `name` of `task` is about to do; `None` when its memory cannot be read.
 fn act(task: Pid, name: &str, [a, b, c, d, ..]: [u64; 6]) -> Option<Act> {
-    const HERE: u64 = nix::libc::AT_FDCWD as u64;
+    const HERE: u64 = nix::libc::AT_FDCWD.cast_unsigned() as u64;
     let at = |from, address| resolved(task, from, &path(task, address)?);
     let open = |from, address, flags: u64| {
         let path = at(from, address)?;
@@ -211,7 +212,8 @@ fn memory(task: Pid, address: u64, length: usize) -> Option<Vec<u8>> {
 pub(super) fn default_list(worker: &Path) -> Result<BTreeSet<String>, Error> {
     let report = worker_report(worker)?;
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap_or_default();
-    let names = report["default_system_calls"].as_array();
+    let names = report.get("default_system_calls");
+    let names = names.and_then(serde_json::Value::as_array);
     let names = names
         .filter(|names| !names.is_empty())
         .ok_or(Error::NoReport)?;

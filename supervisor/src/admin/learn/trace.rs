@@ -62,9 +62,9 @@ pub(super) fn watch(mut command: Command) -> io::Result<Seen> {
 
 /// Waits until the process has stopped itself, and lets it go on under our eyes.
 fn seize(root: Pid) -> io::Result<()> {
-    match waitpid(root, Some(WaitPidFlag::WUNTRACED))? {
-        WaitStatus::Stopped(..) => {}
-        _ended => return Err(io::Error::other("it ended before it could be watched")),
+    let status = waitpid(root, Some(WaitPidFlag::WUNTRACED))?;
+    if !matches!(status, WaitStatus::Stopped(..)) {
+        return Err(io::Error::other("it ended before it could be watched"));
     }
     let options = Options::PTRACE_O_TRACESYSGOOD
         | Options::PTRACE_O_TRACEFORK
