@@ -81,7 +81,7 @@ impl Host {
         let process = Pid::from_raw(self.process.id().cast_signed());
         let attack = move || {
             nix::sys::prctl::set_no_new_privs().unwrap();
-            restrict(domain).unwrap();
+            restrict(&domain).unwrap();
             Attacks::make(&base, port, &socket, process)
         };
         thread::spawn(attack).join().unwrap()
