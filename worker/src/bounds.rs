@@ -106,6 +106,11 @@ fn verify(grants: &CapsHashSet) -> Result<(), BoundsError> {
     }
 }
 
+/// The first capability that the service cannot do without and that is not in `have`.
+pub(crate) fn lacking(have: &CapsHashSet) -> Option<Capability> {
+    NEEDED.into_iter().find(|one| !have.contains(one))
+}
+
 /// Whether this process has all that it is to grant, and may bound it.
 fn grantable(grants: &CapsHashSet) -> Result<(), BoundsError> {
     let permitted = caps::read(None, CapSet::Permitted)?;
@@ -124,10 +129,7 @@ fn grantable(grants: &CapsHashSet) -> Result<(), BoundsError> {
 /// without effect for itself.
 fn keep(wanted: &[Capability], grants: &CapsHashSet) -> Result<(), BoundsError> {
     let have = caps::read(None, CapSet::Permitted)?;
-    if let Some(missing) = NEEDED
-        .into_iter()
-        .find(|capability| !have.contains(capability))
-    {
+    if let Some(missing) = lacking(&have) {
         return Err(BoundsError::Missing(missing));
     }
     let keep: CapsHashSet = wanted

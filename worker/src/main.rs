@@ -11,6 +11,7 @@ mod audit;
 mod bounds;
 mod context;
 mod create;
+mod doctor;
 mod door;
 mod explain;
 mod fresh_users;
@@ -54,6 +55,14 @@ fn main() -> ExitCode {
             Err(error) => {
                 say(&explain(error.as_ref()));
                 ExitCode::FAILURE
+            }
+        },
+        Ok(Action::Doctor(options)) => match doctor::doctor(&options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                say(&explain(error.as_ref()));
+                ExitCode::from(2)
             }
         },
         Err(error) => {
@@ -142,28 +151,10 @@ fn announce(options: &Options, policy: &Policy, containment: &Containment) {
             containment.name()
         ));
     }
-    for profile in policy
-        .profiles()
-        .filter(|profile| profile.minimum_landlock > abi)
-    {
-        let (name, need) = (&profile.name, profile.minimum_landlock);
-        say(&format!(
-            "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
-        ));
-    }
     for profile in policy.profiles() {
-        if let Some(held) = containment.too_weak(profile) {
-            let (name, needed) = (&profile.name, profile.minimum_containment.name());
-            say(&format!(
-                "profile `{name}` refuses every call: it needs the containment `{needed}`, there is `{}`",
-                held.name()
-            ));
-        }
-        if let Some((controller, key)) = containment.missing(&profile.cgroup) {
+        for refusal in doctor::refusals(profile, abi, containment) {
             let name = &profile.name;
-            say(&format!(
-                "profile `{name}` refuses every call: `{key}` needs the cgroup controller `{controller}`"
-            ));
+            say(&format!("profile `{name}` refuses every call: {refusal}"));
         }
     }
 }

@@ -13,9 +13,11 @@ Runs the commands that Mini MCP's policy allows, each in a sandbox of its own.
 Usage:
   mini-mcp-worker serve --policy FILE --socket PATH --front PATH --audit FILE --supervisor USER
   mini-mcp-worker single-user --workspace DIR --audit FILE [--policy FILE]
+  mini-mcp-worker doctor [--policy FILE] [--workspace DIR] [--json]
 
 `serve` is the system service and needs root. `single-user` is started by
-`mini-mcp stdio`, which passes connections over file descriptor 0.
+`mini-mcp stdio`, which passes connections over file descriptor 0. `doctor` tells
+what of the sandbox this kernel holds, and what becomes of each profile.
 
 Options:
   --policy FILE        the policy, with the drop-ins in the directory beside it
@@ -33,10 +35,13 @@ Options:
                        cgroup, pid-namespace or subreaper
   --dynamic-users RANGE  serve: the user ids that commands with `dynamic_user`
                        get, each for one run [61184-65519]
+  --json               the report of `doctor` as JSON
   -h, --help           print this text
   -V, --version        print the version
 
-Exit status: 0 after an orderly end, 1 when it cannot work, 2 for a wrong command line.
+Exit status: 0 after an orderly end, 1 when it cannot work, 2 for a wrong command line;
+of `doctor`: 0 all is enforced, 1 a profile is refused or weaker than it asks, 2 it
+cannot tell.
 ";
 
 /// What the administrator asked for.
@@ -48,6 +53,23 @@ pub(crate) enum Action {
     Version,
     /// Do the work.
     Work(Options),
+    /// Tell what of the sandbox holds here.
+    Doctor(Doctor),
+}
+
+/// What the report is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Doctor {
+    /// The policy file; without one the installed or the embedded policy.
+    pub policy: Option<PathBuf>,
+    /// The directory of packs.
+    pub packs: PathBuf,
+    /// What `${workspace}` stands for; with it root is a single user.
+    pub workspace: Option<PathBuf>,
+    /// Which containment to use.
+    pub containment: Preference,
+    /// For a program.
+    pub json: bool,
 }
 
 /// A worker's settings.
@@ -107,8 +129,8 @@ pub(crate) enum UsageError {
     /// An option is unknown or lacks its value.
     #[error(transparent)]
     Option(#[from] lexopt::Error),
-    /// Neither `serve` nor `single-user`.
-    #[error("cannot tell what to do: say `serve` or `single-user`")]
+    /// No word that is known.
+    #[error("cannot tell what to do: say `serve`, `single-user` or `doctor`")]
     Command,
     /// An option that the command needs is not there.
     #[error("cannot start without `{0}`")]
@@ -136,6 +158,7 @@ struct Given {
     audit: Option<PathBuf>,
     containment: Option<String>,
     dynamic_users: Option<String>,
+    json: bool,
 }
 
 /// Reads a command line, without the program's name.
@@ -154,6 +177,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
+            Arg::Long("json") => given.json = true,
             Arg::Long("containment") => given.containment = Some(parser.value()?.string()?),
             Arg::Long("dynamic-users") => given.dynamic_users = Some(parser.value()?.string()?),
             Arg::Value(command) if given.command.is_none() => {
@@ -164,10 +188,23 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             }
         }
     }
+    if given.command.as_deref() == Some("doctor") {
+        return given.doctor().map(Action::Doctor);
+    }
     given.resolve().map(Action::Work)
 }
 
 impl Given {
+    fn doctor(self) -> Result<Doctor, UsageError> {
+        Ok(Doctor {
+            policy: self.policy,
+            packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
+            workspace: self.workspace,
+            containment: preference(self.containment.as_deref())?,
+            json: self.json,
+        })
+    }
+
     fn resolve(self) -> Result<Options, UsageError> {
         let mode = match self.command.as_deref() {
             Some("serve") => Mode::System {
@@ -245,7 +282,10 @@ mod tests {
     #[test]
     fn what_is_missing_or_unknown_is_named() {
         for (words, error) in [
-            ("", "cannot tell what to do: say `serve` or `single-user`"),
+            (
+                "",
+                "cannot tell what to do: say `serve`, `single-user` or `doctor`",
+            ),
             ("serve --policy /p", "cannot start without `--socket`"),
             (
                 "single-user --audit /a",

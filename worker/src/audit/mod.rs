@@ -3,7 +3,7 @@
 //! Only the worker's first process writes it; lanes send it [`Entry`]s and wait
 //! for the answer. What cannot be recorded is not done.
 
-mod json;
+pub(crate) mod json;
 mod line;
 mod log;
 

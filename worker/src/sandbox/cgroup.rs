@@ -17,6 +17,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
+/// The child of its group that a worker moves to.
+const ASIDE: &str = "mini-mcp.main";
+
 /// A cgroup that cannot be used.
 #[derive(Debug, Error)]
 #[error("cannot {verb} cgroup `{path}`")]
@@ -100,7 +103,7 @@ impl Base {
     }
 
     /// Whether groups here can be bounded by `controller`.
-    pub(super) fn has(&self, controller: Controller) -> bool {
+    pub(crate) fn has(&self, controller: Controller) -> bool {
         self.controllers.contains(&controller)
     }
 
@@ -287,9 +290,43 @@ fn listed(line: &str) -> BTreeSet<Controller> {
 
 /// Moves this process into a child of its group, as a delegated unit must.
 fn step_aside(own: &Path) -> io::Result<()> {
-    let aside = own.join("mini-mcp.main");
+    let aside = own.join(ASIDE);
     fs::create_dir_all(&aside)?;
     fs::write(aside.join("cgroup.procs"), "0")
+}
+
+/// Where a process is that only tries what a worker would do: it goes back there.
+#[derive(Debug)]
+pub(crate) struct Visit(Option<PathBuf>);
+
+impl Visit {
+    /// Begins in this process's own group.
+    pub(crate) fn begin() -> Self {
+        Self(own_group().ok())
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(own) = self
+            .0
+            .take()
+            .filter(|own| own_group().is_ok_and(|now| now != *own))
+        {
+            go_back(&own);
+        }
+    }
+}
+
+/// Undoes [`enable_controllers`] and [`step_aside`] in `own`, as far as the kernel
+/// lets us: controllers that are enabled below keep processes out.
+fn go_back(own: &Path) {
+    for controller in Controller::ALL {
+        let _not_enabled = fs::write(own.join("cgroup.subtree_control"), format!("-{controller}"));
+    }
+    if fs::write(own.join("cgroup.procs"), "0").is_ok() {
+        let _in_use = fs::remove_dir(own.join(ASIDE));
+    }
 }
 
 /// Removes what workers left that were killed themselves.
@@ -411,6 +448,15 @@ mod tests {
         let none = usage(&[]);
         assert_eq!((none.cpu_us, none.memory_peak), (None, None));
         assert_eq!((none.memory_kills, none.tasks_refused), (0, 0));
+    }
+
+    #[test]
+    fn who_only_tries_goes_back() {
+        let own = fake(&[("cgroup.procs", ""), ("cgroup.subtree_control", "")]);
+        fs::create_dir(own.path().join(ASIDE)).unwrap();
+        go_back(own.path());
+        assert_eq!(read(own.path(), "cgroup.procs"), "0");
+        assert!(!own.path().join(ASIDE).exists());
     }
 
     #[test]

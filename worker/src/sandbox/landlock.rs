@@ -6,6 +6,7 @@
 //! are compared with what they were, so that a file replaced by an upgrade is
 //! found; rules that a path argument adds make a ruleset of their own.
 
+use super::abi::linux;
 use super::view::{Own, Place, View};
 use crate::open::Opened;
 use crate::sandbox::elf;
@@ -54,7 +55,7 @@ pub(crate) enum DomainError {
     /// The kernel is too old, or Landlock is switched off.
     #[error(
         "cannot restrict files: the kernel has Landlock ABI {have}, profile `{profile}` needs {need}\n\
-         hint: use a newer kernel (ABI 6 is Linux 6.12), or accept less with `minimum_landlock = {have}`"
+         hint: use a newer kernel (ABI {need} is Linux {}){}", linux(*.need), accept(*.have)
     )]
     Kernel {
         /// The profile.
@@ -84,6 +85,14 @@ pub(crate) enum DomainError {
     /// The kernel refused a rule.
     #[error("cannot build a Landlock ruleset")]
     Ruleset(#[from] RulesetError),
+}
+
+fn accept(abi: u32) -> String {
+    match abi {
+        // Nothing runs without Landlock.
+        0 => "; `landlock` must stand in /sys/kernel/security/lsm".to_owned(),
+        abi => format!(", or accept less with `minimum_landlock = {abi}`"),
+    }
 }
 
 /// Builds rulesets and remembers those that calls have in common.
@@ -130,17 +139,7 @@ impl Domains {
         opened: &[&Opened],
     ) -> Result<RulesetCreated, DomainError> {
         let profile = grant.profile();
-        if self.abi < profile.minimum_landlock {
-            let (profile, need) = (profile.name.clone(), profile.minimum_landlock);
-            return Err(DomainError::Kernel {
-                profile,
-                need,
-                have: self.abi,
-            });
-        }
-        if matches!(profile.network, Network::Connect(_)) && self.abi < CONNECT_ABI {
-            return Err(DomainError::Ports(self.abi));
-        }
+        holds(profile, self.abi)?;
         let abi = ABI::from(i32::try_from(self.abi).unwrap_or(i32::MAX));
         let prepared = self.prepared(grant, abi)?;
         // What a mount namespace or a terminal adds must not get into the ruleset that calls share.
@@ -228,6 +227,57 @@ impl Domains {
             )
         };
         self.tools.get(key.as_ref()).ok_or_else(gone)
+    }
+}
+
+/// Whether Landlock `abi` holds what `profile` asks of it.
+///
+/// # Errors
+/// Why every call is refused.
+pub(crate) fn holds(profile: &Profile, abi: u32) -> Result<(), DomainError> {
+    let need = profile.minimum_landlock;
+    if abi < need {
+        return Err(DomainError::Kernel {
+            profile: profile.name.clone(),
+            need,
+            have: abi,
+        });
+    }
+    if matches!(profile.network, Network::Connect(_)) && abi < CONNECT_ABI {
+        return Err(DomainError::Ports(abi));
+    }
+    Ok(())
+}
+
+/// Whether the paths that `profile` grants are there and can be granted; those that
+/// depend on the caller are left to his call.
+///
+/// # Errors
+/// Why every call is refused.
+pub(crate) fn paths(profile: &Profile) -> Result<(), DomainError> {
+    let granted = granted(profile).filter(|(rule, _)| !names_caller(&rule.path));
+    for (PathRule { path, optional, .. }, right) in granted {
+        Rule::new(path, right, *optional)?;
+        if profile.isolation.strength == Strength::Isolated && path == Path::new("/") {
+            return Err(DomainError::Whole(profile.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn names_caller(path: &Path) -> bool {
+    path.to_string_lossy().contains("${caller.")
+}
+
+/// Whether this kernel refuses what a ruleset of its own ABI does not grant, in a
+/// process that ends after the trial.
+pub(crate) fn attempt(abi: u32) -> Result<(), Errno> {
+    let abi = ABI::from(i32::try_from(abi).unwrap_or(i32::MAX));
+    let domain = build(abi, &[], &Network::None).map_err(|_| Errno::ENOTSUP)?;
+    restrict(&domain)?;
+    match File::open("/") {
+        Err(error) if error.raw_os_error() == Some(Errno::EACCES as i32) => Ok(()),
+        Ok(_) | Err(_) => Err(Errno::ENOTSUP),
     }
 }
 
@@ -388,20 +438,26 @@ fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
     if profile.tty {
         rules.push(Rule::new(Path::new(TERMINAL), Right::Terminal, true)?);
     }
-    for (paths, right) in [
-        (&profile.read, Right::Read),
-        (&profile.write, Right::Write),
-        (&profile.execute, Right::Execute),
-        (&profile.unix_sockets, Right::Connect),
-    ] {
-        for PathRule { path, optional, .. } in paths {
-            rules.push(Rule::new(path, right, *optional)?);
-        }
+    for (PathRule { path, optional, .. }, right) in granted(profile) {
+        rules.push(Rule::new(path, right, *optional)?);
     }
     for path in executables(grant.program(), profile) {
         rules.push(Rule::new(&path, Right::Execute, false)?);
     }
     Ok(rules)
+}
+
+/// The paths of `profile`, and what each is granted for.
+fn granted<'a>(profile: &'a Profile) -> impl Iterator<Item = (&'a PathRule, Right)> {
+    let all = [
+        (&profile.read, Right::Read),
+        (&profile.write, Right::Write),
+        (&profile.execute, Right::Execute),
+        (&profile.unix_sockets, Right::Connect),
+    ];
+    let each =
+        |(rules, right): (&'a Vec<PathRule>, Right)| rules.iter().map(move |rule| (rule, right));
+    all.into_iter().flat_map(each)
 }
 
 /// The program, and the loaders that it and the profile's executables ask for.
@@ -474,3 +530,6 @@ fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
         rights & AccessFs::from_file(abi)
     }
 }
+
+#[cfg(test)]
+mod tests;

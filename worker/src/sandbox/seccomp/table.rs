@@ -8,7 +8,6 @@
 //! (io_uring, userfaultfd, perf, keyctl), shares memory with strangers (SysV and
 //! POSIX queues), or administers the host (clock, swap, quota, reboot, syslog).
 
-use super::numbers::number;
 use super::{Action, Check, Reach, Sockets, Test};
 use libc::{
     EACCES, ENOSYS, EOPNOTSUPP, EPERM, SYS_clone, SYS_clone3, SYS_ioctl, SYS_memfd_create,
@@ -224,12 +223,16 @@ const ALWAYS: [(c_long, Action); 2] = [
 /// Every system call of `list` that has an action other than to be refused.
 pub(super) fn actions(list: &SystemCalls, reach: Reach) -> BTreeMap<u32, Action> {
     let special = numbered(special(reach));
-    let mut allowed: BTreeSet<u32> = list.added.iter().filter_map(|call| number(call)).collect();
+    let mut allowed: BTreeSet<u32> = list
+        .added
+        .iter()
+        .filter_map(|call| SystemCalls::number(call))
+        .collect();
     if list.from_default {
         let removed: BTreeSet<u32> = list
             .removed
             .iter()
-            .filter_map(|call| number(call))
+            .filter_map(|call| SystemCalls::number(call))
             .collect();
         let plain = ALLOWED.iter().chain(ALLOWED_HERE);
         let plain = plain.filter_map(|call| u32::try_from(*call).ok());
