@@ -1,6 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Test, Tools};
+use crate::admin::options::{Check, Explain, Reload, Replay, Run, Schema, Test, Tools};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -18,6 +18,8 @@ Examples:
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
+  mini-mcp run --profile isolated -- ls /
+                                       run a command in the sandbox of a profile
 
 Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Test(Test),
     Replay(Replay),
     Reload(Reload),
+    Run(Run),
     Schema(Schema),
 }
 

@@ -1,7 +1,7 @@
 //! The worker's own privileges: no more capabilities than launching needs, and
 //! none that could be gained, capabilities(7).
 
-use crate::options::Mode;
+use crate::context::Trust;
 use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
 use caps::errors::CapsError;
@@ -72,7 +72,7 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
 /// Tells whether the bounding set is no more than that, which a single user without
 /// privileges cannot make of it.
 pub(crate) fn apply(
-    mode: &Mode,
+    trust: &Trust,
     containment: &Containment,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
@@ -82,7 +82,7 @@ pub(crate) fn apply(
     // Once here instead of once for each command, which inherits it: dropping all of
     // them costs as much as installing the system call filter.
     let bounded = privilege::bound(grants).map_err(BoundsError::Kernel)?;
-    if matches!(mode, Mode::System { .. }) {
+    if trust.single_user().is_none() {
         let wanted = [
             wanted(containment, grants),
             needed.iter().copied().collect(),

@@ -13,7 +13,14 @@ pub(crate) enum PolicyError {
     Read(#[from] ReadError),
     /// Its text has errors, which name their files.
     #[error("cannot use the policy\n{0}")]
-    Refused(#[from] Diagnostics),
+    Refused(Diagnostics),
+}
+
+/// Not as a source: the error shows them already.
+impl From<Diagnostics> for PolicyError {
+    fn from(mistakes: Diagnostics) -> Self {
+        Self::Refused(mistakes)
+    }
 }
 
 /// The files of a policy, and for whom it is.

@@ -9,15 +9,13 @@
 mod attest;
 mod bounds;
 mod call;
-mod files;
 mod logins;
 mod records;
 mod watch;
 
 use crate::context::Context;
 use crate::explain::explain;
-use crate::sandbox::landlock::Domains;
-use crate::sandbox::tasks::TaskCounts;
+use crate::launcher::Launcher;
 use crate::sys;
 use logins::Logins;
 use nix::errno::Errno;
@@ -60,14 +58,10 @@ pub(crate) enum HangUp {
 pub(crate) struct Lane {
     connection: OwnedFd,
     records: Records,
-    context: Context,
-    domains: Domains,
+    launcher: Launcher,
     logins: Logins,
-    tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
-    /// How many commands it has launched.
-    launched: u64,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -80,12 +74,9 @@ impl Lane {
         Self {
             connection,
             records: Records::new(records),
-            domains: Domains::new(context.trust.single_user()),
-            context,
+            launcher: Launcher::new(context),
             logins: Logins::default(),
-            tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
-            launched: 0,
             deaf: false,
             hung_up: false,
         }
@@ -97,7 +88,7 @@ impl Lane {
         let result = self.converse();
         if unistd::getppid() != first {
             // The first process was killed: the last of its lanes tidies up.
-            self.context.containment.remove();
+            self.launcher.context.containment.remove();
         }
         result
     }
@@ -133,7 +124,7 @@ impl Lane {
         };
         let welcome = Welcome {
             version: wire::VERSION,
-            policy: self.context.policy.digest(),
+            policy: self.launcher.context.policy.digest(),
         };
         let same = hello.version == welcome.version && hello.policy == welcome.policy;
         self.reply(&Reply::Welcome(welcome))?;

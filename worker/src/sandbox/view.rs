@@ -274,6 +274,7 @@ fn with_rights_of<T>(
     };
     super::privilege::set_groups(identity)?;
     let search = Capability::CAP_DAC_READ_SEARCH;
+    let had = caps::has_cap(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
     // The kernel takes it from other users, but not from root.
     caps::drop(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
@@ -283,6 +284,10 @@ fn with_rights_of<T>(
     let result = if became { look() } else { Err(Errno::EPERM) };
     setfsuid(own_uid);
     setfsgid(own_gid);
+    if had {
+        // Likewise: it gives back what it took, and nothing to root.
+        caps::raise(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
+    }
     result
 }
 
