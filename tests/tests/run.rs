@@ -296,8 +296,8 @@ fn refusals() {
     }
     let mut command = Starter::Root.run(ALICE, scratch.path(), &["--profile", "default"]);
     let bad = std::ffi::OsStr::from_bytes(b"\xff");
-    let output = command.args(["--", "/bin/true"]).arg(bad).output();
-    refused(&output.expect("it starts"), 125, "invalid unicode");
+    let words = command.args(["--", "/bin/true"]).arg(bad).output();
+    refused(&words.expect("it starts"), 125, "invalid unicode");
     let other = Starter::User;
     let options = ["--profile", "default", "--as", RUNNER.name];
     let output = output(other, scratch.path(), &options, &["true"]);
