@@ -13,6 +13,7 @@ mod builder;
 mod called;
 mod cgroup;
 mod client;
+pub mod everyday;
 mod front;
 mod inbox;
 mod lane;

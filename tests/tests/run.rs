@@ -380,6 +380,34 @@ fn profiles_of_a_policy() {
     refused(&run(&own, "default"), 125, "cannot trust the policy");
 }
 
+/// With temporary directories of its own a command has terminals, shared memory and,
+/// where its processes have numbers of their own, a /proc of its own as well.
+#[test]
+fn what_is_shared_outside_is_apart_inside() {
+    let scratch = scratch();
+    let mark = format!("/dev/shm/{}", unique());
+    fs::write(&mark, "outside").expect("root may");
+    let script = format!(
+        "ls /dev/pts; test -e {mark} && echo shared; \
+         script -qec 'ls -1 /dev/pts' /dev/null < /dev/null | tr -d '\\r' | paste -sd' '"
+    );
+    for (starter, containment) in ways() {
+        for profile in ["default", "isolated"] {
+            let options = ["--profile", profile, "--containment", containment];
+            let terminals = output(starter, scratch.path(), &options, &["sh", "-c", &script]);
+            assert_eq!(text(&terminals.stdout), "ptmx\n0 ptmx\n", "{terminals:?}");
+            let list = "test -r /proc/1/status && readlink /proc/1/root; ls -d /proc/[0-9]* | wc -l; echo $$";
+            let listed = output(starter, scratch.path(), &options, &["sh", "-c", list]);
+            let lines: Vec<&str> = text(&listed.stdout).lines().collect();
+            if profile == "isolated" || containment == "pid-namespace" {
+                // Init, the shell, ls, wc.
+                assert_eq!(lines[lines.len() - 2..], ["4", "2"], "{listed:?}");
+            }
+        }
+    }
+    fs::remove_file(mark).expect("ours");
+}
+
 /// A shell that leaves something behind which nobody but the sandbox ends.
 fn start_tree(starter: Starter, scratch: &Path, containment: &str) -> (Child, String) {
     let mark = unique();

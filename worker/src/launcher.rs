@@ -8,6 +8,7 @@ use crate::create::Maker;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::sandbox::child::{self, Directory, Plan};
+use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains};
 use crate::sandbox::launch::{LaunchError, Running, launch};
 use crate::sandbox::limits::Limits;
@@ -164,7 +165,12 @@ impl Launcher {
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
     ) -> Result<Running, Refused> {
-        let view = self.domains.view(grant, &files.places())?;
+        let mut view = self.domains.view(grant, &files.places())?;
+        if let (Some(view), Containment::PidNamespace { .. }) =
+            (&mut view, &self.context.containment)
+        {
+            view.numbered = true;
+        }
         let namespaces = (namespaces::flags(grant.profile()) != 0)
             .then(|| Namespaces::new(grant.profile(), view));
         let tasks = self

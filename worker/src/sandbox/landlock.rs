@@ -18,7 +18,7 @@ use ::landlock::{
 };
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat};
 use policy::{Access, Grant, Network, PathRule, Profile, Strength};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -44,6 +44,9 @@ const DEVICES: [(&str, bool); 5] = [
     ("/dev/random", false),
     ("/dev/urandom", false),
 ];
+
+/// What a program calls its terminal, where it has one.
+const TERMINAL: &str = "/dev/tty";
 
 /// Files that cannot be restricted as the profile demands.
 #[derive(Debug, Error)]
@@ -188,6 +191,7 @@ impl Domains {
         Ok(Some(View {
             strength: isolation.strength,
             tmp_size: isolation.tmp_size,
+            numbered: isolated,
             places,
             directory: grant.profile().working_directory.clone(),
         }))
@@ -257,10 +261,21 @@ pub(super) fn open_own(domain: RulesetCreated, own: &Own) -> Result<RulesetCreat
     let each = |right| move |path: &&'static CStr| (*path, rights(abi, right, true));
     let all = listed
         .chain(own.read.iter().map(each(Right::Read)))
-        .chain(own.write.iter().map(each(Right::Write)));
+        .chain(own.write.iter().map(each(Right::Write)))
+        .chain(own.terminals.iter().map(each(Right::Terminal)));
     let mut domain = domain;
     for (path, rights) in all {
-        let file = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        let file = match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+            // The host has none, so the view has none.
+            Err(Errno::ENOENT) if path.to_bytes().starts_with(b"/dev/") => continue,
+            file => file?,
+        };
+        let directory = fstat(&file)?.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        let rights = if directory {
+            rights
+        } else {
+            rights & AccessFs::from_file(abi)
+        };
         let rule = PathBeneath::new(&file, rights);
         domain = domain.add_rule(rule).map_err(|_| Errno::last())?;
     }
@@ -278,6 +293,8 @@ enum Right {
     Device {
         writable: bool,
     },
+    /// The command's own: with the device commands that the filter leaves.
+    Terminal,
 }
 
 impl From<Access> for Right {
@@ -364,6 +381,9 @@ fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
             true,
         )?);
     }
+    if profile.isolation.mounts() {
+        rules.push(Rule::new(Path::new(TERMINAL), Right::Terminal, true)?);
+    }
     for (paths, right) in [
         (&profile.read, Right::Read),
         (&profile.write, Right::Write),
@@ -441,6 +461,7 @@ fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
         Right::Connect => AccessFs::ResolveUnix.into(),
         Right::Device { writable: true } => AccessFs::ReadFile | AccessFs::WriteFile,
         Right::Device { writable: false } => AccessFs::ReadFile.into(),
+        Right::Terminal => read | AccessFs::WriteFile | AccessFs::IoctlDev,
     };
     let known = AccessFs::from_all(abi);
     if directory {
