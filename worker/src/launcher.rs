@@ -7,6 +7,7 @@ use crate::context::{Context, Trust};
 use crate::create::Maker;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
+use crate::groups::Groups;
 use crate::sandbox::child::{self, Directory, Plan};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains};
@@ -94,8 +95,7 @@ pub(crate) struct Launcher {
     pub context: Context,
     domains: Domains,
     tasks: TaskCounts,
-    /// How many commands it has launched.
-    launched: u64,
+    groups: Groups,
 }
 
 impl Launcher {
@@ -105,8 +105,13 @@ impl Launcher {
             domains: Domains::new(context.trust.single_user()),
             context,
             tasks: TaskCounts::default(),
-            launched: 0,
+            groups: Groups::default(),
         }
+    }
+
+    /// Makes ahead what the next command needs, while nobody waits.
+    pub(crate) fn prepare(&mut self) {
+        self.groups.prepare(&self.context.containment);
     }
 
     /// Opens what the call names, and makes sure that it could be carried out: what
@@ -179,9 +184,9 @@ impl Launcher {
         let limits = Limits::new(grant.profile(), tasks);
         let mut plan = plan(&self.context, grant, files, (domain, limits), streams)?;
         plan.namespaces = namespaces;
-        self.launched += 1;
         let containment = &self.context.containment;
-        Ok(launch(plan, grant.profile(), containment, self.launched)?)
+        let group = self.groups.take(containment).map_err(LaunchError::from)?;
+        Ok(launch(plan, grant.profile(), containment, group)?)
     }
 }
 
@@ -221,13 +226,13 @@ fn plan<'a>(
         umask: Mode::from_bits_truncate(profile.umask),
         identity: identity(&context.trust, grant),
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
-        bounded: context.bounded,
         domain,
         namespaces: None,
         filter: context
             .filters
             .of_profile(profile)
             .ok_or(PlanError::Filter)?,
+        patience: u32::try_from(profile.timeout.as_secs() + 1).unwrap_or(u32::MAX),
     })
 }
 

@@ -14,6 +14,7 @@ mod create;
 mod door;
 mod explain;
 mod files;
+mod groups;
 mod input;
 mod lane;
 mod launcher;
@@ -95,7 +96,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    let bounded = bounds::apply(&trust, &containment, &grants, &needed)?;
+    bounds::apply(&trust, &containment, &grants, &needed)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
@@ -106,7 +107,6 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         containment,
         grants,
         needed,
-        bounded,
         null,
     };
     match Worker::new(context, source, door, log, signals)?.run()? {

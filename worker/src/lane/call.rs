@@ -86,11 +86,15 @@ impl Lane {
             Ok(()) => self.watch(&running, client, grant.profile().timeout),
             Err(_) => Reason::Abandoned,
         };
-        let end = running
+        let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
         let outcome = outcome(name, reason, &end)?;
-        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))
+        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))?;
+        // While nobody waits.
+        drop(remains);
+        self.launcher.prepare();
+        Ok(())
     }
 
     /// Records a denial of the supervisor's own.

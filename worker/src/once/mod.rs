@@ -66,7 +66,7 @@ fn context(
 ) -> Result<Context, OnceError> {
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    let bounded = bounds::apply(&trust, &containment, &grants, &needed)?;
+    bounds::apply(&trust, &containment, &grants, &needed)?;
     Ok(Context {
         filters: Filters::of(&policy),
         policy,
@@ -74,7 +74,6 @@ fn context(
         containment,
         grants,
         needed,
-        bounded,
         null: context::open_null()?,
     })
 }

@@ -37,12 +37,14 @@ pub(super) fn command(
     alive: &OwnedFd,
 ) -> Result<Status, OnceError> {
     prctl::set_child_subreaper(true)?;
+    // Filters of commands are whole only together with this one.
+    launcher.context.filters.wear()?;
     let (mut files, domain) = launcher.open(grant)?;
     let running = launcher.start(grant, (&mut files, domain), &streams)?;
     drop((streams, files));
     let timeout = grant.profile().timeout;
     let reason = wait(&running, signals, alive, Instant::now() + timeout);
-    let end = running.end().map_err(Refused::from)?;
+    let (end, _remains) = running.end().map_err(Refused::from)?;
     match reason {
         Reason::Exit => status(end.status),
         Reason::Deadline => {
