@@ -37,7 +37,7 @@ pub(super) fn command(
     alive: &OwnedFd,
 ) -> Result<Status, OnceError> {
     prctl::set_child_subreaper(true)?;
-    // Filters of commands are whole only together with this one.
+    // As a lane does: what commands have in common is installed once, here.
     launcher.context.filters.wear()?;
     let (mut files, domain) = launcher.open(grant)?;
     let running = launcher.start(grant, (&mut files, domain), &streams)?;
