@@ -1,7 +1,7 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
 use crate::admin::options::{
-    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Schema, Test, Tools,
+    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Run, Schema, Test, Tools,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ Examples:
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
+  mini-mcp run --profile isolated -- ls /
+                                       run a command in the sandbox of a profile
 
 Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     Test(Test),
     Replay(Replay),
     Reload(Reload),
+    Run(Run),
     Schema(Schema),
 }
 

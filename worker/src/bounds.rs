@@ -1,7 +1,7 @@
 //! The worker's own privileges: no more capabilities than launching needs, and
 //! none that could be gained, capabilities(7).
 
-use crate::options::Mode;
+use crate::context::Trust;
 use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
 use crate::sys;
@@ -72,7 +72,7 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
 /// Bounds this process, and so every lane, but for what it is to grant to commands; a
 /// single user without privileges has nothing to bound.
 pub(crate) fn apply(
-    mode: &Mode,
+    trust: &Trust,
     containment: &Containment,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
@@ -84,7 +84,7 @@ pub(crate) fn apply(
     if privilege::bound(grants).map_err(BoundsError::Kernel)? {
         verify(grants)?;
     }
-    if matches!(mode, Mode::System { .. }) {
+    if trust.single_user().is_none() {
         let wanted = [
             wanted(containment, grants),
             needed.iter().copied().collect(),

@@ -14,9 +14,13 @@ mod create;
 mod doctor;
 mod door;
 mod explain;
+mod files;
 mod fresh_users;
+mod groups;
 mod input;
 mod lane;
+mod launcher;
+mod once;
 mod open;
 mod options;
 mod sandbox;
@@ -41,7 +45,11 @@ use std::process::ExitCode;
 use worker::{Worker, say};
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args_os().skip(1)) {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == "run").is_some() {
+        return once::run(arguments);
+    }
+    match options::parse(arguments) {
         Ok(Action::Help) => {
             print!("{}", options::HELP);
             ExitCode::SUCCESS
@@ -99,7 +107,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    bounds::apply(&options.mode, &containment, &grants, &needed)?;
+    bounds::apply(&trust, &containment, &grants, &needed)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 

@@ -14,10 +14,12 @@ Usage:
   mini-mcp-worker serve --policy FILE --socket PATH --front PATH --audit FILE --supervisor USER
   mini-mcp-worker single-user --workspace DIR --audit FILE [--policy FILE]
   mini-mcp-worker doctor [--policy FILE] [--workspace DIR] [--json]
+  mini-mcp-worker run --profile NAME [OPTION]... -- COMMAND [ARG]...
 
 `serve` is the system service and needs root. `single-user` is started by
 `mini-mcp stdio`, which passes connections over file descriptor 0. `doctor` tells
-what of the sandbox this kernel holds, and what becomes of each profile.
+what of the sandbox this kernel holds, and what becomes of each profile. `run` is
+started by `mini-mcp run`, whose help tells its options.
 
 Options:
   --policy FILE        the policy, with the drop-ins in the directory beside it
@@ -111,9 +113,10 @@ pub(crate) enum Mode {
 }
 
 /// How process trees are to be held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Preference {
     /// The first of the others that works here.
+    #[default]
     Auto,
     /// A cgroup of its own for each command.
     Cgroup,
@@ -135,6 +138,9 @@ pub(crate) enum UsageError {
     /// An option that the command needs is not there.
     #[error("cannot start without `{0}`")]
     Missing(&'static str),
+    /// A variable without a value.
+    #[error("cannot set `{0}`: write NAME=VALUE")]
+    Variable(String),
     /// A value that an option does not know.
     #[error("cannot hold process trees by `{0}`: choose auto, cgroup, pid-namespace or subreaper")]
     Containment(String),
@@ -244,7 +250,7 @@ fn range(text: Option<String>) -> Result<RangeInclusive<u32>, UsageError> {
     }
 }
 
-fn preference(word: Option<&str>) -> Result<Preference, UsageError> {
+pub(crate) fn preference(word: Option<&str>) -> Result<Preference, UsageError> {
     match word {
         None | Some("auto") => Ok(Preference::Auto),
         Some("cgroup") => Ok(Preference::Cgroup),

@@ -1,7 +1,8 @@
 //! The administrator's commands: they read policies and tell about them.
 //!
-//! Nothing here but `learn` runs a command, and `reload` alone talks to the service, so the
-//! others can be tried on a policy before it is in force, by anybody who can read it.
+//! Nothing here but `learn` runs a command: `run` hands it to the worker and ends.
+//! `reload` alone talks to the service, so the others can be tried on a policy before
+//! it is in force, by anybody who can read it.
 
 mod call;
 mod check;
@@ -14,6 +15,7 @@ pub(crate) mod options;
 mod reading;
 mod reload;
 mod replay;
+mod run;
 mod schema;
 mod tap;
 mod tools;
@@ -26,6 +28,7 @@ pub(crate) use explain::explain;
 pub(crate) use learn::{learn, stub};
 pub(crate) use reload::reload;
 pub(crate) use replay::replay;
+pub(crate) use run::{REFUSED, run};
 pub(crate) use schema::schema;
 pub(crate) use tools::tools;
 
