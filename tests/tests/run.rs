@@ -63,6 +63,41 @@ fn exit_statuses() {
     }
 }
 
+/// At its deadline a command is asked to end, and what it still says is heard.
+#[test]
+fn a_late_command_may_tidy_up() {
+    let scratch = scratch();
+    let script = "trap 'echo tidied; exit 3' TERM; sleep 60 & wait";
+    for starter in Starter::ALL {
+        let late = ["--profile", "default", "--timeout", "500ms"];
+        let output = output(starter, scratch.path(), &late, &["sh", "-c", script]);
+        assert_eq!(text(&output.stdout), "tidied\n", "{starter:?}");
+        assert_eq!(output.status.code(), Some(124), "{starter:?}");
+    }
+}
+
+/// What the kernel tells of is said; the status stays the command's.
+#[test]
+fn what_the_sandbox_stopped_is_said() {
+    let scratch = scratch();
+    let policy = scratch.path().join("small.toml");
+    let small = "version = 1\n[profile.small]\nread = [\"/usr\"]\nexecute = [\"/usr\"]\n\
+                 private_tmp = true\nlimit_fsize = \"1M\"\n";
+    fs::write(&policy, small).expect("ours");
+    let policy = policy.display().to_string();
+    let small = ["--policy", &policy, "--profile", "small"];
+    let write = ["dd", "if=/dev/zero", "of=/tmp/x", "bs=2M", "status=none"];
+    for starter in Starter::ALL {
+        let output = output(starter, scratch.path(), &small, &write);
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("blocked by the sandbox: a file would"),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(128 + libc::SIGXFSZ));
+    }
+}
+
 /// A wrong command line is no status of a command either.
 #[test]
 fn wrong_usage() {

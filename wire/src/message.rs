@@ -210,6 +210,22 @@ impl Blocked {
             Self::Tasks => "tasks_max",
         }
     }
+
+    /// What happened, for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::SystemCall => {
+                "a system call that `system_calls` of the profile does not have (SIGSYS)"
+            }
+            Self::FileSize => "a file would have become larger than `limit_fsize` (SIGXFSZ)",
+            Self::CpuTime => "the processor time of `limit_cpu` is used up (SIGXCPU)",
+            Self::Memory => {
+                "the processes needed more than `memory_max`, and the kernel killed them"
+            }
+            Self::Tasks => "more processes or threads than `tasks_max` were refused",
+        }
+    }
 }
 
 /// A limit of a whole process tree that resource limits alone hold, setrlimit(2), and

@@ -5,14 +5,16 @@ use super::error::{OnceError, Status};
 use super::guard::Signals;
 use super::tell;
 use crate::launcher::{Launcher, Refused, Streams};
+use crate::sandbox::blocked::blocked;
 use crate::sandbox::launch::Running;
+use crate::sandbox::tree;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
-use policy::Grant;
+use policy::{Grant, Profile};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -42,13 +44,15 @@ pub(super) fn command(
     let (mut files, domain) = launcher.open(grant)?;
     let running = launcher.start((grant, None), (&mut files, domain), &streams)?;
     drop((streams, files));
-    let timeout = grant.profile().timeout;
-    let reason = wait(&running, signals, alive, Instant::now() + timeout);
+    let reason = watch(&running, signals, alive, grant.profile());
     let (end, _remains) = running.end().map_err(Refused::from)?;
+    for blocked in blocked(&end) {
+        tell(&format!("blocked by the sandbox: {}", blocked.sentence()));
+    }
     match reason {
         Reason::Exit => status(end.status),
         Reason::Deadline => {
-            let timeout = humantime::format_duration(timeout);
+            let timeout = humantime::format_duration(grant.profile().timeout);
             tell(&format!(
                 "the command was killed: its time is up after {timeout}\nhint: `--timeout` gives it more"
             ));
@@ -69,6 +73,23 @@ fn status(status: i32) -> Result<Status, OnceError> {
         Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Status::signaled(signal as i32)),
         Ok(_) | Err(_) => Err(OnceError::Lost),
     }
+}
+
+/// Waits for the end, or for a reason to end it. When its time is up the command is asked
+/// to end, as one that is called, and has `timeout_stop` for that.
+fn watch(running: &Running, signals: &Signals, alive: &OwnedFd, profile: &Profile) -> Reason {
+    let reason = wait(running, signals, alive, Instant::now() + profile.timeout);
+    if matches!(reason, Reason::Deadline) && !profile.timeout_stop.is_zero() {
+        tree::terminate_descendants();
+        // Whatever ends it now, its time was up.
+        wait(
+            running,
+            signals,
+            alive,
+            Instant::now() + profile.timeout_stop,
+        );
+    }
+    reason
 }
 
 fn wait(running: &Running, signals: &Signals, alive: &OwnedFd, deadline: Instant) -> Reason {
