@@ -2,7 +2,7 @@
 //! with sockets, policy and audit file of their own in a scratch directory.
 
 use crate::cgroup::of_worker;
-use crate::log::entries;
+use crate::log::{entries, happened};
 use crate::users::System;
 use crate::wait::listens;
 use crate::{Entry, FRONT, Process, SiteBuilder, command_as, eventually};
@@ -156,10 +156,22 @@ impl Site {
             .digest()
     }
 
-    /// The lines of the audit trail so far.
+    /// What happened, by the audit trail so far.
     #[must_use]
     pub fn audit(&self) -> Vec<Entry> {
+        happened(&self.audit)
+    }
+
+    /// Every line of the audit trail so far.
+    #[must_use]
+    pub fn trail(&self) -> Vec<Entry> {
         entries(&self.audit)
+    }
+
+    /// The file of the audit trail.
+    #[must_use]
+    pub fn trail_file(&self) -> &Path {
+        &self.audit
     }
 
     /// Waits for a line of the audit trail that `wanted` accepts.

@@ -85,7 +85,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
-    let mut log = Log::open(&options.audit)?;
+    let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
     let bounded = bounds::apply(&options.mode, &containment, &grants, &needed)?;

@@ -76,6 +76,8 @@ struct LaneProcess {
     records: OwnedFd,
     /// The run that has begun and not ended.
     run: Option<String>,
+    /// The run that has ended last, until its output is told.
+    ended: Option<String>,
     /// What that run occupies.
     places: Places,
 }
@@ -145,6 +147,7 @@ impl Worker {
             if count == 0 {
                 self.kill_lanes();
             }
+            self.log.tick();
             for event in ready.iter().take(count) {
                 match event.data() {
                     SIGNALS => self.signal()?,
@@ -157,11 +160,13 @@ impl Worker {
                 }
             }
         }
+        self.log.close();
         Ok(None)
     }
 
     fn patience(&self) -> EpollTimeout {
-        let Some(deadline) = self.deadline else {
+        let (end, due) = (self.deadline, self.log.due());
+        let Some(deadline) = end.into_iter().chain(due).min() else {
             return EpollTimeout::NONE;
         };
         let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
@@ -175,6 +180,7 @@ impl Worker {
         match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
             Ok(Ok(Signal::SIGCHLD)) => self.reap(),
             Ok(Ok(Signal::SIGHUP)) => {
+                self.log.follow();
                 // Said and recorded; the former policy stays.
                 let _kept = self.reload(None);
             }
@@ -308,6 +314,7 @@ impl Worker {
                         process,
                         records: ours,
                         run: None,
+                        ended: None,
                         places: Places::default(),
                     },
                 );
@@ -360,6 +367,9 @@ impl Worker {
             return Note::Stop;
         };
         let name = lane.name(entry, &mut self.runs);
+        if let (Entry::Output(_), None) = (entry, &name) {
+            return Note::Stop;
+        }
         let written = self.log.record(entry, name.as_deref());
         if let (Entry::Start { bounds, .. }, Ok(())) = (entry, &written) {
             let places = self.admission.count(bounds, now);
@@ -430,6 +440,7 @@ impl LaneProcess {
     fn name(&mut self, entry: &Entry, runs: &mut RunNames) -> Option<String> {
         match entry {
             Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
+            Entry::Output(_) => self.ended.take(),
             Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } => self.run.clone(),
         }
     }
@@ -439,10 +450,10 @@ impl LaneProcess {
         match entry {
             Entry::Start { .. } => self.run.clone(),
             Entry::End(_) => {
-                self.run = None;
+                self.ended = self.run.take();
                 None
             }
-            Entry::Deny { .. } | Entry::Refuse { .. } => None,
+            Entry::Output(_) | Entry::Deny { .. } | Entry::Refuse { .. } => None,
         }
     }
 

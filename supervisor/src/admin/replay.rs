@@ -16,7 +16,21 @@ use std::process::ExitCode;
 const LINE_MAX: u64 = 4 * 1024 * 1024;
 
 /// What happens in a trail.
-const EVENTS: [&str; 7] = ["open", "reload", "keep", "start", "end", "deny", "refuse"];
+const EVENTS: [&str; 13] = [
+    "open",
+    "reload",
+    "keep",
+    "start",
+    "end",
+    "deny",
+    "refuse",
+    "close",
+    "checkpoint",
+    "output",
+    "tamper",
+    "turn",
+    "running",
+];
 
 /// Codes by which the worker denies what the policy allows.
 const BY_LIMITS: [&str; 3] = ["rate_limited", "too_many_running", "quota_exceeded"];

@@ -14,6 +14,7 @@ mod logins;
 mod records;
 mod watch;
 
+use crate::audit::Entry;
 use crate::context::Context;
 use crate::explain::explain;
 use crate::sandbox::landlock::Domains;
@@ -68,6 +69,8 @@ pub(crate) struct Lane {
     buffer: Vec<u8>,
     /// How many commands it has launched.
     launched: u64,
+    /// A command has finished, and the supervisor may tell what it printed.
+    finished: bool,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -86,6 +89,7 @@ impl Lane {
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
             launched: 0,
+            finished: false,
             deaf: false,
             hung_up: false,
         }
@@ -115,6 +119,7 @@ impl Lane {
                 Request::Run(run) => self.call(&run, descriptors)?,
                 Request::Report(report) => self.report(report, descriptors)?,
                 Request::Reload(policy) => self.reload(policy)?,
+                Request::Output(output) => self.output(output)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -198,6 +203,17 @@ impl Lane {
             Ok(()) => self.reply(&Reply::Reloaded),
             Err(failure) => self.reply(&Reply::Failed(failure)),
         }
+    }
+
+    /// Records what the supervisor says of the output of the command that has finished.
+    /// It has what it prints only from the command, and the trail says whose word it is.
+    fn output(&mut self, output: wire::Output) -> Result<(), HangUp> {
+        if !std::mem::take(&mut self.finished) {
+            return Err(HangUp::Order("the output of no command"));
+        }
+        // Nobody waits for the answer; a line that cannot be written is said there.
+        let _said = self.records.record(&Entry::Output(output))?;
+        Ok(())
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {
