@@ -1,5 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
+use crate::admin::audit_options::Audit;
 use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Test, Tools};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Tools(Tools),
     Test(Test),
     Replay(Replay),
+    Audit(Audit),
     Reload(Reload),
     Schema(Schema),
 }

@@ -17,6 +17,8 @@ pub(crate) enum Error {
     ReadPolicy(#[from] ReadError),
     #[error("cannot read the audit trail `{}`", path.display())]
     ReadTrail { path: PathBuf, source: io::Error },
+    #[error("cannot find run `{0}` in the audit trail")]
+    NoRun(String),
     /// The diagnostics name the file themselves.
     #[error("cannot use the policy\n{0}")]
     Mistakes(#[from] Diagnostics),
@@ -66,6 +68,10 @@ impl Error {
             {
                 Some("name another policy file")
             }
+            Self::ReadTrail { source, .. } => cure(TRAIL_CURES, source),
+            Self::NoRun(_) => {
+                Some("`mini-mcp audit --json` names each; the client has it as `run_id`")
+            }
             Self::NoUser { .. } => Some("name a user of this host, or his user id"),
             Self::NoState => Some("name a file with --audit"),
             Self::Listen { source, .. } => cure(LISTEN_CURES, source),
@@ -86,7 +92,6 @@ impl Error {
                  /sys/kernel/security/lsm",
             ),
             Self::ReadPolicy(_)
-            | Self::ReadTrail { .. }
             | Self::Mistakes(_)
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }
@@ -139,6 +144,14 @@ const LISTEN_CURES: &Cures = &[
         io::ErrorKind::PermissionDenied,
         "start it as its service: `systemctl start mini-mcp`",
     ),
+];
+
+const TRAIL_CURES: &Cures = &[
+    (
+        io::ErrorKind::PermissionDenied,
+        "root alone may read it: put `sudo` before the command",
+    ),
+    (io::ErrorKind::NotFound, "name the trail with --audit"),
 ];
 
 const CONNECT_CURES: &Cures = &[

@@ -23,6 +23,7 @@ mod serve;
 mod signals;
 mod stdio;
 mod summary;
+mod trail;
 mod vanish;
 mod watch;
 mod workspace;
@@ -79,6 +80,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
+        Command::Audit(options) => return admin::audit(&options),
         Command::Replay(options) => return Ok(admin::replay(&options)),
     }
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ pub struct SiteBuilder {
     policy: String,
     containment: String,
     audit: Option<PathBuf>,
+    worker_options: Vec<String>,
 }
 
 impl SiteBuilder {
@@ -22,6 +23,7 @@ impl SiteBuilder {
             policy: policy.to_owned(),
             containment: "auto".to_owned(),
             audit: None,
+            worker_options: Vec::new(),
         }
     }
 
@@ -39,6 +41,14 @@ impl SiteBuilder {
         self
     }
 
+    /// Another option of the worker, and its value.
+    #[must_use]
+    pub fn worker_option(mut self, name: &str, value: &str) -> SiteBuilder {
+        self.worker_options
+            .extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
     /// Makes the directory and the policy, and starts nothing.
     ///
     /// # Panics
@@ -49,7 +59,7 @@ impl SiteBuilder {
         make_folders(directory.path());
         let own = directory.path().join("audit/audit.jsonl");
         let audit = self.audit.unwrap_or(own);
-        let site = Site::new(directory, audit, self.containment);
+        let site = Site::new(directory, audit, self.containment, self.worker_options);
         site.file("policy.toml", &self.policy.replace("@site@", &site.text()));
         site
     }

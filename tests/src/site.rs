@@ -26,6 +26,7 @@ pub struct Site {
     directory: TempDir,
     audit: PathBuf,
     containment: String,
+    worker_options: Vec<String>,
     worker: Option<Child>,
     supervisor: Option<Child>,
 }
@@ -37,8 +38,14 @@ impl Site {
         SiteBuilder::new(policy)
     }
 
-    pub(crate) fn new(directory: TempDir, audit: PathBuf, containment: String) -> Site {
+    pub(crate) fn new(
+        directory: TempDir,
+        audit: PathBuf,
+        containment: String,
+        worker_options: Vec<String>,
+    ) -> Site {
         Site {
+            worker_options,
             directory,
             audit,
             containment,
@@ -81,6 +88,7 @@ impl Site {
         command.arg("--audit").arg(&self.audit);
         command.args(["--supervisor", FRONT.name]);
         command.args(["--containment", &self.containment]);
+        command.args(&self.worker_options);
         command.stdin(Stdio::null());
         command
     }
@@ -218,6 +226,11 @@ impl Site {
         let mut child = self.worker.take().expect("it was started");
         child.kill().expect("it runs");
         child.wait().expect("a child can be waited for");
+    }
+
+    /// Stops the worker in order and waits until it is gone.
+    pub fn stop_worker(&mut self) {
+        Site::stop(self.worker.take());
     }
 
     /// The lanes: the worker's forked copies, each of which serves one connection.

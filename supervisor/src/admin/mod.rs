@@ -3,6 +3,7 @@
 //! Nothing here runs a command, and `reload` alone talks to the service, so the
 //! others can be tried on a policy before it is in force, by anybody who can read it.
 
+mod audit;
 mod call;
 mod check;
 mod examples;
@@ -17,6 +18,7 @@ mod tap;
 mod tools;
 mod user;
 
+pub(crate) use audit::{audit, options as audit_options};
 pub(crate) use check::check;
 pub(crate) use examples::test;
 pub(crate) use explain::explain;
