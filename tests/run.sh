@@ -31,6 +31,8 @@ packages() {
 	mount mount
 	setsid util-linux
 	groff groff-base
+	chromium chromium
+	chromedriver chromium-driver
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

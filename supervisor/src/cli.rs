@@ -1,6 +1,6 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::audit_options::Audit;
+use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Test, Tools};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Test(Test),
     Replay(Replay),
     Audit(Audit),
+    Report(Report),
     Reload(Reload),
     Schema(Schema),
 }

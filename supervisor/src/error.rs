@@ -17,6 +17,8 @@ pub(crate) enum Error {
     ReadPolicy(#[from] ReadError),
     #[error("cannot read the audit trail `{}`", path.display())]
     ReadTrail { path: PathBuf, source: io::Error },
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
     #[error("cannot find run `{0}` in the audit trail")]
     NoRun(String),
     /// The diagnostics name the file themselves.
@@ -92,6 +94,7 @@ impl Error {
                  /sys/kernel/security/lsm",
             ),
             Self::ReadPolicy(_)
+            | Self::Write { .. }
             | Self::Mistakes(_)
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }

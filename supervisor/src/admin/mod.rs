@@ -13,6 +13,7 @@ pub(crate) mod options;
 mod reading;
 mod reload;
 mod replay;
+mod report;
 mod schema;
 mod tap;
 mod tools;
@@ -24,6 +25,7 @@ pub(crate) use examples::test;
 pub(crate) use explain::explain;
 pub(crate) use reload::reload;
 pub(crate) use replay::replay;
+pub(crate) use report::report;
 pub(crate) use schema::schema;
 pub(crate) use tools::tools;
 

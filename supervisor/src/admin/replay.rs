@@ -110,9 +110,9 @@ fn read(
         source,
     };
     let mut lines = Lines::new(BufReader::new(File::open(path).map_err(failed)?));
-    let mut entries = 0;
+    let (mut entries, mut piece_of) = (0, 0);
     let before = summary.unread;
-    while let Some((_, line)) = lines.next().map_err(failed)? {
+    while let Some((number, line)) = lines.next().map_err(failed)? {
         let entry = event(line);
         entries += usize::from(entry.is_some());
         match entry.map(|entry| Call::told(&entry, policy)) {
@@ -124,8 +124,11 @@ fn read(
             Some(Told::Untold) => summary.untold += 1,
             Some(Told::Other) => {}
             None if line == b"\n" => {}
-            None => summary.unread += 1,
+            // Of a line that is too long, the first piece.
+            None if number != piece_of => summary.unread += 1,
+            None => {}
         }
+        piece_of = number;
     }
     if entries == 0 && summary.unread > before {
         return Err(failed(io::Error::other("it is no audit trail")));

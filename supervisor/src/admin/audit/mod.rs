@@ -8,6 +8,10 @@ mod show;
 mod style;
 mod verify;
 
+pub(crate) use row::{command, user};
+pub(crate) use style::one_line;
+pub(crate) use verify::{known, verified};
+
 use crate::error::Error;
 use crate::trail::{Event, Lines, event, parts};
 use options::{Audit, Command, Key};

@@ -30,7 +30,7 @@ impl Rows {
         let took = call.measured("wall_us").map(duration).unwrap_or_default();
         let row = format!(
             "{} {:<16} {} {took:>8}  {}",
-            pad(&self.who(call), 14),
+            pad(&user(call, &mut self.users), 14),
             one_line(text(&call.begin, "tool")),
             self.style.tone(tone(verdict), &words),
             told(call),
@@ -70,18 +70,18 @@ impl Rows {
         }
         format!("{rows}{time}  {}\n", rest.trim_end())
     }
+}
 
-    /// The user by his name of now, or what is known of him.
-    fn who(&mut self, call: &Call) -> String {
-        let Some(uid) = call.uid().and_then(|uid| u32::try_from(uid).ok()) else {
-            return one_line(&call.principals().join(","));
-        };
-        let name = self.users.entry(uid).or_insert_with(|| {
-            let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-            user.map_or_else(|| format!("uid {uid}"), |user| user.name)
-        });
-        one_line(name)
-    }
+/// The user by his name of now, or what is known of him; `names` are those already known.
+pub(crate) fn user(call: &Call, names: &mut BTreeMap<u32, String>) -> String {
+    let Some(uid) = call.uid().and_then(|uid| u32::try_from(uid).ok()) else {
+        return one_line(&call.principals().join(","));
+    };
+    let name = names.entry(uid).or_insert_with(|| {
+        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        user.map_or_else(|| format!("uid {uid}"), |user| user.name)
+    });
+    one_line(name)
 }
 
 fn tone(verdict: Verdict) -> Tone {
@@ -106,7 +106,7 @@ fn told(call: &Call) -> String {
 }
 
 /// The argument vector.
-pub(super) fn command(begin: &Event) -> String {
+pub(crate) fn command(begin: &Event) -> String {
     let words = begin.get("argv").and_then(Json::as_array);
     let words = words.into_iter().flatten();
     words.map(word).collect::<Vec<_>>().join(" ")

@@ -46,7 +46,7 @@ impl Style {
 }
 
 /// `text` in one line, in which every character is what it looks like.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     harmless(text.as_bytes())
         .replace('\n', "␊")
         .replace('\t', "␉")
