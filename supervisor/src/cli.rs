@@ -1,7 +1,7 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
 use crate::admin::audit_options::{Audit, Report};
-use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Test, Tools};
+use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Status, Test, Tools};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -41,6 +41,7 @@ pub(crate) enum Command {
     Replay(Replay),
     Audit(Audit),
     Report(Report),
+    Status(Status),
     Reload(Reload),
     Schema(Schema),
 }

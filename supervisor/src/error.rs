@@ -40,6 +40,10 @@ pub(crate) enum Error {
     Worker(#[from] LaneError),
     #[error("cannot connect to `{}`", path.display())]
     Connect { path: PathBuf, source: io::Error },
+    #[error("cannot ask the worker at `{}`", path.display())]
+    ConnectAdmin { path: PathBuf, source: io::Error },
+    #[error("cannot understand the worker: it is of another version")]
+    OtherVersion,
     #[error("cannot use `{}`: the service closed the connection without an answer", path.display())]
     Refused { path: PathBuf },
     #[error("cannot reload the policy: {0}\nthe former policy stays in force")]
@@ -84,6 +88,8 @@ impl Error {
             ),
             Self::Worker(error) => error.hint(),
             Self::Connect { source, .. } => cure(CONNECT_CURES, source),
+            Self::ConnectAdmin { source, .. } => cure(ADMIN_CURES, source),
+            Self::OtherVersion => Some("install supervisor and worker of the same release"),
             Self::Refused { .. } => Some(
                 "a principal of the policy must name your user or one of your groups; \
                  `journalctl -u mini-mcp` says who was refused",
@@ -146,6 +152,21 @@ const LISTEN_CURES: &Cures = &[
     (
         io::ErrorKind::PermissionDenied,
         "start it as its service: `systemctl start mini-mcp`",
+    ),
+];
+
+const ADMIN_CURES: &Cures = &[
+    (
+        io::ErrorKind::NotFound,
+        "start the worker with `systemctl start mini-mcp-worker`, or name its --admin socket with --socket",
+    ),
+    (
+        io::ErrorKind::ConnectionRefused,
+        "nothing answers there: start the worker with `systemctl start mini-mcp-worker`",
+    ),
+    (
+        io::ErrorKind::PermissionDenied,
+        "root alone may ask: sudo mini-mcp status",
     ),
 ];
 

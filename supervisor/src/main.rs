@@ -80,6 +80,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
+        Command::Status(options) => return Ok(admin::status(&options)),
         Command::Report(options) => admin::report(&options)?,
         Command::Audit(options) => return admin::audit(&options),
         Command::Replay(options) => return Ok(admin::replay(&options)),

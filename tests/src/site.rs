@@ -88,6 +88,7 @@ impl Site {
         command.arg("--audit").arg(&self.audit);
         command.args(["--supervisor", FRONT.name]);
         command.args(["--containment", &self.containment]);
+        command.arg("--admin").arg(self.admin_socket());
         command.args(&self.worker_options);
         command.stdin(Stdio::null());
         command
@@ -139,6 +140,12 @@ impl Site {
     #[must_use]
     pub fn worker_socket(&self) -> PathBuf {
         self.path("worker/worker.sock")
+    }
+
+    /// The socket where root asks the worker.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.path("worker/admin.sock")
     }
 
     /// Writes a file that all may read; its path.

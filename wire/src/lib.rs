@@ -14,9 +14,11 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod frame;
 mod message;
 
+pub use admin::{ADMIN_VERSION, About, Answer, AuditHead, Question, WorkerStatus};
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
     Argument, Claim, Denial, Failure, Given, Hello, Outcome, Output, PolicyDigest, Reply, Report,

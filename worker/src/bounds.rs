@@ -4,6 +4,7 @@
 use crate::options::Mode;
 use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
+use crate::sys;
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
@@ -51,6 +52,26 @@ pub(crate) fn granted(policy: &Policy) -> Result<CapsHashSet, Errno> {
         all.extend(privilege::granted(profile)?);
     }
     Ok(all)
+}
+
+/// Which profiles of `policy` refuse every call on this machine, and why.
+pub(crate) fn refusing(policy: &Policy, containment: &Containment) -> Vec<String> {
+    let abi = sys::landlock_abi();
+    let mut refusing = Vec::new();
+    for profile in policy.profiles() {
+        let (name, need) = (&profile.name, profile.minimum_landlock);
+        if need > abi {
+            refusing.push(format!(
+                "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
+            ));
+        }
+        if let Some((controller, key)) = containment.missing(&profile.cgroup) {
+            refusing.push(format!(
+                "profile `{name}` refuses every call: `{key}` needs the cgroup controller `{controller}`"
+            ));
+        }
+    }
+    refusing
 }
 
 /// The capabilities that the worker itself needs for namespaces of `policy`.

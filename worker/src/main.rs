@@ -6,6 +6,7 @@
 //! asynchronous runtime, no network and no parser but the policy's and the
 //! wire's. `unsafe` is in [`sys`] and nowhere else.
 
+mod admin;
 mod admission;
 mod audit;
 mod bounds;
@@ -23,6 +24,7 @@ mod source;
 mod sys;
 mod worker;
 
+use admin::Admin;
 use audit::Log;
 use context::{Context, Trust};
 use door::Door;
@@ -85,6 +87,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
+    let admin = options.admin.as_deref().map(Admin::listen).transpose()?;
     let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
@@ -102,7 +105,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         bounded,
         null,
     };
-    match Worker::new(context, source, door, log, signals)?.run()? {
+    match Worker::new(context, source, (door, admin), log, signals)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }
@@ -129,28 +132,14 @@ fn source(options: &Options) -> Source {
 
 /// What the administrator must know before the first call fails.
 fn announce(options: &Options, policy: &Policy, containment: &Containment) {
-    let abi = sys::landlock_abi();
     if matches!(options.mode, Mode::System { .. }) {
         say(&format!(
-            "ready: containment {}, Landlock ABI {abi}",
-            containment.name()
+            "ready: containment {}, Landlock ABI {}",
+            containment.name(),
+            sys::landlock_abi()
         ));
     }
-    for profile in policy
-        .profiles()
-        .filter(|profile| profile.minimum_landlock > abi)
-    {
-        let (name, need) = (&profile.name, profile.minimum_landlock);
-        say(&format!(
-            "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
-        ));
-    }
-    for profile in policy.profiles() {
-        if let Some((controller, key)) = containment.missing(&profile.cgroup) {
-            let name = &profile.name;
-            say(&format!(
-                "profile `{name}` refuses every call: `{key}` needs the cgroup controller `{controller}`"
-            ));
-        }
+    for refusing in bounds::refusing(policy, containment) {
+        say(&refusing);
     }
 }

@@ -26,6 +26,7 @@ Options:
   --front PATH         where clients connect to the supervisor: callers are
                        believed only on sockets bound there
   --supervisor USER    name or id of the one user that may connect
+  --admin PATH         where root asks: `mini-mcp status`; nowhere without it
   --workspace DIR      what ${workspace} stands for in the policy
   --audit FILE         where the audit trail is appended; beside it stand FILE.key,
                        FILE.pub, FILE.head, and former parts FILE.NUMBER
@@ -54,7 +55,7 @@ pub(crate) enum Action {
     /// Print the version.
     Version,
     /// Do the work.
-    Work(Options),
+    Work(Box<Options>),
 }
 
 /// A worker's settings.
@@ -64,6 +65,8 @@ pub(crate) struct Options {
     pub mode: Mode,
     /// The directory of packs.
     pub packs: PathBuf,
+    /// Where administrators ask.
+    pub admin: Option<PathBuf>,
     /// How the audit trail is kept.
     pub keeping: Keeping,
     /// Which containment to use.
@@ -138,6 +141,7 @@ struct Given {
     socket: Option<PathBuf>,
     front: Option<PathBuf>,
     supervisor: Option<String>,
+    admin: Option<PathBuf>,
     workspace: Option<PathBuf>,
     audit: Option<PathBuf>,
     audit_key: Option<PathBuf>,
@@ -160,6 +164,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("socket") => given.socket = Some(parser.value()?.into()),
             Arg::Long("front") => given.front = Some(parser.value()?.into()),
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
+            Arg::Long("admin") => given.admin = Some(parser.value()?.into()),
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
             Arg::Long("audit-key") => given.audit_key = Some(parser.value()?.into()),
@@ -174,7 +179,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             }
         }
     }
-    given.resolve().map(Action::Work)
+    given.resolve().map(Box::new).map(Action::Work)
 }
 
 impl Given {
@@ -195,6 +200,7 @@ impl Given {
         Ok(Options {
             mode,
             packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
+            admin: self.admin,
             keeping: Keeping {
                 trail: self.audit.ok_or(UsageError::Missing("--audit"))?,
                 key: self.audit_key,
@@ -260,6 +266,7 @@ mod tests {
         let expected = Options {
             mode,
             packs: policy_files::PACKS.into(),
+            admin: None,
             keeping: Keeping {
                 trail: "/a".into(),
                 key: None,
@@ -268,7 +275,7 @@ mod tests {
             },
             containment: Preference::Subreaper,
         };
-        assert_eq!(action, Action::Work(expected));
+        assert_eq!(action, Action::Work(Box::new(expected)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! connection, keeps the audit trail, and cleans up after lanes that are lost.
 //! It never touches a request.
 
+use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
 use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note};
 use crate::bounds;
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
-use wire::{Denial, Failure, PolicyDigest};
+use wire::{About, Answer, Denial, Failure, PolicyDigest, WorkerStatus};
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -33,10 +34,14 @@ const LANES_MAX: usize = 128;
 /// How long lanes have to end their commands when the worker stops.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Most profiles that an administrator is told of, so that an answer has room.
+const REFUSING_MAX: usize = 64;
+
 const SIGNALS: u64 = 0;
 const DOOR: u64 = 1;
-/// Lanes are numbered from here.
-const FIRST_LANE: u64 = 2;
+const ADMIN: u64 = 2;
+/// Lanes and administrators are numbered from here.
+const FIRST_LANE: u64 = 3;
 
 /// Why the worker cannot go on.
 #[derive(Debug, Error)]
@@ -56,7 +61,11 @@ pub(crate) struct Worker {
     /// Where the policy is loaded from again.
     source: Source,
     door: Option<Door>,
+    /// Where administrators ask; `None` where nobody does.
+    admin: Option<Admin>,
     log: Log,
+    /// When it began, and when its policy came into force.
+    since: Since,
     events: Epoll,
     signals: SignalFd,
     lanes: BTreeMap<u64, LaneProcess>,
@@ -67,6 +76,26 @@ pub(crate) struct Worker {
     buffer: Vec<u8>,
     /// Set once the worker is to end.
     deadline: Option<Instant>,
+}
+
+/// Times that an administrator asks for.
+#[derive(Debug)]
+struct Since {
+    begin: Instant,
+    policy: Instant,
+    /// Why the policy that was to be loaded last could not be used.
+    kept: Option<String>,
+}
+
+impl Since {
+    fn now() -> Self {
+        let begin = Instant::now();
+        Self {
+            begin,
+            policy: begin,
+            kept: None,
+        }
+    }
 }
 
 /// A lane as the first process sees it.
@@ -111,7 +140,7 @@ impl Worker {
     pub(crate) fn new(
         context: Context,
         source: Source,
-        door: Door,
+        (door, admin): (Door, Option<Admin>),
         log: Log,
         signals: SignalFd,
     ) -> Result<Self, WorkerError> {
@@ -120,11 +149,16 @@ impl Worker {
         let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         events.add(&signals, readable(SIGNALS))?;
         events.add(&door, readable(DOOR))?;
+        if let Some(admin) = &admin {
+            events.add(admin, readable(ADMIN))?;
+        }
         Ok(Self {
             context,
             source,
             door: Some(door),
+            admin,
             log,
+            since: Since::now(),
             events,
             signals,
             lanes: BTreeMap::new(),
@@ -156,7 +190,12 @@ impl Worker {
                             return Ok(Some(self.into_lane(connection, records)));
                         }
                     }
-                    lane => self.ask(lane)?,
+                    ADMIN => self.administrator()?,
+                    lane => {
+                        if !self.answer(lane) {
+                            self.ask(lane)?;
+                        }
+                    }
                 }
             }
         }
@@ -203,11 +242,13 @@ impl Worker {
         });
         match &result {
             Ok(()) => {
+                (self.since.policy, self.since.kept) = (Instant::now(), None);
                 say("the policy was loaded again");
                 self.tell_lanes(&Note::Retire);
             }
             Err(reason) => {
                 say(&format!("the former policy stays in force: {reason}"));
+                self.since.kept = Some(reason.clone());
                 let _said = self.log.kept(&self.context.policy.digest(), reason);
             }
         }
@@ -268,6 +309,51 @@ impl Worker {
             for lane in self.lanes.values() {
                 let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
             }
+        }
+    }
+
+    /// Lets an administrator in.
+    fn administrator(&mut self) -> Result<(), WorkerError> {
+        let number = self.next_lane;
+        self.next_lane += 1;
+        if let Some(admin) = &mut self.admin
+            && let Some(visitor) = admin.admit(number)?
+        {
+            self.events.add(visitor, readable(number))?;
+        }
+        Ok(())
+    }
+
+    /// Answers an administrator; `false` when `number` is none.
+    fn answer(&mut self, number: u64) -> bool {
+        let Some(mut admin) = self.admin.take() else {
+            return false;
+        };
+        let answered = admin.serve(number, |about| match about {
+            About::Status => Answer::Status(Box::new(self.status())),
+        });
+        self.admin = Some(admin);
+        answered
+    }
+
+    fn status(&self) -> WorkerStatus {
+        let mut refusing = bounds::refusing(&self.context.policy, &self.context.containment);
+        refusing.truncate(REFUSING_MAX);
+        let running = self.lanes.values().filter(|lane| lane.run.is_some());
+        let since = |begin: Instant| u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        WorkerStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_ms: since(self.since.begin),
+            policy: self.context.policy.digest(),
+            policy_age_ms: since(self.since.policy),
+            policy_kept: self.since.kept.clone().map(shortened),
+            landlock_abi: sys::landlock_abi(),
+            containment: self.context.containment.name().to_owned(),
+            refusing,
+            lanes: u32::try_from(self.lanes.len()).unwrap_or(u32::MAX),
+            running: u32::try_from(running.count()).unwrap_or(u32::MAX),
+            audit: self.log.head(),
         }
     }
 
@@ -480,6 +566,14 @@ pub(crate) fn block_signals() -> Result<SignalFd, Errno> {
     }
     mask.thread_block()?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// So much of a text that an answer has room for it.
+fn shortened(mut text: String) -> String {
+    let mut ends = (0..=text.len().min(8192)).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
+    text
 }
 
 fn readable(data: u64) -> EpollEvent {

@@ -15,6 +15,7 @@ mod reload;
 mod replay;
 mod report;
 mod schema;
+mod status;
 mod tap;
 mod tools;
 mod user;
@@ -27,6 +28,7 @@ pub(crate) use reload::reload;
 pub(crate) use replay::replay;
 pub(crate) use report::report;
 pub(crate) use schema::schema;
+pub(crate) use status::status;
 pub(crate) use tools::tools;
 
 use crate::error::Error;

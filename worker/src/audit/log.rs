@@ -62,6 +62,8 @@ pub(crate) struct Log {
     running: BTreeSet<String>,
     /// What was wrong with the trail when it was opened.
     finding: Option<String>,
+    /// Why the last line could not be written.
+    failure: Option<String>,
     /// Lines since the last checkpoint.
     unsigned: u32,
     /// When the next checkpoint is to be made, if there is anything to sign.
@@ -93,6 +95,7 @@ impl Log {
             torn: history.torn,
             running: history.running,
             finding: history.finding,
+            failure: None,
             unsigned: 0,
             due: None,
         })
@@ -109,7 +112,7 @@ impl Log {
                 .text("boot", &boot)
                 .text("key", &key)
         })?;
-        if let Some(finding) = self.finding.take() {
+        if let Some(finding) = self.finding.clone() {
             say(&format!(
                 "the audit trail was tampered with, or lost lines: {finding}\n\
                  hint: `mini-mcp audit verify` says where"
@@ -172,6 +175,18 @@ impl Log {
         let closed = self.write("close", |object| object);
         if let Err(error) = closed.and_then(|()| self.checkpoint()) {
             say(&explain(&error));
+        }
+    }
+
+    /// The end of the trail, for an administrator.
+    pub(crate) fn head(&self) -> wire::AuditHead {
+        wire::AuditHead {
+            trail: self.file.path().display().to_string(),
+            seq: self.last.seq,
+            sha256: self.last.sha256,
+            unsigned: self.unsigned,
+            finding: self.finding.clone(),
+            failure: self.failure.clone(),
         }
     }
 
@@ -298,9 +313,12 @@ impl Log {
         if self.torn.as_ref().is_some_and(|torn| !torn.closed) {
             text.insert(0, '\n');
         }
-        self.file
+        let written = self
+            .file
             .append(text.as_bytes(), self.durable == Durable::Always)
-            .map_err(|error| self.unwritten(error))?;
+            .map_err(|error| self.unwritten(error));
+        self.failure = written.as_ref().err().map(|error| explain(error));
+        written?;
         self.last = Link { seq, sha256 };
         self.torn = None;
         if self.first == 0 {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Good,
     Odd,
     Bad,
@@ -15,13 +15,13 @@ pub(super) enum Tone {
 
 /// Whether to use colours.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Style {
+pub(crate) struct Style {
     colours: bool,
 }
 
 impl Style {
     /// Colours only on a terminal, and not where `NO_COLOR` is set.
-    pub(super) fn of_stdout() -> Self {
+    pub(crate) fn of_stdout() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             colours: io::stdout().is_terminal() && !unwanted,
@@ -29,7 +29,7 @@ impl Style {
     }
 
     /// `text`, which must be harmless already.
-    pub(super) fn tone(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Good => "32",
             Tone::Odd => "33",
@@ -53,7 +53,7 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// `word` as a shell would need it, so that it can be told where it ends.
-pub(super) fn shell_word(word: &str) -> String {
+pub(crate) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
