@@ -1,7 +1,7 @@
 //! What makes the audit trail whole: the chain, runs that were cut off, secrets that
 //! stay secret, and the output as the supervisor tells it.
 
-use harness::{ALICE, BASE, Client, Front, Hangup, Lane, Site, eventually, unique};
+use harness::{ALICE, Alone, BASE, Client, Front, Hangup, Lane, Site, eventually, unique};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::fd::AsFd;
@@ -188,4 +188,81 @@ fn a_line_tells_terms_and_times() {
         .collect();
     assert_eq!(boots.len(), trail.len());
     assert!(boots.is_sorted(), "{boots:?}");
+}
+
+/// However often the worker is killed in the middle of its work, the chain holds, and
+/// every start has exactly one end. `MINI_MCP_KILLS=1000` is the long form.
+#[test]
+fn no_kill_breaks_the_chain() {
+    let kills = std::env::var("MINI_MCP_KILLS").map_or(12, |text| text.parse().expect("a number"));
+    let mut site = Site::with(BASE)
+        .worker_option("--audit-turn", "16K")
+        .prepare();
+    for kill in 0..kills {
+        site.start_worker();
+        site.start_supervisor();
+        let client = Client::attach(&site, ALICE);
+        for _ in 0..4 {
+            let _call = client.start_call("true", &json!({}));
+            let _call = client.start_call("sleep", &json!({"time": "0.01"}));
+        }
+        // Any moment of the first calls: of start, of end, of a checkpoint, of a turn.
+        std::thread::sleep(Duration::from_micros(kill * 7919 % 40_000));
+        site.kill_worker();
+        site.kill_supervisor();
+    }
+    site.start_worker();
+    site.stop_worker();
+    let mut verify = std::process::Command::new(site.program("mini-mcp"));
+    verify.args(["audit", "verify", "--json", "--audit"]);
+    let output = verify.arg(site.trail_file()).output().expect("it runs");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    assert_eq!(
+        (&told["whole"], &told["findings"]),
+        (&json!(true), &json!([]))
+    );
+
+    let mut list = std::process::Command::new(site.program("mini-mcp"));
+    list.args(["audit", "--json", "--audit"]);
+    let output = list.arg(site.trail_file()).output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let count = |event: &str| {
+        let mut runs: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains(&format!(r#""event":"{event}","run":""#)))
+            .filter_map(|line| line.split(r#""run":""#).nth(1)?.split('"').next())
+            .collect();
+        runs.sort_unstable();
+        runs
+    };
+    let (starts, ends) = (count("start"), count("end"));
+    assert!(starts.len() > kills as usize / 2, "{} starts", starts.len());
+    assert_eq!(starts, ends);
+}
+
+/// Two sessions of one user have a trail each, and both are whole.
+#[test]
+fn two_sessions_of_one_user_have_a_trail_each() {
+    let alone = Alone::prepare();
+    let sessions: Vec<Client> = (0..2)
+        .map(|_| {
+            let client = Client::spawn(&mut alone.command());
+            client.initialize();
+            let _denied = client.call("no-such-tool", &json!({}));
+            client
+        })
+        .collect();
+    drop(sessions);
+    for name in ["audit.jsonl", "audit-2.jsonl"] {
+        let trail = alone.path(&format!("state/{name}"));
+        let text = eventually("the worker ends", Duration::from_secs(20), || {
+            let text = fs::read_to_string(&trail).unwrap_or_default();
+            text.contains(r#""event":"close""#).then_some(text)
+        });
+        assert_eq!(text.matches(r#""event":"deny""#).count(), 1, "{text}");
+        let mut verify = std::process::Command::new(alone.path("bin/mini-mcp"));
+        verify.args(["audit", "verify", "--audit"]).arg(&trail);
+        let output = verify.output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+    }
 }

@@ -197,6 +197,7 @@ impl Given {
             },
             _ => return Err(UsageError::Command),
         };
+        let may_be_another = matches!(mode, Mode::SingleUser { .. });
         Ok(Options {
             mode,
             packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
@@ -206,6 +207,7 @@ impl Given {
                 key: self.audit_key,
                 durable: durable(self.audit_sync.as_deref())?,
                 turn_at: self.audit_turn.map_or(Ok(TURN_AT), size)?,
+                may_be_another,
             },
             containment: preference(self.containment.as_deref())?,
         })
@@ -272,6 +274,7 @@ mod tests {
                 key: None,
                 durable: Durable::Always,
                 turn_at: 3 << 10,
+                may_be_another: true,
             },
             containment: Preference::Subreaper,
         };

@@ -2,6 +2,9 @@
 //! connection, keeps the audit trail, and cleans up after lanes that are lost.
 //! It never touches a request.
 
+mod lanes;
+mod status;
+
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
 use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note};
@@ -13,7 +16,8 @@ use crate::lane::{Lane, send_note};
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
 use crate::source::Source;
-use crate::sys::{self, Fork, Process};
+use crate::sys::{self, Fork};
+use lanes::{LaneProcess, RunNames};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl;
@@ -22,20 +26,18 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use policy::Policy;
+use status::Since;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use thiserror::Error;
-use wire::{About, Answer, Denial, Failure, PolicyDigest, WorkerStatus};
+use wire::{Denial, Failure, PolicyDigest};
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
 
 /// How long lanes have to end their commands when the worker stops.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Most profiles that an administrator is told of, so that an answer has room.
-const REFUSING_MAX: usize = 64;
 
 const SIGNALS: u64 = 0;
 const DOOR: u64 = 1;
@@ -76,63 +78,6 @@ pub(crate) struct Worker {
     buffer: Vec<u8>,
     /// Set once the worker is to end.
     deadline: Option<Instant>,
-}
-
-/// Times that an administrator asks for.
-#[derive(Debug)]
-struct Since {
-    begin: Instant,
-    policy: Instant,
-    /// Why the policy that was to be loaded last could not be used.
-    kept: Option<String>,
-}
-
-impl Since {
-    fn now() -> Self {
-        let begin = Instant::now();
-        Self {
-            begin,
-            policy: begin,
-            kept: None,
-        }
-    }
-}
-
-/// A lane as the first process sees it.
-#[derive(Debug)]
-struct LaneProcess {
-    process: Process,
-    records: OwnedFd,
-    /// The run that has begun and not ended.
-    run: Option<String>,
-    /// The run that has ended last, until its output is told.
-    ended: Option<String>,
-    /// What that run occupies.
-    places: Places,
-}
-
-/// Names runs: unique over restarts without randomness.
-#[derive(Debug)]
-struct RunNames {
-    epoch: u64,
-    next: u64,
-}
-
-impl RunNames {
-    fn new() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            epoch: u64::try_from(since.as_millis()).unwrap_or_default(),
-            next: 0,
-        }
-    }
-
-    fn next(&mut self) -> String {
-        self.next += 1;
-        format!("{:x}-{}", self.epoch, self.next)
-    }
 }
 
 impl Worker {
@@ -312,51 +257,6 @@ impl Worker {
         }
     }
 
-    /// Lets an administrator in.
-    fn administrator(&mut self) -> Result<(), WorkerError> {
-        let number = self.next_lane;
-        self.next_lane += 1;
-        if let Some(admin) = &mut self.admin
-            && let Some(visitor) = admin.admit(number)?
-        {
-            self.events.add(visitor, readable(number))?;
-        }
-        Ok(())
-    }
-
-    /// Answers an administrator; `false` when `number` is none.
-    fn answer(&mut self, number: u64) -> bool {
-        let Some(mut admin) = self.admin.take() else {
-            return false;
-        };
-        let answered = admin.serve(number, |about| match about {
-            About::Status => Answer::Status(Box::new(self.status())),
-        });
-        self.admin = Some(admin);
-        answered
-    }
-
-    fn status(&self) -> WorkerStatus {
-        let mut refusing = bounds::refusing(&self.context.policy, &self.context.containment);
-        refusing.truncate(REFUSING_MAX);
-        let running = self.lanes.values().filter(|lane| lane.run.is_some());
-        let since = |begin: Instant| u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        WorkerStatus {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            uptime_ms: since(self.since.begin),
-            policy: self.context.policy.digest(),
-            policy_age_ms: since(self.since.policy),
-            policy_kept: self.since.kept.clone().map(shortened),
-            landlock_abi: sys::landlock_abi(),
-            containment: self.context.containment.name().to_owned(),
-            refusing,
-            lanes: u32::try_from(self.lanes.len()).unwrap_or(u32::MAX),
-            running: u32::try_from(running.count()).unwrap_or(u32::MAX),
-            audit: self.log.head(),
-        }
-    }
-
     /// Accepts a connection and forks. In the child, returns what a lane needs.
     fn visit(&mut self) -> Result<Option<(OwnedFd, OwnedFd)>, WorkerError> {
         let Some(door) = &self.door else {
@@ -521,36 +421,6 @@ impl Worker {
     }
 }
 
-impl LaneProcess {
-    /// The name of the run that `entry` is about.
-    fn name(&mut self, entry: &Entry, runs: &mut RunNames) -> Option<String> {
-        match entry {
-            Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
-            Entry::Output(_) => self.ended.take(),
-            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } => self.run.clone(),
-        }
-    }
-
-    /// What the lane is told; only a start gives it a name, and an end takes it away.
-    fn note_recorded(&mut self, entry: &Entry) -> Option<String> {
-        match entry {
-            Entry::Start { .. } => self.run.clone(),
-            Entry::End(_) => {
-                self.ended = self.run.take();
-                None
-            }
-            Entry::Output(_) | Entry::Deny { .. } | Entry::Refuse { .. } => None,
-        }
-    }
-
-    /// A start that is not recorded does not happen, and an end is not tried again.
-    fn note_lost(&mut self, entry: &Entry) {
-        if matches!(entry, Entry::Start { .. } | Entry::End(_)) {
-            self.run = None;
-        }
-    }
-}
-
 /// Call before anything is made that must be cleaned up: from then on a signal waits
 /// until the worker can end in order. Signals are read from a descriptor; lanes inherit the mask, so that a signal
 /// to the whole service stops them in order, through the first process.
@@ -566,14 +436,6 @@ pub(crate) fn block_signals() -> Result<SignalFd, Errno> {
     }
     mask.thread_block()?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-}
-
-/// So much of a text that an answer has room for it.
-fn shortened(mut text: String) -> String {
-    let mut ends = (0..=text.len().min(8192)).rev();
-    let end = ends.find(|end| text.is_char_boundary(*end));
-    text.truncate(end.unwrap_or_default());
-    text
 }
 
 fn readable(data: u64) -> EpollEvent {

@@ -1,6 +1,6 @@
 //! The file that lines are appended to: a line stands there whole or not at all.
 
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::fcntl::{AT_FDCWD, FcntlArg, RenameFlags, fcntl, renameat2};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -22,8 +22,14 @@ impl TrailFile {
         Self::of(path, file)
     }
 
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when another worker writes to it: two chains in one
+    /// file are none.
     fn of(path: &Path, file: File) -> io::Result<Self> {
         let about = file.metadata()?;
+        if about.is_file() {
+            lock(&file)?;
+        }
         Ok(Self {
             path: path.to_path_buf(),
             file,
@@ -96,6 +102,21 @@ impl TrailFile {
             }
         }
     }
+}
+
+/// An open file description lock, fcntl(2): lanes have copies of it, and it stays until
+/// this process is gone, whatever they close.
+fn lock(file: &File) -> io::Result<()> {
+    let short = |constant: i32| i16::try_from(constant).map_err(io::Error::other);
+    let whole = libc::flock {
+        l_type: short(libc::F_WRLCK)?,
+        l_whence: short(libc::SEEK_SET)?,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&whole))?;
+    Ok(())
 }
 
 fn options() -> OpenOptions {

@@ -1,8 +1,8 @@
 //! The key of the trail: signs its checkpoints, and digests what is secret in it.
 //!
 //! It stands in a file that the worker's user alone reads, or in a systemd
-//! credential, and is made at the first start. It must never reach a lane: whoever
-//! has it can make a trail of his own.
+//! credential, and is made at the first start. Whoever has it can write the trail
+//! anew, so no command may read that file, and lanes, which handle requests, drop it.
 
 use super::hmac::hmac_sha256;
 use super::json::hexadecimal;

@@ -29,12 +29,20 @@ const LINES_UNSIGNED: u32 = 256;
 /// How long a line stays unsigned.
 const TIME_UNSIGNED: Duration = Duration::from_secs(5);
 
+/// Most trails of one user at once.
+const TRAILS_MAX: u32 = 64;
+
 /// A trail that cannot be kept.
 #[derive(Debug, Error)]
 pub(crate) enum AuditError {
     /// The file cannot be opened, or not be read.
     #[error("cannot open audit trail `{0}`")]
     Open(PathBuf, #[source] io::Error),
+    /// Two chains in one file would be none.
+    #[error(
+        "cannot open audit trail `{0}`: another worker writes to it\nhint: stop that one, or name another file"
+    )]
+    Taken(PathBuf),
     /// A line was not written whole.
     #[error("cannot write audit trail `{0}`")]
     Write(PathBuf, #[source] io::Error),
@@ -73,9 +81,9 @@ pub(crate) struct Log {
 impl Log {
     /// Opens the trail, or starts it, and goes on with the chain that stands there.
     pub(crate) fn open(keeping: &Keeping) -> Result<Self, AuditError> {
-        let path = &keeping.trail;
-        let failed = |error| AuditError::Open(path.clone(), error);
-        let file = TrailFile::open(path).map_err(failed)?;
+        let file = free(keeping)?;
+        let path = file.path();
+        let failed = |error| AuditError::Open(path.to_path_buf(), error);
         // A device has no past to read, and nothing beside it.
         let (key, history) = if file.size().is_some() {
             let secret = keeping.key.clone();
@@ -335,6 +343,37 @@ impl Log {
     }
 }
 
+/// The trail, which nobody else writes to. Of a user who has several sessions, the
+/// first that is free of `audit.jsonl`, `audit-2.jsonl`, …
+fn free(keeping: &Keeping) -> Result<TrailFile, AuditError> {
+    let tries = if keeping.may_be_another {
+        TRAILS_MAX
+    } else {
+        1
+    };
+    for number in 1..=tries {
+        let path = numbered(&keeping.trail, number);
+        match TrailFile::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result.map_err(|error| AuditError::Open(path, error)),
+        }
+    }
+    Err(AuditError::Taken(keeping.trail.clone()))
+}
+
+fn numbered(trail: &Path, number: u32) -> PathBuf {
+    if number == 1 {
+        return trail.to_path_buf();
+    }
+    let mut name = trail.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{number}"));
+    if let Some(ending) = trail.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    trail.with_file_name(name)
+}
+
 /// How a run ended whose worker was killed.
 fn cut_off() -> wire::Failure {
     wire::Failure {
@@ -378,6 +417,7 @@ mod tests {
             key: None,
             durable: Durable::Interval,
             turn_at: 0,
+            may_be_another: false,
         }
     }
 
@@ -601,12 +641,34 @@ mod tests {
     }
 
     #[test]
+    fn two_workers_do_not_share_a_trail() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut keeping = Keeping {
+            trail: directory.path().join("audit.jsonl"),
+            ..keeping(&directory)
+        };
+        let first = begun(&keeping);
+        let error = Log::open(&keeping).unwrap_err();
+        assert!(matches!(error, AuditError::Taken(_)), "{error}");
+        keeping.may_be_another = true;
+        let second = begun(&keeping);
+        let there = directory.path().join("audit-2.jsonl");
+        assert_eq!(second.head().trail, there.display().to_string());
+        drop(first);
+        assert_eq!(
+            begun(&keeping).head().trail,
+            keeping.trail.display().to_string()
+        );
+    }
+
+    #[test]
     fn a_full_disk_is_an_error() {
         let keeping = Keeping {
             trail: "/dev/full".into(),
             key: None,
             durable: Durable::Always,
             turn_at: 1,
+            may_be_another: false,
         };
         let error = Log::open(&keeping).unwrap().begin(&POLICY).unwrap_err();
         assert_eq!(error.to_string(), "cannot write audit trail `/dev/full`");

@@ -31,6 +31,8 @@ pub(crate) struct Keeping {
     pub durable: Durable,
     /// Size in bytes at which the file is turned; 0 for never.
     pub turn_at: u64,
+    /// When another worker writes to that file, one beside it will do.
+    pub may_be_another: bool,
 }
 
 /// When a line is on the disk.
