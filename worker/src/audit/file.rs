@@ -13,6 +13,8 @@ pub(super) struct TrailFile {
     file: File,
     /// Its size in bytes; of a device (a serial line, a log sink) nothing is known.
     size: Option<u64>,
+    /// What follows that size could not be taken away.
+    spoiled: bool,
 }
 
 impl TrailFile {
@@ -34,6 +36,7 @@ impl TrailFile {
             path: path.to_path_buf(),
             file,
             size: about.is_file().then_some(about.len()),
+            spoiled: false,
         })
     }
 
@@ -47,8 +50,11 @@ impl TrailFile {
     }
 
     /// Appends `bytes` by one write(2), and waits for the disk if it is to be `durable`.
-    /// What could not be done whole is undone.
+    /// What could not be done whole is undone, or nothing more is appended.
     pub(super) fn append(&mut self, bytes: &[u8], durable: bool) -> io::Result<()> {
+        if self.spoiled {
+            self.undo()?;
+        }
         let written = match self.file.write(bytes) {
             Ok(written) if written < bytes.len() => Err(io::ErrorKind::WriteZero.into()),
             Ok(_) if durable => self.sync(),
@@ -57,10 +63,21 @@ impl TrailFile {
         };
         match (&written, &mut self.size) {
             (Ok(()), Some(size)) => *size += bytes.len() as u64,
-            (Err(_), Some(size)) => self.file.set_len(*size)?,
-            (_, None) => {}
+            (Ok(()), None) => {}
+            (Err(_), _) => self.undo()?,
         }
         written
+    }
+
+    /// Takes away what follows the last line.
+    fn undo(&mut self) -> io::Result<()> {
+        let Some(size) = self.size else {
+            return Ok(());
+        };
+        self.spoiled = true;
+        self.file.set_len(size)?;
+        self.spoiled = false;
+        Ok(())
     }
 
     /// Waits until everything is on the disk, fdatasync(2).

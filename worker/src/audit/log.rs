@@ -220,6 +220,9 @@ impl Log {
         }
         match TrailFile::open(self.file.path()) {
             Ok(file) if file.size() == Some(0) => {
+                if let Err(error) = self.checkpoint() {
+                    say(&explain(&error));
+                }
                 self.file = file;
                 self.begin_file();
             }
@@ -378,7 +381,8 @@ fn numbered(trail: &Path, number: u32) -> PathBuf {
 fn cut_off() -> wire::Failure {
     wire::Failure {
         code: "worker_lost".to_owned(),
-        reason: "cannot tell how the command ended: the worker was lost".to_owned(),
+        reason: "cannot tell how the command ended: the worker was lost, or could not record it"
+            .to_owned(),
     }
 }
 
@@ -556,6 +560,7 @@ mod tests {
             events(&[&moved, &keeping.trail]),
             [
                 "open",
+                "checkpoint",
                 "checkpoint",
                 "turn",
                 "checkpoint",
