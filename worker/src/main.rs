@@ -91,7 +91,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    let bounded = bounds::apply(&options.mode, &containment, &grants, &needed)?;
+    bounds::apply(&options.mode, &containment, &grants, &needed)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
@@ -102,7 +102,6 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         containment,
         grants,
         needed,
-        bounded,
         null,
     };
     match Worker::new(context, source, (door, admin), log, signals)?.run()? {
