@@ -86,7 +86,8 @@ impl Lane {
             Ok(opened) => opened,
             Err(failure) => return self.refuse(call, failure),
         };
-        let name = match self.records.record(&start(call, bounds, &grant))? {
+        let sandbox = self.terms.digest(&grant);
+        let name = match self.records.record(&start(call, bounds, &grant, sandbox))? {
             Ok(name) => name.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
         };
@@ -340,11 +341,11 @@ fn in_words_of_the_wire(denial: policy::Denial) -> Denial {
     }
 }
 
-fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
+fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> Entry {
     Entry::Start {
         stdin: read(grant),
         argv: words(grant),
-        sandbox: grant.sandbox_digest(),
+        sandbox,
         call,
         principal: grant.principal().to_owned(),
         rule: grant.rule().to_owned(),

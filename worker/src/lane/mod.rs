@@ -13,6 +13,7 @@ mod files;
 mod groups;
 mod logins;
 mod records;
+mod terms;
 mod watch;
 
 use crate::audit::Entry;
@@ -30,6 +31,7 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd;
 use records::Records;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use terms::Terms;
 use thiserror::Error;
 use wire::{FrameError, Reply, Request, SendError, Welcome};
 
@@ -70,6 +72,7 @@ pub(crate) struct Lane {
     /// Room for one packet.
     buffer: Vec<u8>,
     groups: Groups,
+    terms: Terms,
     /// A command has finished, and the supervisor may tell what it printed.
     finished: bool,
     /// Nothing more is taken from the supervisor.
@@ -90,6 +93,7 @@ impl Lane {
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
             groups: Groups::default(),
+            terms: Terms::default(),
             finished: false,
             deaf: false,
             hung_up: false,
