@@ -33,10 +33,18 @@ fn a_run_cut_off_is_told_by_the_next_worker() {
     let start = site.audited("the start", |entry| entry.is("start", "sleep"));
     site.kill_worker();
     site.kill_supervisor();
-    for _ in 0..2 {
+    for restart in 1..3 {
         site.start_worker();
         let lost = |entry: &&harness::Entry| entry.text("code") == "worker_lost";
-        let trail = site.trail();
+        // It listens before it has begun its trail, which it signs when it has.
+        let trail = eventually("it has begun", Duration::from_secs(20), || {
+            let trail = site.trail();
+            let opens = trail.iter().filter(|entry| entry.event() == "open").count();
+            let signed = trail
+                .last()
+                .is_some_and(|last| last.event() == "checkpoint");
+            (opens == restart + 1 && signed).then_some(trail)
+        });
         let ends: Vec<_> = trail.iter().filter(lost).collect();
         assert_eq!(ends.len(), 1, "{trail:?}");
         assert_eq!(ends[0].event(), "end");
