@@ -54,6 +54,8 @@ packages() {
 	bash bash
 	awk mawk
 	find findutils
+	chromium chromium
+	chromedriver chromium-driver
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

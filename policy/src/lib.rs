@@ -53,7 +53,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use embedded::{EMBEDDED, EMBEDDED_NAME, SHIPPED, SHIPPED_NAME};
 pub use examined::Examined;
 pub use explain::{Considered, Explanation, Outcome, Run};
-pub use grant::{Decision, Denial, Grant, Identity, PathGrant, Stdin};
+pub use grant::{Decision, Denial, Grant, Identity, PathGrant, Secret, Stdin};
 pub use isolation::{Isolation, Network, Strength};
 pub use kind::{Characters, Kind, Pattern};
 pub use limits::{Limit, Limits, Rate, Scope};

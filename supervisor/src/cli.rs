@@ -1,7 +1,8 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
+use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{
-    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Run, Schema, Test, Tools,
+    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Run, Schema, Status, Test, Tools,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     Tools(Tools),
     Test(Test),
     Replay(Replay),
+    Audit(Audit),
+    Report(Report),
+    Status(Status),
     Reload(Reload),
     Run(Run),
     Schema(Schema),

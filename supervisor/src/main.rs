@@ -23,6 +23,7 @@ mod serve;
 mod signals;
 mod stdio;
 mod summary;
+mod trail;
 mod vanish;
 mod watch;
 mod workspace;
@@ -86,6 +87,9 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
+        Command::Status(options) => return Ok(admin::status(&options)),
+        Command::Report(options) => admin::report(&options)?,
+        Command::Audit(options) => return admin::audit(&options),
         Command::Replay(options) => return Ok(admin::replay(&options)),
         Command::Run(options) => return Ok(admin::run(&options)),
     }

@@ -9,6 +9,7 @@
 
 mod alone;
 mod binaries;
+mod browser;
 mod builder;
 mod called;
 mod cgroup;
@@ -31,6 +32,7 @@ mod wait;
 
 pub use alone::Alone;
 pub use binaries::{binary, target_directory};
+pub use browser::Browser;
 pub use builder::{CONTAINMENTS, SiteBuilder};
 pub use called::Called;
 pub use client::Client;

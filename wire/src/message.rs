@@ -22,6 +22,26 @@ pub enum Request {
     Reload(PolicyDigest),
     /// Kill the running command; its `Finished` still follows.
     Cancel,
+    /// Record what the command printed that has finished. Has no reply.
+    Output(Output),
+}
+
+/// What a command printed, as the supervisor read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Standard output.
+    pub stdout: StreamDigest,
+    /// Standard error.
+    pub stderr: StreamDigest,
+}
+
+/// All of one stream, kept or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamDigest {
+    /// Of all its bytes.
+    pub sha256: [u8; 32],
+    /// How many there were.
+    pub bytes: u64,
 }
 
 /// Opens a connection.

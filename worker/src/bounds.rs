@@ -2,6 +2,7 @@
 //! none that could be gained, capabilities(7).
 
 use crate::context::Trust;
+use crate::doctor;
 use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
 use crate::sys;
@@ -9,7 +10,7 @@ use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
-use policy::{Network, Policy};
+use policy::{Network, Policy, Profile};
 use thiserror::Error;
 
 /// Without these no command can be launched as another user.
@@ -52,6 +53,20 @@ pub(crate) fn granted(policy: &Policy) -> Result<CapsHashSet, Errno> {
         all.extend(privilege::granted(profile)?);
     }
     Ok(all)
+}
+
+/// Which profiles of `policy` refuse every call on this machine, and why.
+pub(crate) fn refusing(policy: &Policy, containment: &Containment) -> Vec<String> {
+    let abi = sys::landlock_abi();
+    let each = |profile: &Profile| {
+        let name = profile.name.clone();
+        let refusals = doctor::refusals(profile, abi, containment).into_iter();
+        refusals.map(move |why| format!("profile `{name}` refuses every call: {why}"))
+    };
+    policy
+        .profiles()
+        .flat_map(|profile| each(profile))
+        .collect()
 }
 
 /// The capabilities that the worker itself needs for namespaces of `policy`.

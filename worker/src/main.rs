@@ -6,6 +6,7 @@
 //! asynchronous runtime, no network and no parser but the policy's and the
 //! wire's. `unsafe` is in [`sys`] and nowhere else.
 
+mod admin;
 mod admission;
 mod audit;
 mod bounds;
@@ -29,6 +30,7 @@ mod source;
 mod sys;
 mod worker;
 
+use admin::Admin;
 use audit::Log;
 use context::{Context, Trust};
 use door::Door;
@@ -104,7 +106,8 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
-    let mut log = Log::open(&options.audit)?;
+    let admin = options.admin.as_deref().map(Admin::listen).transpose()?;
+    let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
     bounds::apply(&trust, &containment, &grants, &needed)?;
@@ -125,7 +128,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::SingleUser { .. } => fresh_users::SYSTEMD,
     };
     let users = FreshUsers::new(users, std::process::id());
-    match Worker::new(context, source, door, log, users, signals)?.run()? {
+    match Worker::new(context, source, (door, admin), (log, users), signals)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }
@@ -152,17 +155,14 @@ fn source(options: &Options) -> Source {
 
 /// What the administrator must know before the first call fails.
 fn announce(options: &Options, policy: &Policy, containment: &Containment) {
-    let abi = sys::landlock_abi();
     if matches!(options.mode, Mode::System { .. }) {
         say(&format!(
-            "ready: containment {}, Landlock ABI {abi}",
-            containment.name()
+            "ready: containment {}, Landlock ABI {}",
+            containment.name(),
+            sys::landlock_abi()
         ));
     }
-    for profile in policy.profiles() {
-        for refusal in doctor::refusals(profile, abi, containment) {
-            let name = &profile.name;
-            say(&format!("profile `{name}` refuses every call: {refusal}"));
-        }
+    for refusing in bounds::refusing(policy, containment) {
+        say(&refusing);
     }
 }

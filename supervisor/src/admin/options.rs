@@ -289,6 +289,31 @@ pub(crate) struct Reload {
     pub(crate) socket: PathBuf,
 }
 
+/// Tell how the service is: for people, and by its exit status for monitoring.
+///
+/// Asks the worker itself, which answers root alone.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp status
+  sudo mini-mcp status --json
+
+Exit status: 0 all is well, 1 something is not (calls are refused, the audit trail
+cannot be written or was not whole, a policy could not be used), 2 the worker does
+not answer, or wrong usage.")]
+pub(crate) struct Status {
+    /// Unix socket where the worker answers administrators
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/run/mini-mcp-worker/admin.sock"
+    )]
+    pub(crate) socket: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Print the JSON Schema of the policy language, for editors.
 #[derive(Debug, Args)]
 #[command(after_help = "\

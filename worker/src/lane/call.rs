@@ -5,7 +5,7 @@ use super::bounds::bounds;
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{self, Began, Call, Decider, Ending, Entry, RunUser, Told};
+use crate::audit::{self, Began, Call, Decider, Ending, Entry, RunUser, Told, Word};
 use crate::explain::explain;
 use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -22,6 +22,7 @@ impl Lane {
         let (streams, client) = streams(descriptors)?;
         let mut call = Call {
             request: run.request.clone(),
+            policy: self.launcher.context.policy.digest(),
             caller: None,
             claim: run.claim.clone().map(cut),
             groups: Vec::new(),
@@ -35,6 +36,7 @@ impl Lane {
         if run.policy != self.launcher.context.policy.digest() {
             return self.refuse(call, stale());
         }
+        self.finished = false;
         match self
             .launcher
             .context
@@ -68,7 +70,9 @@ impl Lane {
             Ok(opened) => opened,
             Err(refused) => return self.refuse(call, refused.into()),
         };
-        let Began { run: name, user } = match self.records.record(&start(call, bounds, &grant))? {
+        let sandbox = self.terms.digest(&grant);
+        let began = self.records.record(&start(call, bounds, &grant, sandbox))?;
+        let Began { run: name, user } = match began {
             Ok(began) => began.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
         };
@@ -109,6 +113,7 @@ impl Lane {
     ) -> Result<(), HangUp> {
         let mut call = Call {
             request: report.request,
+            policy: self.launcher.context.policy.digest(),
             caller: None,
             claim: report.claim.map(cut),
             groups: Vec::new(),
@@ -127,9 +132,8 @@ impl Lane {
     /// The arguments of a call of `tool` as the trail tells them.
     fn told(&self, tool: &str, arguments: Vec<Argument>) -> Vec<Told> {
         let tool = self.launcher.context.policy.tool(tool);
-        let stdin = tool.and_then(policy::Tool::stdin);
         let arguments = arguments.into_iter();
-        arguments.map(|one| Told::new(one, stdin)).collect()
+        arguments.map(|one| Told::new(one, tool)).collect()
     }
 
     /// The caller, proven by the kernel; what he claims is only added. `call` gets
@@ -192,6 +196,7 @@ impl Lane {
     /// Records the end of the run and answers; an end that cannot be recorded is
     /// the answer, for the caller must know that the trail is incomplete.
     fn end(&mut self, ending: Ending, reply: &Reply) -> Result<(), HangUp> {
+        self.finished = matches!(ending, Ending::Finished(_));
         match self.records.record(&Entry::End(ending))? {
             Ok(_) => self.reply(reply),
             Err(refusal) => self.reply(&refusal.into()),
@@ -262,17 +267,18 @@ fn in_words_of_the_wire(denial: policy::Denial) -> Denial {
     }
 }
 
-fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
+fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> Entry {
     Entry::Start {
+        stdin: read(grant),
+        argv: words(grant),
+        sandbox,
         call,
         principal: grant.principal().to_owned(),
         rule: grant.rule().to_owned(),
-        argv: grant.argv().to_vec(),
         directory: grant
             .starts_in()
             .and_then(|index| grant.paths().get(index))
             .map(|path| path.path().display().to_string()),
-        stdin: read(grant.stdin()),
         user: match grant.identity() {
             Some(_) => RunUser::Known,
             None => RunUser::Fresh,
@@ -281,10 +287,24 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
     }
 }
 
+/// The argument vector, for the trail.
+fn words(grant: &Grant) -> Vec<Word> {
+    let word = |(index, text): (usize, &String)| {
+        let mut secrets = grant.secrets().iter();
+        let secret = secrets.find(|secret| secret.element == index);
+        match secret.and_then(|secret| text.split_at_checked(secret.prefix)) {
+            Some((prefix, secret)) => Word::Secret(prefix.to_owned(), secret.to_owned()),
+            None => Word::Plain(text.clone()),
+        }
+    };
+    grant.argv().iter().enumerate().map(word).collect()
+}
+
 /// What the command reads, for the trail: of a text only the digest.
-fn read(stdin: &Stdin) -> Option<audit::Input> {
-    match stdin {
+fn read(grant: &Grant) -> Option<audit::Input> {
+    match grant.stdin() {
         Stdin::Null => None,
+        Stdin::Text(text) if grant.stdin_is_secret() => Some(audit::Input::Secret(text.clone())),
         Stdin::File(path) => Some(audit::Input::File(path.path().display().to_string())),
         Stdin::Text(text) => Some(audit::Input::Text {
             sha256: Sha256::digest(text).into(),

@@ -11,8 +11,10 @@ mod bounds;
 mod call;
 mod logins;
 mod records;
+mod terms;
 mod watch;
 
+use crate::audit::Entry;
 use crate::context::Context;
 use crate::explain::explain;
 use crate::launcher::Launcher;
@@ -25,6 +27,7 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd;
 use records::Records;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use terms::Terms;
 use thiserror::Error;
 use wire::{FrameError, Reply, Request, SendError, Welcome};
 
@@ -62,6 +65,9 @@ pub(crate) struct Lane {
     logins: Logins,
     /// Room for one packet.
     buffer: Vec<u8>,
+    terms: Terms,
+    /// A command has finished, and the supervisor may tell what it printed.
+    finished: bool,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -77,6 +83,8 @@ impl Lane {
             launcher: Launcher::new(context),
             logins: Logins::default(),
             buffer: vec![0; wire::FRAME_MAX],
+            terms: Terms::default(),
+            finished: false,
             deaf: false,
             hung_up: false,
         }
@@ -107,6 +115,7 @@ impl Lane {
                 Request::Run(run) => self.call(&run, descriptors)?,
                 Request::Report(report) => self.report(report, descriptors)?,
                 Request::Reload(policy) => self.reload(policy)?,
+                Request::Output(output) => self.output(output)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -190,6 +199,17 @@ impl Lane {
             Ok(()) => self.reply(&Reply::Reloaded),
             Err(failure) => self.reply(&Reply::Failed(failure)),
         }
+    }
+
+    /// Records what the supervisor says of the output of the command that has finished.
+    /// It has what it prints only from the command, and the trail says whose word it is.
+    fn output(&mut self, output: wire::Output) -> Result<(), HangUp> {
+        if !std::mem::take(&mut self.finished) {
+            return Err(HangUp::Order("the output of no command"));
+        }
+        // Nobody waits for the answer; a line that cannot be written is said there.
+        let _said = self.records.record(&Entry::Output(output))?;
+        Ok(())
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {
