@@ -31,6 +31,7 @@ packages() {
 	mount mount
 	setsid util-linux
 	groff groff-base
+	systemd-analyze systemd
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

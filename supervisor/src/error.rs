@@ -30,6 +30,10 @@ pub(crate) enum Error {
     Listen { path: PathBuf, source: io::Error },
     #[error("cannot listen on `{}`: another process answers there", path.display())]
     Occupied { path: PathBuf },
+    #[error("cannot take over the socket of the service manager for `{}`", path.display())]
+    TakeOver { path: PathBuf, source: io::Error },
+    #[error("cannot reach the service manager at NOTIFY_SOCKET")]
+    Notify(#[source] io::Error),
     #[error("cannot start the worker `{}`", path.display())]
     StartWorker { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -69,6 +73,9 @@ impl Error {
             Self::NoUser { .. } => Some("name a user of this host, or his user id"),
             Self::NoState => Some("name a file with --audit"),
             Self::Listen { source, .. } => cure(LISTEN_CURES, source),
+            Self::TakeOver { .. } => {
+                Some("the socket unit needs one ListenStream=, with the path of --socket")
+            }
             Self::Occupied { .. } => Some("stop the other process, or name another --socket"),
             Self::StartWorker { .. } => Some(
                 "mini-mcp-worker belongs beside mini-mcp or in /usr/libexec/mini-mcp; \
@@ -92,6 +99,7 @@ impl Error {
             | Self::CreateDirectory { .. }
             | Self::Reload(_)
             | Self::Bridge(_)
+            | Self::Notify(_)
             | Self::Repeated { .. }
             | Self::Print(_)
             | Self::Process(_) => None,

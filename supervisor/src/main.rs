@@ -10,6 +10,8 @@ mod admin;
 mod cli;
 mod confine;
 mod connect;
+#[cfg(test)]
+mod documented;
 mod error;
 mod front;
 mod lane;
@@ -20,6 +22,7 @@ mod peer;
 mod reload;
 mod sanitize;
 mod serve;
+mod service;
 mod signals;
 mod stdio;
 mod summary;

@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
-use crate::reload::Reloading;
+use crate::reload::{Reloading, state};
+use crate::service::Manager;
 use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use policy::{Proof, Setting};
@@ -36,6 +37,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     let policy =
         PolicyFiles::read_or_embedded(Some(&options.policy), &options.packs, &Setting::System)?
             .parse(&Setting::System)?;
+    let manager = Arc::new(Manager::find()?);
     raise_descriptor_limit();
     let pool = Arc::new(Pool::new(
         Door::Socket(options.worker.clone()),
@@ -45,14 +47,14 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         // It may start later; until then calls fail with this reason.
         tracing::warn!(reason = ?error.failure().reason, "worker not usable yet");
     }
-    let listener = Listener::bind(&options.socket)?;
+    let listener = Listener::open(&options.socket)?;
     let needs = Needs {
         // Packs need not be installed.
         read: [directory(&options.policy), &options.packs]
             .into_iter()
             .filter(|path| path.exists())
             .collect(),
-        socket: Some(directory(&options.socket)),
+        socket: listener.is_own().then(|| directory(&options.socket)),
         child: false,
     };
     confine(&needs)?;
@@ -64,12 +66,16 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         clients: TaskTracker::new(),
     };
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
-    let reloading = Reloading::watch(&options, &service.front).map_err(Error::Process)?;
+    let reloading = Reloading::watch(&options, &service.front, &manager).map_err(Error::Process)?;
+    let serving = state(service.front.generation().policy());
+    manager.ready(&serving)?;
     tokio::select! {
         () = service.accept_all(&listener) => {}
+        never = manager.feed() => match never {},
         never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
     }
+    manager.stopping();
     drop(listener);
     service.say_farewell().await;
     Ok(())

@@ -18,6 +18,7 @@ mod lane;
 mod open;
 mod options;
 mod sandbox;
+mod service;
 mod source;
 #[expect(unsafe_code, reason = "the one door to the kernel")]
 mod sys;
@@ -32,6 +33,7 @@ use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
 use sandbox::containment::Containment;
 use sandbox::seccomp::Filters;
+use service::Manager;
 use source::Source;
 use std::error::Error;
 use std::process::ExitCode;
@@ -68,6 +70,9 @@ fn main() -> ExitCode {
 fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     // Commands of the same user must not read our memory or descriptors.
     nix::sys::prctl::set_dumpable(false)?;
+    let manager = Manager::find()?;
+    // Before other descriptors are opened.
+    let handed_over = service::handed_over()?;
     let source = source(options);
     let policy = source.load()?;
     let null = context::open_null()?;
@@ -80,7 +85,10 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
             supervisor,
             ..
         } => (
-            Door::listen(socket, supervisor)?,
+            match handed_over {
+                Some(handed_over) => Door::take_over(handed_over, socket, supervisor)?,
+                None => Door::listen(socket, supervisor)?,
+            },
             Trust::Front(front.clone()),
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
@@ -102,7 +110,8 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         bounded,
         null,
     };
-    match Worker::new(context, source, door, log, signals)?.run()? {
+    let worker = Worker::new(context, source, door, log, signals, manager)?;
+    match worker.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }
