@@ -1,0 +1,198 @@
+#!/bin/bash
+# Runs as root on the booted machine of tests/machine/run.sh: the life of an installed
+# Mini MCP, from the package to its purge.
+set -euo pipefail
+
+step() { printf '== %s\n' "$*"; }
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    exit 1
+}
+# has TEXT PATTERN: the text matches, or else it is shown.
+has() { grep -qE -- "$2" <<<"$1" || fail "no \`$2\` in: $1"; }
+# eventually COMMAND…: until it succeeds, at most 20 seconds.
+eventually() {
+    local try
+    for try in $(seq 200); do
+        if "$@" >/dev/null 2>&1; then return 0; fi
+        sleep 0.1
+    done
+    fail "never: $*"
+}
+show() { systemctl show --value --property "$2" "$1"; }
+# call USER TOOL [ARGUMENTS]: the report of the official client, run as the user.
+call() {
+    local arguments=${3-}
+    runuser -u "$1" -- env PYTHONPATH=/machine/python PYTHONDONTWRITEBYTECODE=1 \
+        python3 /machine/in/client.py "$2" "${arguments:-{\}}"
+}
+active() {
+    local unit
+    for unit in "$@"; do
+        [ "$(show "$unit" ActiveState)" = active ] || return 1
+    done
+}
+none_failed() {
+    local failed
+    failed=$(systemctl --failed --no-legend --plain)
+    [ -z "$failed" ] || fail "failed units: $failed"
+}
+
+step "install"
+find / -xdev -not -path '/proc/*' -not -path '/sys/*' -not -path '/run/*' -not -path '/tmp/*' \
+    -not -path '/machine/*' 2>/dev/null | sort >/tmp/before
+dpkg --install /machine/in/mini-mcp.deb
+active mini-mcp.socket mini-mcp.service mini-mcp-worker.socket || fail "not started"
+eventually active mini-mcp-worker.service
+[ "$(systemctl is-enabled mini-mcp.service mini-mcp.socket mini-mcp-worker.socket | sort -u)" = enabled ] ||
+    fail "not enabled"
+has "$(show mini-mcp.service StatusText)" '^serving policy [0-9a-f]{12}$'
+has "$(show mini-mcp-worker.service StatusText)" '^policy [0-9a-f]{12}, containment cgroup, Landlock ABI [1-9]'
+has "$(show mini-mcp-worker.service ControlGroup)" '^/mini.slice/mini-mcp.slice/'
+has "$(stat -c '%U:%G %a' /run/mini-mcp /run/mini-mcp/mcp.sock /run/mini-mcp-worker/worker.sock | tr '\n' ' ')" \
+    '^root:root 755 root:root 666 mini-mcp:root 600 $'
+
+step "units as systemd sees them"
+said=$(systemd-analyze verify --man=no mini-mcp.service mini-mcp-worker.service 2>&1 |
+    grep -v -e "'RestartSteps'" -e "'RestartMaxDelaySec'" -e RestartSteps || true)
+[ -z "$said" ] || fail "systemd-analyze verify: $said"
+supervisor=$(show mini-mcp.service MainPID)
+has "$(cat "/proc/$supervisor/status")" '^CapBnd:	0+$'
+has "$(cat "/proc/$supervisor/status")" "^Uid:	$(id -u mini-mcp)	"
+worker=$(show mini-mcp-worker.service MainPID)
+has "$(cat "/proc/$worker/status")" '^CapEff:	00000000000000e4$'
+
+step "nothing is allowed, nobody is known"
+useradd --create-home alice
+useradd --create-home mallory
+if said=$(runuser -u alice -- mini-mcp connect </dev/null 2>&1); then fail "alice was let in: $said"; fi
+
+step "a policy, a user in the group, a reload with its verdict"
+adduser --quiet alice mini-mcp-operators
+mkdir -p /etc/mini-mcp/policy.d
+cat >/etc/mini-mcp/policy.d/machine.toml <<'TOML'
+version = 1
+include = ["system-inspect"]
+
+[tool.wait]
+description = "Waits"
+command = ["/usr/bin/sleep", "600"]
+profile = "short"
+allow = ["operators"]
+
+[profile.short]
+extends = "inspect"
+timeout = "1s"
+memory_max = "none"
+TOML
+sed -i '/^memory_max/d' /etc/mini-mcp/policy.d/machine.toml
+systemctl reload mini-mcp.service
+# This machine has no cgroup controllers: what needs them is refused, and says so.
+report=$(call alice uptime)
+has "$report" '"tools": \[.*"uptime"'
+has "$report" 'cgroup controller|load average'
+sed -i 's/^extends = "inspect"/read = ["\/usr", "-\/etc\/ld.so.cache", "\/proc"]/' /etc/mini-mcp/policy.d/machine.toml
+cat >>/etc/mini-mcp/policy.d/machine.toml <<'TOML'
+
+[tool.up]
+description = "How long the machine has been up"
+command = ["/usr/bin/uptime"]
+profile = "plain"
+allow = ["operators"]
+
+[profile.plain]
+read = ["/usr", "-/etc/ld.so.cache", "/proc"]
+TOML
+systemctl reload mini-mcp.service
+
+step "an allowed call, a denied one, one that takes too long"
+has "$(call alice up)" '"is_error": false, "text": ".*load average'
+has "$(call alice no_such_tool)" '"is_error": true'
+has "$(call alice wait)" '"is_error": true.*(timed out|timeout|time)'
+! pgrep -x sleep >/dev/null || fail "the command outlived its time"
+if said=$(runuser -u mallory -- mini-mcp connect </dev/null 2>&1); then fail "mallory was let in: $said"; fi
+has "$(cat /var/log/mini-mcp/audit.jsonl)" '"event":"start".*"tool":"up"'
+[ "$(stat -c '%U %a' /var/log/mini-mcp/audit.jsonl)" = "root 600" ] || fail "the trail is open to others"
+
+step "a policy with a mistake is refused, and the former one stays"
+cp /etc/mini-mcp/policy.toml /tmp/policy.toml
+echo 'no_such_key = 1' >>/etc/mini-mcp/policy.d/machine.toml
+! systemctl reload mini-mcp.service || fail "a reload with a mistake succeeded"
+has "$(show mini-mcp.service StatusText)" '^former policy in force: '
+has "$(call alice up)" 'load average'
+sed -i '$d' /etc/mini-mcp/policy.d/machine.toml
+systemctl reload mini-mcp.service
+has "$(show mini-mcp.service StatusText)" '^serving policy '
+
+step "each process killed, with a command that runs"
+for unit in mini-mcp.service mini-mcp-worker.service; do
+    sed -i 's/^timeout = .*/timeout = "60s"/' /etc/mini-mcp/policy.d/machine.toml
+    systemctl reload mini-mcp.service
+    call alice wait >/tmp/killed 2>&1 &
+    client=$!
+    eventually pgrep -x sleep
+    former=$(show "$unit" MainPID)
+    kill -KILL "$former"
+    eventually sh -c '! pgrep -x sleep'
+    wait "$client" || true
+    restarted() { [ "$(show "$unit" MainPID)" != "$former" ] && active "$unit"; }
+    eventually restarted
+    answers() { call alice up | grep -q 'load average'; }
+    eventually answers
+done
+none_failed
+
+step "a supervisor that is stuck is replaced by the watchdog"
+mkdir -p /run/systemd/system/mini-mcp.service.d
+printf '[Service]\nWatchdogSec=2s\n' >/run/systemd/system/mini-mcp.service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart mini-mcp.service
+former=$(show mini-mcp.service MainPID)
+sleep 3
+[ "$(show mini-mcp.service MainPID)" = "$former" ] || fail "the watchdog was not fed"
+kill -STOP "$former"
+replaced() { [ "$(show mini-mcp.service MainPID)" != "$former" ] && active mini-mcp.service; }
+eventually replaced
+rm -r /run/systemd/system/mini-mcp.service.d
+systemctl daemon-reload
+has "$(call alice up)" 'load average'
+
+step "a full disk under the audit trail"
+systemctl stop mini-mcp-worker.service mini-mcp-worker.socket mini-mcp.service
+mv /var/log/mini-mcp /var/log/kept
+mkdir -m 750 /var/log/mini-mcp
+mount -t tmpfs -o size=64k,mode=750 tmpfs /var/log/mini-mcp
+systemctl start mini-mcp-worker.socket mini-mcp.service
+has "$(call alice up)" 'load average'
+dd if=/dev/zero of=/var/log/mini-mcp/filler bs=4k status=none 2>/dev/null || true
+full() { call alice up | grep -q '"is_error": true'; }
+eventually full
+rm /var/log/mini-mcp/filler
+has "$(call alice up)" 'load average'
+systemctl stop mini-mcp-worker.service mini-mcp.service
+umount /var/log/mini-mcp
+rmdir /var/log/mini-mcp
+mv /var/log/kept /var/log/mini-mcp
+systemctl start mini-mcp.service
+
+step "upgrade"
+echo '# kept' >>/etc/mini-mcp/policy.toml
+former=$(show mini-mcp.service MainPID)
+dpkg --install /machine/in/mini-mcp.deb
+[ "$(show mini-mcp.service MainPID)" != "$former" ] || fail "not restarted"
+has "$(tail -n 1 /etc/mini-mcp/policy.toml)" '^# kept$'
+has "$(call alice up)" 'load average'
+none_failed
+
+step "remove and purge"
+dpkg --remove mini-mcp
+! pgrep -f mini-mcp >/dev/null || fail "a process is left: $(pgrep -af mini-mcp)"
+dpkg --purge mini-mcp
+[ -s /var/log/mini-mcp/audit.jsonl ] || fail "the audit trail is gone"
+find / -xdev -not -path '/proc/*' -not -path '/sys/*' -not -path '/run/*' -not -path '/tmp/*' \
+    -not -path '/machine/*' 2>/dev/null | sort >/tmp/after
+left=$(comm -13 /tmp/before /tmp/after | grep mini-mcp | grep -v -e '^/var/log/mini-mcp' || true)
+[ -z "$left" ] || fail "left: $left"
+[ ! -e /run/mini-mcp/mcp.sock ] || fail "the socket is left"
+none_failed
+step "all is well"
