@@ -32,6 +32,9 @@ packages() {
 	setsid util-linux
 	groff groff-base
 	systemd-analyze systemd
+	systemd-nspawn systemd-container
+	mmdebstrap mmdebstrap
+	lintian lintian
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev
@@ -69,4 +72,7 @@ status=0
 cargo test --quiet --locked --workspace --no-fail-fast 2>&1 | tee "$report" || status=$?
 # One line for all of cargo's, of which there is one for each test binary.
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$report"
+step "Machine"
+tests/machine/run.sh || status=$?
+lintian --fail-on error,warning --allow-root target/packages/mini-mcp_*.deb || status=$?
 exit "$status"

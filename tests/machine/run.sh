@@ -20,6 +20,13 @@ clean() {
 }
 trap clean EXIT
 
+for program in systemd-nspawn target/venv/bin/python; do
+    command -v "$program" >/dev/null || {
+        echo "run.sh: cannot find $program" >&2
+        echo "hint: tests/run.sh, which installs it" >&2
+        exit 1
+    }
+done
 MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-quick} packaging/build.sh
 tree=${MINI_MCP_TREE:-}
 if [ -z "$tree" ]; then
