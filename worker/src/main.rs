@@ -96,7 +96,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    let bounded = bounds::apply(&options.mode, &containment, &grants, &needed)?;
+    bounds::apply(&options.mode, &containment, &grants, &needed)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
@@ -107,7 +107,6 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         containment,
         grants,
         needed,
-        bounded,
         null,
     };
     let worker = Worker::new(context, source, door, log, signals, manager)?;
