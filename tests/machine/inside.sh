@@ -95,6 +95,14 @@ allow = ["operators"]
 [profile.plain]
 read = ["/usr", "-/etc/ld.so.cache", "/proc"]
 
+[tool.show]
+description = "A file"
+command = ["/usr/bin/cat", "{file}"]
+profile = "short"
+allow = ["operators"]
+[tool.show.args]
+file = { type = "path", under = ["/etc"] }
+
 [profile.short]
 read = ["/usr", "-/etc/ld.so.cache"]
 timeout = "1s"
@@ -107,6 +115,8 @@ has "$report" 'cgroup controller|load average'
 
 step "an allowed call, a denied one, one that takes too long"
 has "$(call alice up)" '"is_error": false, "text": ".*load average'
+# A path is opened by openat2, which some restrictions of units take away.
+has "$(call alice show '{"file": "/etc/debian_version"}')" '"is_error": false, "text": "[0-9]'
 has "$(call alice no_such_tool)" '"is_error": true'
 has "$(call alice wait)" '"is_error": true.*(timed out|timeout|time)'
 ! pgrep -x sleep >/dev/null || fail "the command outlived its time"
