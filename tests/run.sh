@@ -31,6 +31,29 @@ packages() {
 	mount mount
 	setsid util-linux
 	groff groff-base
+	git git
+	node nodejs
+	make make
+	rg ripgrep
+	sqlite3 sqlite3
+	openssl openssl
+	curl curl
+	man man-db
+	less less
+	perl perl
+	script bsdutils
+	pgrep procps
+	bc bc
+	bzip2 bzip2
+	xz xz-utils
+	zstd zstd
+	patch patch
+	column bsdextrautils
+	journalctl systemd
+	infocmp ncurses-bin
+	bash bash
+	awk mawk
+	find findutils
 	systemd-analyze systemd
 	systemd-nspawn systemd-container
 	mmdebstrap mmdebstrap

@@ -1,6 +1,8 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Test, Tools};
+use crate::admin::options::{
+    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Run, Schema, Test, Tools,
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -15,9 +17,12 @@ Examples:
   mini-mcp stdio --policy mine.toml    the same with a policy of your own
   mini-mcp connect                     attach to the service of this machine
   mini-mcp check                       whether the policy of this machine is sound
+  mini-mcp doctor                      what of the sandbox holds on this machine
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
+  mini-mcp run --profile isolated -- ls /
+                                       run a command in the sandbox of a profile
 
 Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
@@ -34,11 +39,15 @@ pub(crate) enum Command {
     Connect(Connect),
     Stdio(Stdio),
     Check(Check),
+    Doctor(Doctor),
+    Learn(Learn),
+    LearnStub(LearnStub),
     Explain(Explain),
     Tools(Tools),
     Test(Test),
     Replay(Replay),
     Reload(Reload),
+    Run(Run),
     Schema(Schema),
 }
 

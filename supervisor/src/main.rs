@@ -57,7 +57,11 @@ fn main() -> ExitCode {
 fn tell(usage: &clap::Error) -> ExitCode {
     // Nobody is left to be told when this fails.
     let _ = usage.print();
-    if usage.use_stderr() {
+    let runs = std::env::args_os().nth(1).is_some_and(|word| word == "run");
+    if usage.use_stderr() && runs {
+        // Of a command's own status 2 is not ours to take.
+        ExitCode::from(admin::REFUSED)
+    } else if usage.use_stderr() {
         ExitCode::from(2)
     } else {
         ExitCode::SUCCESS
@@ -77,12 +81,16 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         }
         Command::Connect(options) => connect::connect(&options)?,
         Command::Check(options) => return admin::check(&options).map(status),
+        Command::Doctor(options) => return Ok(admin::doctor(options)),
+        Command::Learn(options) => return admin::learn(&options).map(status),
+        Command::LearnStub(options) => return Ok(admin::stub(&options)),
         Command::Tools(options) => admin::tools(&options)?,
         Command::Reload(options) => admin::reload(&options)?,
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
         Command::Replay(options) => return Ok(admin::replay(&options)),
+        Command::Run(options) => return Ok(admin::run(&options)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,10 @@
 //! The worker's own privileges: no more capabilities than launching needs, and
 //! none that could be gained, capabilities(7).
 
-use crate::options::Mode;
+use crate::context::Trust;
 use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
+use crate::sys;
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
@@ -71,7 +72,7 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
 /// Bounds this process, and so every lane, but for what it is to grant to commands; a
 /// single user without privileges has nothing to bound.
 pub(crate) fn apply(
-    mode: &Mode,
+    trust: &Trust,
     containment: &Containment,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
@@ -83,7 +84,7 @@ pub(crate) fn apply(
     if privilege::bound(grants).map_err(BoundsError::Kernel)? {
         verify(grants)?;
     }
-    if matches!(mode, Mode::System { .. }) {
+    if trust.single_user().is_none() {
         let wanted = [
             wanted(containment, grants),
             needed.iter().copied().collect(),
@@ -94,12 +95,20 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// Reads the bounding set back: commands inherit it, and it can only shrink.
+/// Reads back what commands inherit: a bounding set, which can only shrink, and secure
+/// bits, which are locked.
 fn verify(grants: &CapsHashSet) -> Result<(), BoundsError> {
-    match caps::read(None, CapSet::Bounding)?.is_subset(grants) {
-        true => Ok(()),
-        false => Err(BoundsError::Kernel(Errno::EPERM)),
+    let bounded = caps::read(None, CapSet::Bounding)?.is_subset(grants);
+    if bounded && sys::has_forgotten_root().map_err(BoundsError::Kernel)? {
+        Ok(())
+    } else {
+        Err(BoundsError::Kernel(Errno::EPERM))
     }
+}
+
+/// The first capability that the service cannot do without and that is not in `have`.
+pub(crate) fn lacking(have: &CapsHashSet) -> Option<Capability> {
+    NEEDED.into_iter().find(|one| !have.contains(one))
 }
 
 /// Whether this process has all that it is to grant, and may bound it.
@@ -120,10 +129,7 @@ fn grantable(grants: &CapsHashSet) -> Result<(), BoundsError> {
 /// without effect for itself.
 fn keep(wanted: &[Capability], grants: &CapsHashSet) -> Result<(), BoundsError> {
     let have = caps::read(None, CapSet::Permitted)?;
-    if let Some(missing) = NEEDED
-        .into_iter()
-        .find(|capability| !have.contains(capability))
-    {
+    if let Some(missing) = lacking(&have) {
         return Err(BoundsError::Missing(missing));
     }
     let keep: CapsHashSet = wanted

@@ -11,10 +11,16 @@ mod audit;
 mod bounds;
 mod context;
 mod create;
+mod doctor;
 mod door;
 mod explain;
+mod files;
+mod fresh_users;
+mod groups;
 mod input;
 mod lane;
+mod launcher;
+mod once;
 mod open;
 mod options;
 mod sandbox;
@@ -28,6 +34,7 @@ use audit::Log;
 use context::{Context, Trust};
 use door::Door;
 use explain::explain;
+use fresh_users::FreshUsers;
 use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
@@ -40,7 +47,11 @@ use std::process::ExitCode;
 use worker::{Worker, say};
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args_os().skip(1)) {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == "run").is_some() {
+        return once::run(arguments);
+    }
+    match options::parse(arguments) {
         Ok(Action::Help) => {
             print!("{}", options::HELP);
             ExitCode::SUCCESS
@@ -54,6 +65,14 @@ fn main() -> ExitCode {
             Err(error) => {
                 say(&explain(error.as_ref()));
                 ExitCode::FAILURE
+            }
+        },
+        Ok(Action::Doctor(options)) => match doctor::doctor(&options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                say(&explain(error.as_ref()));
+                ExitCode::from(2)
             }
         },
         Err(error) => {
@@ -96,7 +115,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    bounds::apply(&options.mode, &containment, &grants, &needed)?;
+    bounds::apply(&trust, &containment, &grants, &needed)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
@@ -109,7 +128,12 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         needed,
         null,
     };
-    let worker = Worker::new(context, source, door, log, signals, manager)?;
+    let users = match &options.mode {
+        Mode::System { dynamic_users, .. } => dynamic_users.clone(),
+        Mode::SingleUser { .. } => fresh_users::SYSTEMD,
+    };
+    let users = FreshUsers::new(users, std::process::id());
+    let worker = Worker::new(context, source, door, log, users, signals, manager)?;
     match worker.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
@@ -144,21 +168,10 @@ fn announce(options: &Options, policy: &Policy, containment: &Containment) {
             containment.name()
         ));
     }
-    for profile in policy
-        .profiles()
-        .filter(|profile| profile.minimum_landlock > abi)
-    {
-        let (name, need) = (&profile.name, profile.minimum_landlock);
-        say(&format!(
-            "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
-        ));
-    }
     for profile in policy.profiles() {
-        if let Some((controller, key)) = containment.missing(&profile.cgroup) {
+        for refusal in doctor::refusals(profile, abi, containment) {
             let name = &profile.name;
-            say(&format!(
-                "profile `{name}` refuses every call: `{key}` needs the cgroup controller `{controller}`"
-            ));
+            say(&format!("profile `{name}` refuses every call: {refusal}"));
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod mount;
 mod spawn;
+pub(crate) mod terminal;
 
 pub(crate) use spawn::spawn;
 
@@ -18,6 +19,9 @@ use std::ptr;
 
 /// linux/sched.h; libc's constant has 32 bits and loses it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// linux/securebits.h: `SECBIT_NOROOT` and `SECBIT_NOROOT_LOCKED`.
+const NO_ROOT: libc::c_ulong = 0x3;
 
 /// Which side of [`fork`] this is.
 #[derive(Debug)]
@@ -235,6 +239,30 @@ pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     }
 }
 
+/// A descriptor of the process that has this id now, pidfd_open(2).
+pub(crate) fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
+    // SAFETY: takes integers only.
+    let raw = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let raw = RawFd::try_from(raw).map_err(|_| Errno::EBADF)?;
+    // SAFETY: pidfd_open returned a new descriptor that nothing else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Sends `signal` to the process of `pidfd` and to no other, pidfd_send_signal(2).
+pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
+    // SAFETY: without information on the signal the kernel reads no memory of ours.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal as i32,
+            ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
 /// Marks every descriptor from `first` on close-on-exec, close_range(2). They stay
 /// open until then, so the pipe that reports a failed launch still works.
 pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
@@ -257,6 +285,21 @@ pub(crate) fn close_from(first: u32) -> Result<(), Errno> {
     // but it never returns to them: its only ways on are the functions of `init`.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     Errno::result(result).map(drop)
+}
+
+/// Makes user id 0 a user like any other when a program is executed, for good,
+/// `SECBIT_NOROOT` in capabilities(7). Needs `CAP_SETPCAP`.
+pub(crate) fn forget_root() -> Result<(), Errno> {
+    // SAFETY: takes integers only.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Whether that was done to this process, or one before it.
+pub(crate) fn has_forgotten_root() -> Result<bool, Errno> {
+    // SAFETY: takes integers only.
+    let bits = Errno::result(unsafe { libc::prctl(libc::PR_GET_SECUREBITS, 0, 0, 0, 0) })?;
+    Ok(libc::c_ulong::try_from(bits).is_ok_and(|bits| bits & NO_ROOT == NO_ROOT))
 }
 
 /// Lets this process stand behind others when processors are scarce, setpriority(2).

@@ -2,41 +2,24 @@
 
 use super::attest::attest;
 use super::bounds::bounds;
-use super::files::{Files, Input};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{self, Call, Decider, Ending, Entry, Told};
-use crate::context::{Context, Trust};
-use crate::create::Maker;
+use crate::audit::{self, Began, Call, Decider, Ending, Entry, RunUser, Told};
 use crate::explain::explain;
-use crate::sandbox::child::{self, Directory, Plan};
-use crate::sandbox::launch::{Running, launch};
-use crate::sandbox::limits::Limits;
-use crate::sandbox::namespaces::{self, Namespaces};
-use crate::sandbox::privilege;
-use landlock::RulesetCreated;
-use nix::errno::Errno;
+use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{Mode, SFlag, fstat};
-use policy::{Arguments, Caller, Controller, Decision, Grant, Identity, Stdin};
+use nix::sys::stat::{SFlag, fstat};
+use policy::{Arguments, Caller, Decision, Grant, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
-use std::ffi::{CString, NulError};
-use std::os::fd::{AsFd, OwnedFd};
-use thiserror::Error;
+use std::os::fd::OwnedFd;
 use wire::{Argument, Claim, Denial, Failure, Given, Reply, Report, Run, Value};
-
-/// Where a command's output goes: the write ends of two pipes.
-struct Output {
-    stdout: OwnedFd,
-    stderr: OwnedFd,
-}
 
 impl Lane {
     /// Decides `run` again, carries it out, and answers.
     pub(super) fn call(&mut self, run: &Run, descriptors: Vec<OwnedFd>) -> Result<(), HangUp> {
-        let (output, client) = output(descriptors)?;
+        let (streams, client) = streams(descriptors)?;
         let mut call = Call {
             request: run.request.clone(),
             caller: None,
@@ -49,17 +32,18 @@ impl Lane {
             Ok(caller) => caller,
             Err(failure) => return self.refuse(call, failure),
         };
-        if run.policy != self.context.policy.digest() {
+        if run.policy != self.launcher.context.policy.digest() {
             return self.refuse(call, stale());
         }
         match self
+            .launcher
             .context
             .policy
             .decide(&caller, &run.tool, &arguments(run))
         {
             Decision::Allow(grant) => {
                 let bounds = bounds(&grant, &caller);
-                self.carry_out(call, bounds, grant, output, client.as_ref())
+                self.carry_out(call, bounds, grant, streams, client.as_ref())
             }
             Decision::Deny(denial) => {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
@@ -77,38 +61,43 @@ impl Lane {
         call: Call,
         bounds: Vec<Bound>,
         grant: Grant,
-        output: Output,
+        streams: Streams,
         client: Option<&OwnedFd>,
     ) -> Result<(), HangUp> {
-        let (mut files, domain) = match self.open(&grant) {
+        let (mut files, domain) = match self.launcher.open(&grant) {
             Ok(opened) => opened,
-            Err(failure) => return self.refuse(call, failure),
+            Err(refused) => return self.refuse(call, refused.into()),
         };
-        let name = match self.records.record(&start(call, bounds, &grant))? {
-            Ok(name) => name.unwrap_or_default(),
+        let Began { run: name, user } = match self.records.record(&start(call, bounds, &grant))? {
+            Ok(began) => began.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
         };
-        let running = match self.start(&grant, (&mut files, domain), &output) {
+        let started = self
+            .launcher
+            .start((&grant, user), (&mut files, domain), &streams);
+        let running = match started {
             Ok(running) => running,
-            Err(failure) => {
+            Err(refused) => {
+                let failure = Failure::from(refused);
                 return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
             }
         };
         // The readers must see the end of the output when the command's tree has ended.
-        drop((output, files));
+        drop((streams, files));
 
         let reason = match self.reply(&Reply::Started { run: name.clone() }) {
-            Ok(()) => self.watch(&running, client, grant.profile().timeout),
+            Ok(()) => self.watch(&running, client, grant.profile()),
             Err(_) => Reason::Abandoned,
         };
         let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
-        let outcome = outcome(name, reason, &end)?;
+        let floor = self.launcher.context.containment.floor();
+        let outcome = outcome(name, reason, &end, floor)?;
         self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))?;
         // While nobody waits.
         drop(remains);
-        self.groups.prepare(&self.context.containment);
+        self.launcher.prepare();
         Ok(())
     }
 
@@ -137,7 +126,7 @@ impl Lane {
 
     /// The arguments of a call of `tool` as the trail tells them.
     fn told(&self, tool: &str, arguments: Vec<Argument>) -> Vec<Told> {
-        let tool = self.context.policy.tool(tool);
+        let tool = self.launcher.context.policy.tool(tool);
         let stdin = tool.and_then(policy::Tool::stdin);
         let arguments = arguments.into_iter();
         arguments.map(|one| Told::new(one, stdin)).collect()
@@ -146,8 +135,8 @@ impl Lane {
     /// The caller, proven by the kernel; what he claims is only added. `call` gets
     /// his ids.
     fn attested(&mut self, call: &mut Call, client: Option<&OwnedFd>) -> Result<Caller, Failure> {
-        let peer = match attest(&self.context.trust, client) {
-            Ok(peer) if self.context.policy.names_callers() => self.logins.with(peer),
+        let peer = match attest(&self.launcher.context.trust, client) {
+            Ok(peer) if self.launcher.context.policy.names_callers() => self.logins.with(peer),
             Ok(peer) => peer,
             Err(error) => return Err(failure("attestation", &error)),
         };
@@ -160,72 +149,6 @@ impl Lane {
         Ok(Caller::from(peer).claiming(claim))
     }
 
-    /// Opens what the call names, and makes sure that it could be carried out: what
-    /// can be refused before a start is recorded is refused.
-    fn open<'g>(&mut self, grant: &'g Grant) -> Result<(Files<'g>, RulesetCreated), Failure> {
-        let limits = &grant.profile().cgroup;
-        if let Some((controller, key)) = self.context.containment.missing(limits) {
-            return Err(no_controller(grant, controller, key));
-        }
-        let files = Files::open(grant)?;
-        let domain = self.domain(grant, &files)?;
-        Ok((files, domain))
-    }
-
-    /// The ruleset that grants exactly what the profile and `files` say.
-    fn domain(&mut self, grant: &Grant, files: &Files<'_>) -> Result<RulesetCreated, Failure> {
-        let domain = self.domains.domain(grant, &files.opened());
-        domain.map_err(|error| failure("sandbox", &error))
-    }
-
-    /// Makes what is to be made and launches the command; what was made is removed
-    /// again when it does not start.
-    fn start(
-        &mut self,
-        grant: &Grant,
-        (files, domain): (&mut Files<'_>, RulesetCreated),
-        output: &Output,
-    ) -> Result<Running, Failure> {
-        if !files.are_to_be_made() {
-            return self.launch(grant, (files, domain), output);
-        }
-        let maker = Maker {
-            identity: identity(&self.context.trust, grant),
-            umask: Mode::from_bits_truncate(grant.profile().umask),
-        };
-        files.make(maker)?;
-        let running = self
-            .domain(grant, files)
-            .and_then(|domain| self.launch(grant, (files, domain), output));
-        if running.is_err() {
-            files.unmake(maker);
-        }
-        running
-    }
-
-    fn launch(
-        &mut self,
-        grant: &Grant,
-        (files, domain): (&Files<'_>, RulesetCreated),
-        output: &Output,
-    ) -> Result<Running, Failure> {
-        let view = self.domains.view(grant, &files.places());
-        let view = view.map_err(|error| failure("sandbox", &error))?;
-        let namespaces = (namespaces::flags(grant.profile()) != 0)
-            .then(|| Namespaces::new(grant.profile(), view));
-        let tasks = self
-            .tasks
-            .elsewhere(&self.context.containment, grant.identity().uid);
-        let limits = Limits::new(grant.profile(), tasks);
-        let mut plan = plan(&self.context, grant, files, (domain, limits), output)
-            .map_err(|error| failure("launch", &error))?;
-        plan.namespaces = namespaces;
-        let containment = &self.context.containment;
-        let group = self.groups.take(containment);
-        let group = group.map_err(|error| failure("launch", &error))?;
-        launch(plan, grant.profile(), containment, group).map_err(|error| failure("launch", &error))
-    }
-
     /// Records a denial and answers whoever decided it.
     fn deny(
         &mut self,
@@ -235,6 +158,7 @@ impl Lane {
         denial: Denial,
     ) -> Result<(), HangUp> {
         let principals = self
+            .launcher
             .context
             .policy
             .principals_of(caller)
@@ -277,7 +201,7 @@ impl Lane {
 
 /// Two pipes to write to, and perhaps a socket. Nothing else may become a
 /// command's descriptor: a directory, say, would be a way out of its root.
-fn output(descriptors: Vec<OwnedFd>) -> Result<(Output, Option<OwnedFd>), HangUp> {
+fn streams(descriptors: Vec<OwnedFd>) -> Result<(Streams, Option<OwnedFd>), HangUp> {
     let mut descriptors = descriptors.into_iter();
     let mut pipe = || {
         descriptors
@@ -285,11 +209,12 @@ fn output(descriptors: Vec<OwnedFd>) -> Result<(Output, Option<OwnedFd>), HangUp
             .filter(is_write_end)
             .ok_or(HangUp::Order("output must go to pipes"))
     };
-    let output = Output {
+    let streams = Streams {
+        stdin: None,
         stdout: pipe()?,
         stderr: pipe()?,
     };
-    Ok((output, descriptors.next()))
+    Ok((streams, descriptors.next()))
 }
 
 /// At most as much as a supervisor passes that keeps to the protocol.
@@ -348,22 +273,12 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
             .and_then(|index| grant.paths().get(index))
             .map(|path| path.path().display().to_string()),
         stdin: read(grant.stdin()),
+        user: match grant.identity() {
+            Some(_) => RunUser::Known,
+            None => RunUser::Fresh,
+        },
         bounds,
     }
-}
-
-/// A command that the policy should not have let come so far.
-#[derive(Debug, Error)]
-enum PlanError {
-    /// Execve(2) cannot pass it.
-    #[error("cannot pass a NUL byte")]
-    Nul(#[from] NulError),
-    /// A capability that this worker does not know.
-    #[error("cannot grant capabilities")]
-    Capability(#[source] Errno),
-    /// The filters are not those of the policy.
-    #[error("cannot find the system call filter of the profile")]
-    Filter,
 }
 
 /// What the command reads, for the trail: of a text only the digest.
@@ -378,76 +293,10 @@ fn read(stdin: &Stdin) -> Option<audit::Input> {
     }
 }
 
-fn plan<'a>(
-    context: &'a Context,
-    grant: &'a Grant,
-    files: &'a Files<'_>,
-    (domain, limits): (RulesetCreated, Limits),
-    output: &'a Output,
-) -> Result<Plan<'a>, PlanError> {
-    let profile = grant.profile();
-    let variables = profile
-        .environment
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"));
-    Ok(Plan {
-        argv: grant
-            .argv()
-            .iter()
-            .map(|word| CString::new(word.as_str()))
-            .collect::<Result<_, _>>()?,
-        environment: variables.map(CString::new).collect::<Result<_, _>>()?,
-        directory: match files.directory() {
-            Some((path, opened)) => Directory::Argument(path, opened),
-            None => Directory::Path(CString::new(
-                profile.working_directory.as_os_str().as_encoded_bytes(),
-            )?),
-        },
-        stdin: match (files.input(), grant.stdin()) {
-            (Input::File(opened), Stdin::File(path)) => {
-                child::Stdin::File(path, opened, context.null.as_fd())
-            }
-            (Input::Text(text), _) => child::Stdin::Open(text.as_fd()),
-            (Input::Nothing | Input::File(_), _) => child::Stdin::Open(context.null.as_fd()),
-        },
-        stdout: &output.stdout,
-        stderr: &output.stderr,
-        limits,
-        scheduling: &profile.scheduling,
-        umask: Mode::from_bits_truncate(profile.umask),
-        identity: identity(&context.trust, grant),
-        capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
-        domain,
-        namespaces: None,
-        filter: context
-            .filters
-            .of_profile(profile)
-            .ok_or(PlanError::Filter)?,
-        patience: u32::try_from(profile.timeout.as_secs() + 1).unwrap_or(u32::MAX),
-    })
-}
-
-/// Whom a command becomes; `None` when the worker is that user already.
-fn identity<'a>(trust: &Trust, grant: &'a Grant) -> Option<&'a Identity> {
-    matches!(trust, Trust::Front(_)).then(|| grant.identity())
-}
-
 pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {
     Failure {
         code: code.to_owned(),
         reason: explain(error),
-    }
-}
-
-fn no_controller(grant: &Grant, controller: Controller, key: &str) -> Failure {
-    let profile = &grant.profile().name;
-    let reason = format!(
-        "cannot hold `{key}` of profile `{profile}`: the worker has no cgroup controller `{controller}`\n\
-         hint: delegate it to the worker (under systemd, Delegate={controller}), or leave `{key}` out"
-    );
-    Failure {
-        code: "sandbox".to_owned(),
-        reason,
     }
 }
 

@@ -9,18 +9,14 @@
 mod attest;
 mod bounds;
 mod call;
-mod files;
-mod groups;
 mod logins;
 mod records;
 mod watch;
 
 use crate::context::Context;
 use crate::explain::explain;
-use crate::sandbox::landlock::Domains;
-use crate::sandbox::tasks::TaskCounts;
+use crate::launcher::Launcher;
 use crate::sys;
-use groups::Groups;
 use logins::Logins;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -62,13 +58,10 @@ pub(crate) enum HangUp {
 pub(crate) struct Lane {
     connection: OwnedFd,
     records: Records,
-    context: Context,
-    domains: Domains,
+    launcher: Launcher,
     logins: Logins,
-    tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
-    groups: Groups,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -81,12 +74,9 @@ impl Lane {
         Self {
             connection,
             records: Records::new(records),
-            domains: Domains::new(context.trust.single_user()),
-            context,
+            launcher: Launcher::new(context),
             logins: Logins::default(),
-            tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
-            groups: Groups::default(),
             deaf: false,
             hung_up: false,
         }
@@ -98,7 +88,7 @@ impl Lane {
         let result = self.converse();
         if unistd::getppid() != first {
             // The first process was killed: the last of its lanes tidies up.
-            self.context.containment.remove();
+            self.launcher.context.containment.remove();
         }
         result
     }
@@ -108,7 +98,7 @@ impl Lane {
         // Orphans of a command become children of the lane, which reaps them.
         prctl::set_child_subreaper(true).map_err(broken)?;
         prctl::set_name(c"mini-mcp-lane").map_err(broken)?;
-        self.context.filters.wear().map_err(broken)?;
+        self.launcher.context.filters.wear().map_err(broken)?;
         if !self.greet()? {
             return Ok(());
         }
@@ -135,7 +125,7 @@ impl Lane {
         };
         let welcome = Welcome {
             version: wire::VERSION,
-            policy: self.context.policy.digest(),
+            policy: self.launcher.context.policy.digest(),
         };
         let same = hello.version == welcome.version && hello.policy == welcome.policy;
         self.reply(&Reply::Welcome(welcome))?;

@@ -17,6 +17,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
+/// The child of its group that a worker moves to.
+const ASIDE: &str = "mini-mcp.main";
+
 /// A cgroup that cannot be used.
 #[derive(Debug, Error)]
 #[error("cannot {verb} cgroup `{path}`")]
@@ -100,7 +103,7 @@ impl Base {
     }
 
     /// Whether groups here can be bounded by `controller`.
-    pub(super) fn has(&self, controller: Controller) -> bool {
+    pub(crate) fn has(&self, controller: Controller) -> bool {
         self.controllers.contains(&controller)
     }
 
@@ -133,10 +136,7 @@ pub(crate) struct Cgroup {
     directory: File,
     /// `cgroup.events`.
     events: File,
-    /// `cpu.stat`, where the kernel has it.
-    processor: Option<File>,
-    /// `memory.peak`, likewise.
-    memory: Option<File>,
+    counters: Counters,
     controllers: BTreeSet<Controller>,
 }
 
@@ -154,6 +154,10 @@ pub(crate) struct Usage {
     pub cpu_us: Option<u64>,
     /// Largest memory in bytes, where the kernel tells.
     pub memory_peak: Option<u64>,
+    /// How many processes were killed because there was no more memory.
+    pub memory_kills: u64,
+    /// How many tasks were refused.
+    pub tasks_refused: u64,
 }
 
 impl Cgroup {
@@ -162,8 +166,12 @@ impl Cgroup {
         Ok(Self {
             directory: File::open(path).map_err(failed("open", path))?,
             events: file("cgroup.events").map_err(failed("watch", path))?,
-            processor: file("cpu.stat").ok(),
-            memory: file("memory.peak").ok(),
+            counters: Counters {
+                cpu: file("cpu.stat").ok(),
+                memory_peak: file("memory.peak").ok(),
+                memory: file("memory.events").ok(),
+                pids: file("pids.events").ok(),
+            },
             controllers: controllers.clone(),
             path: path.to_path_buf(),
         })
@@ -195,16 +203,43 @@ impl Cgroup {
     pub(super) fn end(&self) -> Result<Usage, CgroupError> {
         // Processes that are left would go on using.
         kill(&self.path, &self.events).map_err(failed("kill", &self.path))?;
-        let number = |file: &Option<File>, field: &str| {
-            let text = beginning(file.as_ref()?).ok()?;
-            let line = text.lines().next()?.strip_prefix(field)?;
-            line.trim().parse().ok()
-        };
-        Ok(Usage {
-            cpu_us: number(&self.processor, "usage_usec "),
-            memory_peak: number(&self.memory, ""),
-        })
+        Ok(self.counters.usage())
     }
+}
+
+/// What the kernel counts in a group; files of controllers that are not there say nothing.
+#[derive(Debug)]
+struct Counters {
+    /// `cpu.stat`.
+    cpu: Option<File>,
+    /// `memory.peak`.
+    memory_peak: Option<File>,
+    /// `memory.events`.
+    memory: Option<File>,
+    /// `pids.events`.
+    pids: Option<File>,
+}
+
+impl Counters {
+    fn usage(&self) -> Usage {
+        let read = |file: &Option<File>| {
+            let text = file.as_ref().and_then(|file| beginning(file).ok());
+            text.unwrap_or_default()
+        };
+        Usage {
+            cpu_us: counted(&read(&self.cpu), "usage_usec"),
+            memory_peak: read(&self.memory_peak).trim().parse().ok(),
+            memory_kills: counted(&read(&self.memory), "oom_kill").unwrap_or_default(),
+            tasks_refused: counted(&read(&self.pids), "max").unwrap_or_default(),
+        }
+    }
+}
+
+/// The number of `name` in a file of lines `NAME NUMBER`.
+fn counted(lines: &str, name: &str) -> Option<u64> {
+    let mut words = lines.lines().filter_map(|line| line.split_once(' '));
+    let (_, number) = words.find(|(word, _)| *word == name)?;
+    number.trim().parse().ok()
 }
 
 /// This process's group in the cgroup v2 hierarchy, as a directory.
@@ -255,9 +290,43 @@ fn listed(line: &str) -> BTreeSet<Controller> {
 
 /// Moves this process into a child of its group, as a delegated unit must.
 fn step_aside(own: &Path) -> io::Result<()> {
-    let aside = own.join("mini-mcp.main");
+    let aside = own.join(ASIDE);
     fs::create_dir_all(&aside)?;
     fs::write(aside.join("cgroup.procs"), "0")
+}
+
+/// Where a process is that only tries what a worker would do: it goes back there.
+#[derive(Debug)]
+pub(crate) struct Visit(Option<PathBuf>);
+
+impl Visit {
+    /// Begins in this process's own group.
+    pub(crate) fn begin() -> Self {
+        Self(own_group().ok())
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(own) = self
+            .0
+            .take()
+            .filter(|own| own_group().is_ok_and(|now| now != *own))
+        {
+            go_back(&own);
+        }
+    }
+}
+
+/// Undoes [`enable_controllers`] and [`step_aside`] in `own`, as far as the kernel
+/// lets us: controllers that are enabled below keep processes out.
+fn go_back(own: &Path) {
+    for controller in Controller::ALL {
+        let _not_enabled = fs::write(own.join("cgroup.subtree_control"), format!("-{controller}"));
+    }
+    if fs::write(own.join("cgroup.procs"), "0").is_ok() {
+        let _in_use = fs::remove_dir(own.join(ASIDE));
+    }
 }
 
 /// Removes what workers left that were killed themselves.
@@ -313,7 +382,7 @@ fn kill(path: &Path, events: &File) -> io::Result<()> {
 
 /// The first bytes of a file of a group, where all stands that is asked for.
 fn beginning(file: &File) -> io::Result<String> {
-    let mut buffer = [0; 64];
+    let mut buffer = [0; 256];
     let length = FileExt::read_at(file, &mut buffer, 0)?;
     Ok(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned())
 }
@@ -359,6 +428,35 @@ mod tests {
         fs::create_dir(own.path().join("cgroup.subtree_control")).unwrap();
         enable_controllers(own.path(), &[]);
         assert_eq!(read(&own.path().join("mini-mcp.main"), "cgroup.procs"), "0");
+    }
+
+    #[test]
+    fn a_group_tells_what_was_used_killed_and_refused() {
+        let usage = |files: &[(&str, &str)]| {
+            let directory = fake(&[&[("cgroup.events", "")], files].concat());
+            let group = Cgroup::open(directory.path(), &BTreeSet::new()).unwrap();
+            group.counters.usage()
+        };
+        let some = usage(&[
+            ("cpu.stat", "usage_usec 17\nuser_usec 1\n"),
+            ("memory.peak", "4096\n"),
+            ("memory.events", "low 0\nmax 9\noom 3\noom_kill 2\n"),
+            ("pids.events", "max 5\n"),
+        ]);
+        assert_eq!((some.cpu_us, some.memory_peak), (Some(17), Some(4096)));
+        assert_eq!((some.memory_kills, some.tasks_refused), (2, 5));
+        let none = usage(&[]);
+        assert_eq!((none.cpu_us, none.memory_peak), (None, None));
+        assert_eq!((none.memory_kills, none.tasks_refused), (0, 0));
+    }
+
+    #[test]
+    fn who_only_tries_goes_back() {
+        let own = fake(&[("cgroup.procs", ""), ("cgroup.subtree_control", "")]);
+        fs::create_dir(own.path().join(ASIDE)).unwrap();
+        go_back(own.path());
+        assert_eq!(read(own.path(), "cgroup.procs"), "0");
+        assert!(!own.path().join(ASIDE).exists());
     }
 
     #[test]

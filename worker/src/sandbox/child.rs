@@ -38,6 +38,8 @@ pub(crate) struct Plan<'a> {
     pub directory: Directory<'a>,
     /// Standard input.
     pub stdin: Stdin<'a>,
+    /// Whether the standard streams are a terminal, to be the controlling one.
+    pub terminal: bool,
     /// Standard output.
     pub stdout: &'a OwnedFd,
     /// Standard error.
@@ -60,6 +62,15 @@ pub(crate) struct Plan<'a> {
     pub filter: &'a BpfProgram,
     /// Whole seconds until the set-up must have come to its end.
     pub patience: u32,
+}
+
+impl<'a> Plan<'a> {
+    /// Has `terminal` be the standard streams.
+    pub(crate) fn take(&mut self, terminal: &'a OwnedFd) {
+        self.stdin = Stdin::Open(terminal.as_fd());
+        (self.stdout, self.stderr) = (terminal, terminal);
+        self.terminal = true;
+    }
 }
 
 /// Where a command starts.
@@ -291,7 +302,11 @@ fn connect_streams(plan: &Plan<'_>) -> Result<(), Errno> {
         Stdin::Open(descriptor) | Stdin::File(_, _, descriptor) => descriptor,
     })?;
     unistd::dup2_stdout(plan.stdout.as_fd())?;
-    unistd::dup2_stderr(plan.stderr.as_fd())
+    unistd::dup2_stderr(plan.stderr.as_fd())?;
+    if plan.terminal {
+        sys::terminal::take_control(plan.stdout.as_fd())?;
+    }
+    Ok(())
 }
 
 fn enter(directory: &Directory<'_>) -> Result<(), Errno> {

@@ -5,6 +5,7 @@ use super::child::{self, FAILURE_SIZE, Failure, Plan, Progress, Stage};
 use super::containment::Containment;
 use super::init;
 use super::namespaces::{Mapping, Namespaces};
+use super::terminal::Relay;
 use super::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
@@ -84,6 +85,8 @@ pub(crate) struct Running {
     process: Process,
     hold: Hold,
     started: Instant,
+    /// Carries what it writes to a terminal.
+    relay: Option<Relay>,
 }
 
 /// What is needed to end the whole tree.
@@ -117,6 +120,10 @@ pub(crate) struct End {
     pub memory_peak: u64,
     /// From launch to the end of the tree.
     pub wall: Duration,
+    /// Processes that the kernel killed because of `memory_max`, where it tells.
+    pub memory_kills: u64,
+    /// Tasks beyond `tasks_max` that it refused, where it tells.
+    pub tasks_refused: u64,
 }
 
 /// A command's first process, once it has executed the program or failed to.
@@ -153,6 +160,7 @@ pub(crate) fn launch(
         process: born.process,
         hold: Hold::of(group, born.status),
         started,
+        relay: None,
     };
     match born.failed {
         None => Ok(running),
@@ -302,6 +310,14 @@ impl Running {
         self.process.pidfd.as_fd()
     }
 
+    /// `relay` carries what it writes, and ends after it.
+    pub(crate) fn carried_by(self, relay: Relay) -> Self {
+        Self {
+            relay: Some(relay),
+            ..self
+        }
+    }
+
     /// Kills whatever is left of the tree and reaps it. On return nothing of the
     /// command runs any more; what is returned besides may be dropped later.
     pub(crate) fn end(self) -> Result<(End, Remains), LaunchError> {
@@ -330,15 +346,22 @@ impl Running {
                     let _ended_since = kill(pid, Signal::SIGKILL);
                 }
                 let ended = reap(pid)?;
-                tree::kill_descendants(&BTreeSet::new());
+                let spared: BTreeSet<Pid> = self.relay.iter().map(Relay::pid).collect();
+                tree::kill_descendants(&spared);
                 (ended.status, ended, Usage::default())
             }
         };
+        let wall = self.started.elapsed();
+        if let Some(relay) = self.relay {
+            relay.finish();
+        }
         let end = End {
             status,
             cpu_us: usage.cpu_us.unwrap_or(ended.cpu_us),
             memory_peak: usage.memory_peak.unwrap_or(ended.memory_peak),
-            wall: self.started.elapsed(),
+            wall,
+            memory_kills: usage.memory_kills,
+            tasks_refused: usage.tasks_refused,
         };
         Ok((end, remains))
     }

@@ -25,6 +25,9 @@ pub(crate) struct View<'a> {
     pub strength: Strength,
     /// Bytes in all temporary directories together.
     pub tmp_size: u64,
+    /// Whether processes have numbers of their own, so that the host's /proc would
+    /// tell of others.
+    pub numbered: bool,
     /// What of the host there is.
     pub places: Vec<Place<'a>>,
     /// Exists even where nothing in it is granted.
@@ -63,12 +66,21 @@ const OWN: u64 = NO_SUID | NO_DEVICES | NO_EXECUTE;
 const TEMPORARY: [(&str, &CStr); 3] =
     [("/tmp", c"tmp"), ("/var/tmp", c"var"), ("/dev/shm", c"shm")];
 
+/// Where pseudo-terminals are: their own file system, so that no terminal of anybody
+/// else is in it, pts(4).
+const TERMINALS: &str = "/dev/pts";
+
+/// Most pseudo-terminals that a command has at once; the kernel counts all of the host.
+const TERMINALS_MAX: &CStr = c"64";
+
 /// Directories of a view that are not the host's, for the Landlock rules.
 pub(super) struct Own {
     /// May be listed, and with it all that is there.
     pub listed: Option<&'static CStr>,
     pub read: &'static [&'static CStr],
     pub write: &'static [&'static CStr],
+    /// Makes, holds and stands for terminals; may be missing.
+    pub terminals: &'static [&'static CStr],
 }
 
 impl View<'_> {
@@ -79,11 +91,13 @@ impl View<'_> {
                 listed: Some(c"/"),
                 read: &[c"/proc"],
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
+                terminals: &[c"/dev/pts", c"/dev/tty"],
             },
             Strength::Default | _ => Own {
                 listed: None,
-                read: &[],
-                write: &[c"/tmp", c"/var/tmp"],
+                read: if self.numbered { &[c"/proc"] } else { &[] },
+                write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
+                terminals: &[c"/dev/pts", c"/dev/ptmx", c"/dev/tty"],
             },
         }
     }
@@ -95,13 +109,14 @@ impl View<'_> {
     /// Whether `path` is, or is beneath, what this view has of its own.
     fn is_own(&self, path: &Path) -> bool {
         let temporary = TEMPORARY.iter().any(|(own, _)| path == Path::new(own));
-        temporary || self.isolated() && (path.starts_with("/proc") || path == Path::new("/dev"))
+        let own = temporary || path.starts_with(TERMINALS);
+        own || self.isolated() && (path.starts_with("/proc") || path == Path::new("/dev"))
     }
 
     /// Whether a grant of `path` has a mount of its own.
     fn wanted(&self, path: &Path) -> bool {
         let beneath = |(own, _): &(&str, &CStr)| path.starts_with(own);
-        !self.is_own(path) && (self.isolated() || TEMPORARY.iter().take(2).any(beneath))
+        !self.is_own(path) && (self.isolated() || TEMPORARY.iter().any(beneath))
     }
 }
 
@@ -119,10 +134,23 @@ pub(super) fn enter(view: &View<'_>, identity: Option<&Identity>) -> Result<(), 
             top: host,
             placed: vec![(PathBuf::from("/"), true)],
         }
-        .add_all(trees, temporary(view, c"/tmp")?)
+        .add_all(trees, beside_the_host(view)?)
     };
     umask(mask);
     built
+}
+
+/// What is the view's own where all else is the host's; what that one has not is not
+/// needed.
+fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
+    let mut own = temporary(view, c"/tmp")?;
+    own.push(terminals()?);
+    if view.numbered {
+        let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
+        own.push(Tree::own("/proc", process));
+    }
+    own.retain(|tree| tree.path.is_dir());
+    Ok(own)
 }
 
 fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno> {
@@ -139,6 +167,7 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno
     mkdirat(&top, c"tmp", Mode::from_bits_truncate(0o755))?;
     let mut own = temporary(view, c"/proc/tmp")?;
     own.push(Tree::own("/proc", process));
+    own.push(terminals()?);
     let mut root = Root {
         top,
         placed: Vec::new(),
@@ -162,6 +191,7 @@ fn standard_links() -> Links {
         ("/dev/stdin", "/proc/self/fd/0"),
         ("/dev/stdout", "/proc/self/fd/1"),
         ("/dev/stderr", "/proc/self/fd/2"),
+        ("/dev/ptmx", "pts/ptmx"),
     ]
     .map(|(link, target)| (link.into(), target.into()))
     .into()
@@ -179,8 +209,7 @@ fn temporary(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     ];
     let all = new_file_system(c"tmpfs", &options, OWN)?;
     attach(all.as_fd(), directory(at)?.as_fd())?;
-    let count = if view.isolated() { 3 } else { 2 };
-    let trees = TEMPORARY.iter().take(count).map(|(path, name)| {
+    let trees = TEMPORARY.iter().map(|(path, name)| {
         mkdirat(&all, *name, Mode::empty())?;
         let one = openat(
             &all,
@@ -194,6 +223,20 @@ fn temporary(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     let trees = trees.collect::<Result<_, Errno>>()?;
     mount::detach(at)?;
     Ok(trees)
+}
+
+/// Pseudo-terminals of the command's own, that anybody in it may make.
+fn terminals() -> Result<Tree, Errno> {
+    let options = [
+        (c"ptmxmode", c"0666"),
+        (c"mode", c"0600"),
+        (c"max", TERMINALS_MAX),
+    ];
+    let mounts = new_file_system(c"devpts", &options, NO_SUID | NO_EXECUTE)?;
+    Ok(Tree {
+        device: true,
+        ..Tree::own(TERMINALS, mounts)
+    })
 }
 
 impl Tree {
@@ -274,6 +317,7 @@ fn with_rights_of<T>(
     };
     super::privilege::set_groups(identity)?;
     let search = Capability::CAP_DAC_READ_SEARCH;
+    let had = caps::has_cap(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
     // The kernel takes it from other users, but not from root.
     caps::drop(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
@@ -283,6 +327,10 @@ fn with_rights_of<T>(
     let result = if became { look() } else { Err(Errno::EPERM) };
     setfsuid(own_uid);
     setfsgid(own_gid);
+    if had {
+        // Likewise: it gives back what it took, and nothing to root.
+        caps::raise(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
+    }
     result
 }
 

@@ -7,7 +7,6 @@
 
 mod compile;
 mod lane;
-mod numbers;
 #[cfg(test)]
 mod reference;
 mod table;
@@ -179,8 +178,28 @@ fn key(profile: &Profile) -> Key {
     (profile.system_calls.clone(), Reach::from(&profile.network))
 }
 
+/// The filter of a profile that says nothing.
+pub(crate) fn default_filter() -> BpfProgram {
+    let list = SystemCalls::default();
+    compile::program(&table::actions(&list, Reach::None), list.refusal.into())
+}
+
+/// The system calls that a profile has which says nothing of them, by name and
+/// sorted: those that are always refused, or made for a network, are not there.
+pub(crate) fn default_calls() -> Vec<&'static str> {
+    let actions = table::actions(&SystemCalls::default(), Reach::None);
+    let made = actions
+        .into_iter()
+        .filter(|(_, action)| !matches!(action, Action::Refuse(_)));
+    let mut names: Vec<_> = made
+        .filter_map(|(number, _)| SystemCalls::name(number.into()))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 /// Installs `filter` for this process; there is no way back.
-pub(super) fn install(filter: &BpfProgram) -> Result<(), Errno> {
+pub(crate) fn install(filter: &BpfProgram) -> Result<(), Errno> {
     seccompiler::apply_filter(filter).map_err(|error| match error {
         seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => raw(&error),
         seccompiler::Error::Backend(_)
