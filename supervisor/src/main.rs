@@ -12,6 +12,7 @@ mod confine;
 mod connect;
 mod error;
 mod front;
+mod http;
 mod lane;
 mod listener;
 mod log;

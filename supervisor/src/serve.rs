@@ -3,16 +3,18 @@
 use crate::cli::Serve;
 use crate::confine::{Needs, confine};
 use crate::error::Error;
-use crate::front::{Client, Front, Generation, attend};
+use crate::front::{Client, Front, Generation, Web, attend};
+use crate::http::{Framing, framing};
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
 use crate::reload::Reloading;
+use crate::vanish::vanished;
 use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use policy::{Proof, Setting};
 use policy_files::PolicyFiles;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,9 +59,12 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     };
     confine(&needs)?;
     tracing::info!(socket = ?options.socket, policy = ?options.policy, "serving");
+    let front = Arc::new(Front::new(Generation::new(policy, pool)));
+    let stop = CancellationToken::new();
     let service = Service {
-        front: Arc::new(Front::new(Generation::new(policy, pool))),
-        stop: CancellationToken::new(),
+        web: Arc::new(Web::new(&front, &stop)),
+        front,
+        stop,
         places: Arc::new(Semaphore::new(CLIENTS_MAX)),
         clients: TaskTracker::new(),
     };
@@ -84,6 +89,7 @@ fn directory(file: &Path) -> &Path {
 /// What the service needs for each client.
 struct Service {
     front: Arc<Front>,
+    web: Arc<Web>,
     stop: CancellationToken,
     places: Arc<Semaphore>,
     clients: TaskTracker,
@@ -126,12 +132,19 @@ impl Service {
         };
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
         let client = Client::new(number, proof, Some(Arc::clone(&socket)));
+        let client = Arc::new(client);
         let span = tracing::info_span!("client", number, uid);
         let stop = self.stop.child_token();
-        let front = Arc::clone(&self.front);
+        let (front, web) = (Arc::clone(&self.front), Arc::clone(&self.web));
         let attending = async move {
             tracing::debug!(pid, "client attached");
-            attend(front, client, stream.into_split(), socket, stop).await;
+            match spoken(&stream, &socket, &stop).await {
+                Some(Framing::Lines) => {
+                    attend(front, client, stream.into_split(), socket, stop).await;
+                }
+                Some(Framing::Http) => web.attend(client, stream, socket, stop).await,
+                None => {}
+            }
             tracing::debug!("client detached");
             drop::<OwnedSemaphorePermit>(place);
         };
@@ -148,6 +161,20 @@ impl Service {
         {
             tracing::warn!("some clients did not read their last answers");
         }
+    }
+}
+
+/// How the client of `stream` speaks, once it has said something; `None` when it left
+/// or the service stops before that.
+async fn spoken(
+    stream: &UnixStream,
+    socket: &Arc<OwnedFd>,
+    stop: &CancellationToken,
+) -> Option<Framing> {
+    tokio::select! {
+        framing = framing(stream) => framing.ok(),
+        () = vanished(Arc::clone(socket)) => None,
+        () = stop.cancelled() => None,
     }
 }
 

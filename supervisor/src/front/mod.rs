@@ -12,17 +12,19 @@ mod resource;
 mod result;
 mod schema;
 mod transport;
+mod web;
 mod who;
 mod words;
 
 pub(crate) use generation::{Front, Generation, Verdict};
 pub(crate) use handler::RELOAD;
+pub(crate) use web::Web;
 pub(crate) use words::described;
 
 use generation::Changes;
 
 use crate::vanish::vanished;
-use handler::Handler;
+use handler::{Handler, Whose};
 use policy::{Login, Proof};
 use rmcp::service::Peer;
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -75,6 +77,14 @@ impl Client {
         }
     }
 
+    /// By what name his sessions are told from those of others.
+    fn owner(&self) -> String {
+        match &self.proof {
+            Proof::Peer(peer) => format!("uid {}", peer.uid),
+            Proof::Key(key) => format!("key {}", key.name),
+        }
+    }
+
     /// A name for the next call, unique in this process: `CLIENT.CALL`.
     fn name_call(&self) -> String {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
@@ -87,7 +97,7 @@ impl Client {
 /// it reads from, is abandoned. In the last two cases its commands are killed.
 pub(crate) async fn attend<R, W>(
     front: Arc<Front>,
-    client: Client,
+    client: Arc<Client>,
     (reader, writer): (R, W),
     answers: Arc<OwnedFd>,
     stop: CancellationToken,
@@ -99,7 +109,7 @@ pub(crate) async fn attend<R, W>(
     let changes = front.changes();
     let serving = serve(
         changes,
-        Handler::new(front, client),
+        Handler::new(front, Whose::One(client)),
         Orderly::new(stream),
         stop.clone(),
     );
