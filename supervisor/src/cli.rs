@@ -1,6 +1,7 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Test, Tools};
+use crate::admin::options::{Check, Explain, Key, Reload, Replay, Schema, Test, Tools};
+use crate::inet::Http;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Test(Test),
     Replay(Replay),
     Reload(Reload),
+    Key(Key),
     Schema(Schema),
 }
 
@@ -50,7 +52,9 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   mini-mcp serve
-  mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock")]
+  mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock
+  mini-mcp serve --http 127.0.0.1:8765
+  mini-mcp serve --http 192.0.2.7:8765 --trusted-proxy 192.0.2.1 --http-host mcp.example.org")]
 pub(crate) struct Serve {
     /// Policy file: owned by root, not writable by group or others; with the
     /// drop-ins in the directory beside it, `policy.d`
@@ -69,6 +73,8 @@ pub(crate) struct Serve {
         default_value = "/run/mini-mcp-worker/worker.sock"
     )]
     pub(crate) worker: PathBuf,
+    #[command(flatten)]
+    pub(crate) http: Http,
 }
 
 /// Pass bytes between standard input and output and the service's socket.

@@ -13,9 +13,11 @@ mod connect;
 mod error;
 mod front;
 mod http;
+mod inet;
 mod lane;
 mod listener;
 mod log;
+mod message;
 mod output;
 mod peer;
 mod reload;
@@ -77,6 +79,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Check(options) => return admin::check(&options).map(status),
         Command::Tools(options) => admin::tools(&options)?,
         Command::Reload(options) => admin::reload(&options)?,
+        Command::Key(options) => admin::key(&options)?,
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),

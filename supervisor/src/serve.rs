@@ -5,6 +5,7 @@ use crate::confine::{Needs, confine};
 use crate::error::Error;
 use crate::front::{Client, Front, Generation, Web, attend};
 use crate::http::{Framing, framing};
+use crate::inet::Inet;
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
 use crate::reload::Reloading;
@@ -24,8 +25,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-/// Most clients at once; further ones are closed.
-const CLIENTS_MAX: usize = 1000;
+/// Most clients at once; further ones are closed. Fewer where there are not enough
+/// descriptors.
+const CLIENTS_MAX: usize = 10_000;
+
+/// Descriptors of a client, and those that are kept for calls and everything else.
+const DESCRIPTORS_EACH: usize = 2;
+const DESCRIPTORS_KEPT: usize = 1024;
 
 /// How long to wait when there is no descriptor for the next client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -38,7 +44,9 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     let policy =
         PolicyFiles::read_or_embedded(Some(&options.policy), &options.packs, &Setting::System)?
             .parse(&Setting::System)?;
-    raise_descriptor_limit();
+    // Before this process confines itself, after which it can make no such socket.
+    let inet = options.http.listen().await?;
+    let places = places(raise_descriptor_limit());
     let pool = Arc::new(Pool::new(
         Door::Socket(options.worker.clone()),
         policy.digest(),
@@ -59,23 +67,27 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     };
     confine(&needs)?;
     tracing::info!(socket = ?options.socket, policy = ?options.policy, "serving");
+    if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
+        tracing::info!(%address, "serving HTTP");
+    }
     let front = Arc::new(Front::new(Generation::new(policy, pool)));
     let stop = CancellationToken::new();
     let service = Service {
-        web: Arc::new(Web::new(&front, &stop)),
+        web: Arc::new(Web::new(&front, &options.http, &stop)),
         front,
         stop,
-        places: Arc::new(Semaphore::new(CLIENTS_MAX)),
+        places: Arc::new(Semaphore::new(places)),
         clients: TaskTracker::new(),
     };
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
     let reloading = Reloading::watch(&options, &service.front).map_err(Error::Process)?;
     tokio::select! {
         () = service.accept_all(&listener) => {}
+        () = service.accept_network(inet.as_ref()) => {}
         never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
     }
-    drop(listener);
+    drop((listener, inet));
     service.say_farewell().await;
     Ok(())
 }
@@ -112,6 +124,14 @@ impl Service {
         }
     }
 
+    /// Serves HTTP on the network, where that is asked for. Never ends.
+    async fn accept_network(&self, inet: Option<&Inet>) {
+        match inet {
+            Some(inet) => inet.accept_all(&self.web, &self.clients, &self.stop).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Attaches a client that the policy knows; hangs up on everybody else.
     fn admit(&self, stream: UnixStream, number: u64) -> io::Result<()> {
         let peer = peer::of(&stream.peer_cred()?);
@@ -127,7 +147,7 @@ impl Service {
             return Ok(());
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!(uid, pid, "client refused: {CLIENTS_MAX} are attached");
+            tracing::warn!(uid, pid, "client refused: there are too many");
             return Ok(());
         };
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
@@ -139,10 +159,11 @@ impl Service {
         let attending = async move {
             tracing::debug!(pid, "client attached");
             match spoken(&stream, &socket, &stop).await {
+                // Boxed: while it is silent, a client needs no room for either.
                 Some(Framing::Lines) => {
-                    attend(front, client, stream.into_split(), socket, stop).await;
+                    Box::pin(attend(front, client, stream.into_split(), socket, stop)).await;
                 }
-                Some(Framing::Http) => web.attend(client, stream, socket, stop).await,
+                Some(Framing::Http) => Box::pin(web.attend(client, stream, socket, stop)).await,
                 None => {}
             }
             tracing::debug!("client detached");
@@ -178,12 +199,22 @@ async fn spoken(
     }
 }
 
-/// Each client takes two descriptors and each call five. Commands do not inherit
-/// the limit: the worker sets theirs.
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(errno) = raised {
-        tracing::debug!(%errno, "descriptor limit left as it is");
+/// How many clients there are descriptors for.
+fn places(descriptors: u64) -> usize {
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let for_clients = descriptors.saturating_sub(DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
+    for_clients.clamp(DESCRIPTORS_KEPT / 16, CLIENTS_MAX)
+}
+
+/// Lifts the limit of open descriptors as far as it goes; the limit then. Commands do
+/// not inherit it: the worker sets theirs.
+fn raise_descriptor_limit() -> u64 {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(errno) => {
+            tracing::debug!(%errno, "descriptor limit left as it is");
+            soft
+        }
     }
 }

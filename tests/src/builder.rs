@@ -14,6 +14,7 @@ pub struct SiteBuilder {
     policy: String,
     containment: String,
     audit: Option<PathBuf>,
+    further: Vec<String>,
 }
 
 impl SiteBuilder {
@@ -22,6 +23,7 @@ impl SiteBuilder {
             policy: policy.to_owned(),
             containment: "auto".to_owned(),
             audit: None,
+            further: Vec::new(),
         }
     }
 
@@ -29,6 +31,13 @@ impl SiteBuilder {
     #[must_use]
     pub fn containment(mut self, containment: &str) -> SiteBuilder {
         containment.clone_into(&mut self.containment);
+        self
+    }
+
+    /// Further arguments of the supervisor.
+    #[must_use]
+    pub fn serving(mut self, words: &[&str]) -> SiteBuilder {
+        self.further = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -49,7 +58,7 @@ impl SiteBuilder {
         make_folders(directory.path());
         let own = directory.path().join("audit/audit.jsonl");
         let audit = self.audit.unwrap_or(own);
-        let site = Site::new(directory, audit, self.containment);
+        let site = Site::new(directory, audit, self.containment, self.further);
         site.file("policy.toml", &self.policy.replace("@site@", &site.text()));
         site
     }

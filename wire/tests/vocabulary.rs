@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use wire::{
-    Argument, Claim, Denial, FRAME_MAX, Failure, FrameError, Given, Hello, Outcome, Reply, Report,
-    Request, Run, Status, VERSION, Value, Welcome, decode, encode,
+    Argument, Claim, Denial, FRAME_MAX, Failure, FrameError, Given, Hello, Outcome, Presented,
+    Reply, Report, Request, Run, Secret, Status, VERSION, Value, Welcome, decode, encode,
 };
 
 fn value() -> impl Strategy<Value = Value> {
@@ -32,6 +32,13 @@ fn claim(text: &str) -> Option<Claim> {
     })
 }
 
+fn key(text: &str) -> Option<Presented> {
+    text.len().is_multiple_of(3).then(|| Presented {
+        key: Secret::new(text.to_owned()),
+        address: "2001:db8::1".parse().unwrap(),
+    })
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let argument = ("[a-z]{1,8}", given()).prop_map(|(name, value)| Argument { name, value });
     let run = (
@@ -49,6 +56,7 @@ fn request() -> impl Strategy<Value = Request> {
             tool,
             arguments,
             claim: claim(&request),
+            key: key(&request),
         })),
         (".{0,20}", ".{0,20}", ".{0,20}").prop_map(|(request, tool, reason)| {
             let denial = Denial {
@@ -62,9 +70,11 @@ fn request() -> impl Strategy<Value = Request> {
                 arguments: None,
                 denial,
                 claim: None,
+                key: None,
             })
         }),
         any::<[u8; 32]>().prop_map(Request::Reload),
+        ".{0,60}".prop_map(|key| Request::Identify(Secret::new(key))),
         Just(Request::Cancel),
     ]
 }
@@ -129,9 +139,17 @@ fn every_reply_comes_back() {
         Reply::Finished(outcome),
         Reply::Recorded,
         Reply::Reloaded,
+        Reply::Identified(Some("ci".to_owned())),
+        Reply::Identified(None),
     ] {
         assert_eq!(decode::<Reply>(&encode(&reply).unwrap()).unwrap(), reply);
     }
+}
+
+#[test]
+fn a_secret_is_not_shown() {
+    let key = Secret::new("canary".to_owned());
+    assert!(!format!("{:?}", Request::Identify(key)).contains("canary"));
 }
 
 #[test]

@@ -78,10 +78,14 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
             socket,
             front,
             supervisor,
+            keys,
             ..
         } => (
             Door::listen(socket, supervisor)?,
-            Trust::Front(front.clone()),
+            Trust::Front {
+                front: front.clone(),
+                keys: keys.clone(),
+            },
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };

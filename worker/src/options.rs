@@ -24,6 +24,8 @@ Options:
   --socket PATH        where the supervisor connects
   --front PATH         where clients connect to the supervisor: callers are
                        believed only on sockets bound there
+  --keys FILE          the API keys, as `mini-mcp key` writes them; read again
+                       whenever it has changed [/etc/mini-mcp/keys]
   --supervisor USER    name or id of the one user that may connect
   --workspace DIR      what ${workspace} stands for in the policy
   --audit FILE         where the audit trail is appended
@@ -72,6 +74,8 @@ pub(crate) enum Mode {
         front: PathBuf,
         /// Name or id of the supervisor's user.
         supervisor: String,
+        /// The file of API keys.
+        keys: PathBuf,
     },
     /// For the user who started it.
     SingleUser {
@@ -120,6 +124,7 @@ struct Given {
     packs: Option<PathBuf>,
     socket: Option<PathBuf>,
     front: Option<PathBuf>,
+    keys: Option<PathBuf>,
     supervisor: Option<String>,
     workspace: Option<PathBuf>,
     audit: Option<PathBuf>,
@@ -139,6 +144,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("packs") => given.packs = Some(parser.value()?.into()),
             Arg::Long("socket") => given.socket = Some(parser.value()?.into()),
             Arg::Long("front") => given.front = Some(parser.value()?.into()),
+            Arg::Long("keys") => given.keys = Some(parser.value()?.into()),
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
@@ -162,6 +168,7 @@ impl Given {
                 socket: self.socket.ok_or(UsageError::Missing("--socket"))?,
                 front: self.front.ok_or(UsageError::Missing("--front"))?,
                 supervisor: self.supervisor.ok_or(UsageError::Missing("--supervisor"))?,
+                keys: self.keys.unwrap_or_else(|| policy_files::KEYS.into()),
             },
             Some("single-user") => Mode::SingleUser {
                 policy: self.policy,

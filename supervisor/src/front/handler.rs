@@ -36,6 +36,14 @@ const LIST_TTL_MS: u64 = 60_000;
 /// The method by which `mini-mcp reload` asks for a new policy.
 pub(crate) const RELOAD: &str = "mini-mcp/reload";
 
+/// Methods that take parameters, without which they arrive as unknown ones.
+const PARAMETERS: [&str; 4] = [
+    "initialize",
+    "tools/call",
+    "resources/read",
+    "completion/complete",
+];
+
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
 Each tool runs one command on this server that its administrator allows you. There is no shell: \
@@ -169,6 +177,7 @@ async fn run(
         tool: grant.tool().to_owned(),
         arguments: in_packets(arguments),
         claim: in_words_of_the_wire(caller.claim.as_ref()),
+        key: client.key.clone(),
     };
     let Ok(_turn) = client.running.acquire().await else {
         return Ok(cancelled());
@@ -279,6 +288,10 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        if PARAMETERS.contains(&request.method.as_str()) {
+            // A method that we have, with parameters that it cannot take.
+            return Err(ErrorData::invalid_params("Invalid params", None));
+        }
         if request.method != RELOAD || !client.is_administrator() {
             let method = harmless_word(&request.method, 128);
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None));

@@ -2,7 +2,7 @@
 //! reads them any more.
 
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::{Response, StatusCode};
 use std::convert::Infallible;
@@ -25,14 +25,14 @@ pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
 ///
 /// # Errors
 /// The status to answer with: too large, too slow, or broken off.
-pub(super) async fn whole<B>(body: B) -> Result<Full<Bytes>, StatusCode>
+pub(super) async fn whole<B>(body: B) -> Result<Bytes, StatusCode>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let reading = Limited::new(body, BODY_MAX).collect();
     match tokio::time::timeout(BODY_PATIENCE, reading).await {
-        Ok(Ok(body)) => Ok(Full::new(body.to_bytes())),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),

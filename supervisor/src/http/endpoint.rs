@@ -3,16 +3,18 @@
 use super::PATH;
 use super::body::{Reply, Watched, whole};
 use super::sessions::Sessions;
+use crate::message::parse;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
-use rmcp::ServerHandler;
-use rmcp::model::Extensions;
+use rmcp::model::{ErrorData, Extensions};
+use rmcp::service::TxJsonRpcMessage;
 use rmcp::transport::streamable_http_server::session::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{RoleServer, ServerHandler};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -113,13 +115,17 @@ impl<S: ServerHandler> Endpoint<S> {
             Ok(body) => body,
             Err(status) => return plain(status, status.canonical_reason().unwrap_or_default()),
         };
+        if let Some(error) = fault(&parts.headers, &body) {
+            return refusal(error);
+        }
         // Nobody behind this point has any use for them, and some log what they get.
         parts.headers.remove(AUTHORIZATION);
         parts.headers.remove(COOKIE);
         let gone = CancellationToken::new();
         let guard = gone.clone().drop_guard();
         parts.extensions.insert(Visitor { client, gone });
-        let reply = self.service.handle(Request::from_parts(parts, body)).await;
+        let request = Request::from_parts(parts, Full::new(body));
+        let reply = self.service.handle(request).await;
         if let Some(id) = session(reply.headers()) {
             self.begun(id, owner).await;
         }
@@ -166,9 +172,27 @@ fn config(reach: Reach, stop: CancellationToken) -> StreamableHttpServerConfig {
     }
 }
 
+/// What is wrong with a body that is said to be JSON.
+fn fault(headers: &HeaderMap, body: &[u8]) -> Option<ErrorData> {
+    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let kind = kind.split(';').next()?.trim();
+    let json = kind.eq_ignore_ascii_case("application/json");
+    parse(body).err().filter(|_| json)
+}
+
+/// The answer to what is no message.
+fn refusal(error: ErrorData) -> Reply {
+    let message = TxJsonRpcMessage::<RoleServer>::error(error, None);
+    let text = serde_json::to_vec(&message).unwrap_or_default();
+    let mut reply = plain(StatusCode::BAD_REQUEST, text);
+    let kind = HeaderValue::from_static("application/json");
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
+    reply
+}
+
 /// A short answer of the transport itself.
-pub(crate) fn plain(status: StatusCode, text: &'static str) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from_static(text.as_bytes())).boxed());
+pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(text.into()).boxed());
     *reply.status_mut() = status;
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     reply.headers_mut().insert(CONTENT_TYPE, kind);

@@ -6,7 +6,7 @@ use super::files::{Files, Input};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{self, Call, Decider, Ending, Entry, Told};
+use crate::audit::{self, Call, Decider, Ending, Entry, Proven, Told};
 use crate::context::{Context, Trust};
 use crate::create::Maker;
 use crate::explain::explain;
@@ -19,13 +19,13 @@ use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use policy::{Arguments, Caller, Controller, Decision, Grant, Identity, Stdin};
+use policy::{Arguments, Caller, Controller, Decision, Grant, Identity, Proof, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::ffi::{CString, NulError};
 use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
-use wire::{Argument, Claim, Denial, Failure, Given, Reply, Report, Run, Value};
+use wire::{Argument, Claim, Denial, Failure, Given, Presented, Reply, Report, Run, Value};
 
 /// Where a command's output goes: the write ends of two pipes.
 struct Output {
@@ -41,11 +41,10 @@ impl Lane {
             request: run.request.clone(),
             caller: None,
             claim: run.claim.clone().map(cut),
-            groups: Vec::new(),
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
         };
-        let caller = match self.attested(&mut call, client.as_ref()) {
+        let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
             Err(failure) => return self.refuse(call, failure),
         };
@@ -118,13 +117,13 @@ impl Lane {
             request: report.request,
             caller: None,
             claim: report.claim.map(cut),
-            groups: Vec::new(),
             arguments: report
                 .arguments
                 .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
         };
-        let caller = match self.attested(&mut call, descriptors.pop().as_ref()) {
+        let client = descriptors.pop();
+        let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {
             Ok(caller) => caller,
             Err(failure) => return self.refuse(call, failure),
         };
@@ -139,21 +138,27 @@ impl Lane {
         arguments.map(|one| Told::new(one, stdin)).collect()
     }
 
-    /// The caller, proven by the kernel; what he claims is only added. `call` gets
-    /// his ids.
-    fn attested(&mut self, call: &mut Call, client: Option<&OwnedFd>) -> Result<Caller, Failure> {
-        let peer = match attest(&self.context.trust, client) {
-            Ok(peer) if self.context.policy.names_callers() => self.logins.with(peer),
-            Ok(peer) => peer,
+    /// The caller, proven by the kernel or by a key; what he claims is only added.
+    /// `call` gets what is proven.
+    fn attested(
+        &mut self,
+        call: &mut Call,
+        client: Option<&OwnedFd>,
+        key: Option<&Presented>,
+    ) -> Result<Caller, Failure> {
+        let proof = match attest(&self.context.trust, &mut self.keyring, client, key) {
+            Ok(Proof::Peer(peer)) if self.context.policy.names_callers() => {
+                Proof::Peer(self.logins.with(peer))
+            }
+            Ok(proof) => proof,
             Err(error) => return Err(failure("attestation", &error)),
         };
-        call.caller = Some((peer.uid, peer.gid));
-        call.groups.clone_from(&peer.groups);
+        call.caller = Some(Proven::from(&proof));
         let claim = call.claim.clone().map(|claim| policy::Claim {
             name: claim.name,
             version: claim.version,
         });
-        Ok(Caller::from(peer).claiming(claim))
+        Ok(Caller { proof, claim })
     }
 
     /// Opens what the call names, and makes sure that it could be carried out: what
@@ -429,7 +434,7 @@ fn plan<'a>(
 
 /// Whom a command becomes; `None` when the worker is that user already.
 fn identity<'a>(trust: &Trust, grant: &'a Grant) -> Option<&'a Identity> {
-    matches!(trust, Trust::Front(_)).then(|| grant.identity())
+    matches!(trust, Trust::Front { .. }).then(|| grant.identity())
 }
 
 pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {

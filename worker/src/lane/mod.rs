@@ -10,15 +10,17 @@ mod attest;
 mod bounds;
 mod call;
 mod files;
+mod keyring;
 mod logins;
 mod records;
 mod watch;
 
-use crate::context::Context;
+use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::sandbox::landlock::Domains;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sys;
+use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -63,6 +65,7 @@ pub(crate) struct Lane {
     context: Context,
     domains: Domains,
     logins: Logins,
+    keyring: Keyring,
     tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
@@ -83,6 +86,7 @@ impl Lane {
             domains: Domains::new(context.trust.single_user()),
             context,
             logins: Logins::default(),
+            keyring: Keyring::default(),
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
             launched: 0,
@@ -115,6 +119,7 @@ impl Lane {
                 Request::Run(run) => self.call(&run, descriptors)?,
                 Request::Report(report) => self.report(report, descriptors)?,
                 Request::Reload(policy) => self.reload(policy)?,
+                Request::Identify(key) => self.identify(&key)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -198,6 +203,15 @@ impl Lane {
             Ok(()) => self.reply(&Reply::Reloaded),
             Err(failure) => self.reply(&Reply::Failed(failure)),
         }
+    }
+
+    /// Tells whose key this is.
+    fn identify(&mut self, key: &wire::Secret) -> Result<(), HangUp> {
+        let name = match &self.context.trust {
+            Trust::Front { keys, .. } => self.keyring.name_of(keys, key),
+            Trust::Only(_) => None,
+        };
+        self.reply(&Reply::Identified(name))
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {
