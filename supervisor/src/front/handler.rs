@@ -37,12 +37,7 @@ const LIST_TTL_MS: u64 = 60_000;
 pub(crate) const RELOAD: &str = "mini-mcp/reload";
 
 /// Methods that take parameters, without which they arrive as unknown ones.
-const PARAMETERS: [&str; 4] = [
-    "initialize",
-    "tools/call",
-    "resources/read",
-    "completion/complete",
-];
+const PARAMETERS: [&str; 2] = ["tools/call", "resources/read"];
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
