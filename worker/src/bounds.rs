@@ -68,20 +68,21 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
     needed
 }
 
-/// Bounds this process, and so every lane, but for what it is to grant to commands.
-/// Tells whether the bounding set is no more than that, which a single user without
-/// privileges cannot make of it.
+/// Bounds this process, and so every lane, but for what it is to grant to commands; a
+/// single user without privileges has nothing to bound.
 pub(crate) fn apply(
     mode: &Mode,
     containment: &Containment,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
-) -> Result<bool, BoundsError> {
+) -> Result<(), BoundsError> {
     prctl::set_no_new_privs().map_err(BoundsError::Kernel)?;
     grantable(grants)?;
     // Once here instead of once for each command, which inherits it: dropping all of
     // them costs as much as installing the system call filter.
-    let bounded = privilege::bound(grants).map_err(BoundsError::Kernel)?;
+    if privilege::bound(grants).map_err(BoundsError::Kernel)? {
+        verify(grants)?;
+    }
     if matches!(mode, Mode::System { .. }) {
         let wanted = [
             wanted(containment, grants),
@@ -90,7 +91,15 @@ pub(crate) fn apply(
         .concat();
         keep(&wanted, grants)?;
     }
-    Ok(bounded)
+    Ok(())
+}
+
+/// Reads the bounding set back: commands inherit it, and it can only shrink.
+fn verify(grants: &CapsHashSet) -> Result<(), BoundsError> {
+    match caps::read(None, CapSet::Bounding)?.is_subset(grants) {
+        true => Ok(()),
+        false => Err(BoundsError::Kernel(Errno::EPERM)),
+    }
 }
 
 /// Whether this process has all that it is to grant, and may bound it.

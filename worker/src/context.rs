@@ -23,8 +23,6 @@ pub(crate) struct Context {
     pub grants: CapsHashSet,
     /// The capabilities that the worker kept to make namespaces.
     pub needed: CapsHashSet,
-    /// Whether the capability bounding set is no more than that.
-    pub bounded: bool,
     /// The system calls of commands.
     pub filters: Filters,
     /// /dev/null, the standard input of commands.

@@ -92,7 +92,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    let bounded = bounds::apply(&options.mode, &containment, &grants, &needed)?;
+    bounds::apply(&options.mode, &containment, &grants, &needed)?;
     log.begin(&policy.digest())?;
     announce(options, &policy, &containment);
 
@@ -103,7 +103,6 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         containment,
         grants,
         needed,
-        bounded,
         null,
     };
     match Worker::new(context, source, door, log, signals)?.run()? {

@@ -3,6 +3,9 @@
 //! types, so that nothing outside has an invariant of memory to keep.
 
 pub(crate) mod mount;
+mod spawn;
+
+pub(crate) use spawn::spawn;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -49,33 +52,54 @@ pub(crate) struct Ended {
 /// `namespaces` are `CLONE_NEW*` flags; with `cgroup`, an open cgroup v2
 /// directory, the child starts its life in it.
 pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork, Errno> {
-    let mut pidfd: RawFd = -1;
-    // SAFETY: `clone_args` is a plain structure of integers, for which zero is "not used".
-    let mut args: libc::clone_args = unsafe { MaybeUninit::zeroed().assume_init() };
-    args.flags = u64::from(namespaces.cast_unsigned()) | libc::CLONE_PIDFD as u64;
-    args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
-    if let Some(directory) = cgroup {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = u64::from(directory.as_raw_fd().cast_unsigned());
-    }
+    let mut birth = Birth::new(u64::from(namespaces.cast_unsigned()), cgroup);
+    let arguments = birth.arguments();
     // SAFETY: without CLONE_VM the child has its own copy of all memory, like fork(2),
     // and this process has one thread, so no lock is held by a thread that is not copied;
-    // the kernel writes only to `pidfd`, which outlives the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            &raw mut args,
-            size_of::<libc::clone_args>(),
-        )
-    };
+    // the kernel writes only to `birth`, which outlives the call.
+    let result =
+        unsafe { libc::syscall(libc::SYS_clone3, arguments, size_of::<libc::clone_args>()) };
     match Errno::result(result)? {
         0 => Ok(Fork::Child),
-        pid => Ok(Fork::Parent(Process {
+        pid => Ok(Fork::Parent(birth.process(pid))),
+    }
+}
+
+/// What clone3(2) is asked for, and where it tells of the child.
+struct Birth {
+    arguments: libc::clone_args,
+    pidfd: RawFd,
+}
+
+impl Birth {
+    fn new(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Self {
+        // SAFETY: `clone_args` is a plain structure of integers, for which zero is "not used".
+        let mut arguments: libc::clone_args = unsafe { MaybeUninit::zeroed().assume_init() };
+        arguments.flags = flags | libc::CLONE_PIDFD as u64;
+        arguments.exit_signal = libc::SIGCHLD as u64;
+        if let Some(directory) = cgroup {
+            arguments.flags |= CLONE_INTO_CGROUP;
+            arguments.cgroup = u64::from(directory.as_raw_fd().cast_unsigned());
+        }
+        Self {
+            arguments,
+            pidfd: -1,
+        }
+    }
+
+    /// For the call itself, before which this must not move any more.
+    fn arguments(&mut self) -> *mut libc::clone_args {
+        self.arguments.pidfd = (&raw mut self.pidfd) as u64;
+        &raw mut self.arguments
+    }
+
+    /// The child, once the kernel has told its process id.
+    fn process(self, pid: libc::c_long) -> Process {
+        Process {
             pid: Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
             // SAFETY: CLONE_PIDFD succeeded, so this is a new descriptor that nothing else owns.
-            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-        })),
+            pidfd: unsafe { OwnedFd::from_raw_fd(self.pidfd) },
+        }
     }
 }
 

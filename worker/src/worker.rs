@@ -407,6 +407,7 @@ impl Worker {
     fn lost(&mut self, lane: LaneProcess, status: i32) {
         let _deleted_already = self.events.delete(&lane.records);
         self.admission.leave(lane.places);
+        self.context.containment.tidy(lane.process.pid);
         let Some(run) = lane.run else { return };
         let living: BTreeSet<Pid> = self.lanes.values().map(|lane| lane.process.pid).collect();
         self.context.containment.sweep(lane.process.pid, &living);

@@ -266,6 +266,7 @@ mod tests {
                 policy: POLICY,
             }),
             Request::Report(_) => Reply::Recorded,
+            Request::Identify(_) => Reply::Identified(None),
             Request::Run(_) | Request::Reload(_) | Request::Cancel => return Some(()),
         };
         let packet = wire::encode(&reply).unwrap();

@@ -100,11 +100,15 @@ impl Lane {
             Ok(()) => self.watch(&running, client, grant.profile().timeout),
             Err(_) => Reason::Abandoned,
         };
-        let end = running
+        let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
         let outcome = outcome(name, reason, &end)?;
-        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))
+        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))?;
+        // While nobody waits.
+        drop(remains);
+        self.groups.prepare(&self.context.containment);
+        Ok(())
     }
 
     /// Records a denial of the supervisor's own.
@@ -221,14 +225,10 @@ impl Lane {
         let mut plan = plan(&self.context, grant, files, (domain, limits), output)
             .map_err(|error| failure("launch", &error))?;
         plan.namespaces = namespaces;
-        self.launched += 1;
-        launch(
-            plan,
-            grant.profile(),
-            &self.context.containment,
-            self.launched,
-        )
-        .map_err(|error| failure("launch", &error))
+        let containment = &self.context.containment;
+        let group = self.groups.take(containment);
+        let group = group.map_err(|error| failure("launch", &error))?;
+        launch(plan, grant.profile(), containment, group).map_err(|error| failure("launch", &error))
     }
 
     /// Records a denial and answers whoever decided it.
@@ -422,13 +422,13 @@ fn plan<'a>(
         umask: Mode::from_bits_truncate(profile.umask),
         identity: identity(&context.trust, grant),
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
-        bounded: context.bounded,
         domain,
         namespaces: None,
         filter: context
             .filters
             .of_profile(profile)
             .ok_or(PlanError::Filter)?,
+        patience: u32::try_from(profile.timeout.as_secs() + 1).unwrap_or(u32::MAX),
     })
 }
 

@@ -10,6 +10,7 @@ mod attest;
 mod bounds;
 mod call;
 mod files;
+mod groups;
 mod keyring;
 mod logins;
 mod records;
@@ -20,6 +21,7 @@ use crate::explain::explain;
 use crate::sandbox::landlock::Domains;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sys;
+use groups::Groups;
 use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
@@ -69,8 +71,7 @@ pub(crate) struct Lane {
     tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
-    /// How many commands it has launched.
-    launched: u64,
+    groups: Groups,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -89,7 +90,7 @@ impl Lane {
             keyring: Keyring::default(),
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
-            launched: 0,
+            groups: Groups::default(),
             deaf: false,
             hung_up: false,
         }
@@ -111,6 +112,7 @@ impl Lane {
         // Orphans of a command become children of the lane, which reaps them.
         prctl::set_child_subreaper(true).map_err(broken)?;
         prctl::set_name(c"mini-mcp-lane").map_err(broken)?;
+        self.context.filters.wear().map_err(broken)?;
         if !self.greet()? {
             return Ok(());
         }

@@ -12,7 +12,8 @@ use policy::{Controller, Profile};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -75,21 +76,9 @@ impl Base {
         })
     }
 
-    /// A fresh group for the next command of `lane`, bounded as `profile` says.
-    pub(crate) fn create(
-        &self,
-        lane: Pid,
-        number: u64,
-        profile: &Profile,
-    ) -> Result<Cgroup, CgroupError> {
-        let group = self.group(&format!("{lane}-{number}"))?;
-        match group.bound(profile, &self.controllers) {
-            Ok(()) => Ok(group),
-            Err(error) => {
-                let _left = remove(&group.path);
-                Err(error)
-            }
-        }
+    /// A fresh group for a command of `lane`; `number` tells its groups apart.
+    pub(crate) fn create(&self, lane: Pid, number: u64) -> Result<Cgroup, CgroupError> {
+        self.group(&format!("{lane}-{number}"))
     }
 
     /// A group without bounds, to try what the kernel allows.
@@ -100,9 +89,8 @@ impl Base {
     fn group(&self, name: &str) -> Result<Cgroup, CgroupError> {
         let path = self.path.join(name);
         fs::create_dir(&path).map_err(failed("make", &path))?;
-        Ok(Cgroup {
-            directory: File::open(&path).map_err(failed("open", &path))?,
-            path,
+        Cgroup::open(&path, &self.controllers).inspect_err(|_| {
+            let _left = remove(&path);
         })
     }
 
@@ -137,11 +125,26 @@ impl Base {
     }
 }
 
-/// The group of one command.
+/// The group of one command. What is asked of it at the end is opened at the beginning,
+/// which can be while nobody waits.
 #[derive(Debug)]
 pub(crate) struct Cgroup {
     path: PathBuf,
     directory: File,
+    /// `cgroup.events`.
+    events: File,
+    /// `cpu.stat`, where the kernel has it.
+    processor: Option<File>,
+    /// `memory.peak`, likewise.
+    memory: Option<File>,
+    controllers: BTreeSet<Controller>,
+}
+
+impl Drop for Cgroup {
+    /// Kills whatever is left in the group and removes it, unless it is gone already.
+    fn drop(&mut self) {
+        let _left = remove(&self.path);
+    }
 }
 
 /// What a whole tree used.
@@ -154,37 +157,30 @@ pub(crate) struct Usage {
 }
 
 impl Cgroup {
-    /// For `CLONE_INTO_CGROUP`.
-    pub(super) fn directory(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.directory.as_fd()
-    }
-
-    /// Kills whatever is left in the group, removes it, and tells what it used.
-    pub(super) fn end(self) -> Result<Usage, CgroupError> {
-        // Processes that are left would go on using.
-        kill(&self.path).map_err(failed("kill", &self.path))?;
-        let cpu = fs::read_to_string(self.path.join("cpu.stat")).unwrap_or_default();
-        let peak = fs::read_to_string(self.path.join("memory.peak")).unwrap_or_default();
-        remove(&self.path).map_err(failed("remove", &self.path))?;
-        let cpu_us = cpu
-            .lines()
-            .find_map(|line| line.strip_prefix("usage_usec ")?.trim().parse().ok());
-        Ok(Usage {
-            cpu_us,
-            memory_peak: peak.trim().parse().ok(),
+    fn open(path: &Path, controllers: &BTreeSet<Controller>) -> Result<Self, CgroupError> {
+        let file = |name| File::open(path.join(name));
+        Ok(Self {
+            directory: File::open(path).map_err(failed("open", path))?,
+            events: file("cgroup.events").map_err(failed("watch", path))?,
+            processor: file("cpu.stat").ok(),
+            memory: file("memory.peak").ok(),
+            controllers: controllers.clone(),
+            path: path.to_path_buf(),
         })
     }
 
-    fn bound(
-        &self,
-        profile: &Profile,
-        controllers: &BTreeSet<Controller>,
-    ) -> Result<(), CgroupError> {
+    /// For `CLONE_INTO_CGROUP`.
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Sets the limits of `profile`.
+    pub(super) fn bound(&self, profile: &Profile) -> Result<(), CgroupError> {
         for Setting {
             file,
             value,
             needed,
-        } in settings(profile, controllers)
+        } in settings(profile, &self.controllers)
         {
             let path = self.path.join(file);
             if needed || path.exists() {
@@ -192,6 +188,22 @@ impl Cgroup {
             }
         }
         Ok(())
+    }
+
+    /// Kills whatever is left in the group, and tells what it used. The group is empty
+    /// from then on; it is removed when this is dropped.
+    pub(super) fn end(&self) -> Result<Usage, CgroupError> {
+        // Processes that are left would go on using.
+        kill(&self.path, &self.events).map_err(failed("kill", &self.path))?;
+        let number = |file: &Option<File>, field: &str| {
+            let text = beginning(file.as_ref()?).ok()?;
+            let line = text.lines().next()?.strip_prefix(field)?;
+            line.trim().parse().ok()
+        };
+        Ok(Usage {
+            cpu_us: number(&self.processor, "usage_usec "),
+            memory_peak: number(&self.memory, ""),
+        })
     }
 }
 
@@ -275,17 +287,19 @@ fn children(path: &Path) -> Vec<PathBuf> {
 fn remove(path: &Path) -> io::Result<()> {
     loop {
         match fs::remove_dir(path) {
-            Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => kill(path)?,
+            Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => {
+                kill(path, &File::open(path.join("cgroup.events"))?)?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => return result,
         }
     }
 }
 
-/// Kills every process in the group and waits until there is none.
-fn kill(path: &Path) -> io::Result<()> {
-    let events = File::open(path.join("cgroup.events"))?;
-    while is_populated(&events)? {
+/// Kills every process in the group and waits until there is none; `events` is its
+/// `cgroup.events`.
+fn kill(path: &Path, events: &File) -> io::Result<()> {
+    while beginning(events)?.starts_with("populated 1") {
         fs::write(path.join("cgroup.kill"), "1")?;
         // The kernel reports a change of `populated` as an exceptional condition.
         let mut descriptors = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
@@ -297,13 +311,11 @@ fn kill(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn is_populated(events: &File) -> io::Result<bool> {
+/// The first bytes of a file of a group, where all stands that is asked for.
+fn beginning(file: &File) -> io::Result<String> {
     let mut buffer = [0; 64];
-    let length = std::os::unix::fs::FileExt::read_at(events, &mut buffer, 0)?;
-    Ok(buffer
-        .get(..length)
-        .unwrap_or_default()
-        .starts_with(b"populated 1"))
+    let length = FileExt::read_at(file, &mut buffer, 0)?;
+    Ok(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned())
 }
 
 #[cfg(test)]
@@ -351,14 +363,12 @@ mod tests {
 
     #[test]
     fn a_group_that_has_not_the_file_of_a_limit_is_refused() {
-        let directory = fake(&[]);
-        let group = Cgroup {
-            directory: File::open(directory.path()).unwrap(),
-            path: directory.path().join("gone"),
-        };
+        let directory = fake(&[("cgroup.events", "")]);
+        let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+        group.path = directory.path().join("gone");
         let policy = crate::sandbox::settings::tests::policy("cpu_quota = '50%'");
         let profile = policy.profiles().next().unwrap();
-        let error = group.bound(profile, &Controller::ALL.into()).unwrap_err();
+        let error = group.bound(profile).unwrap_err();
         assert!(
             error.to_string().starts_with("cannot limit cgroup"),
             "{error}"

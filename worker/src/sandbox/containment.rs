@@ -1,7 +1,7 @@
 //! How the process tree of a command is held, so that all of it can be killed:
 //! chosen once when the worker starts, by trying.
 
-use super::cgroup::{Base, CgroupError};
+use super::cgroup::{Base, Cgroup, CgroupError};
 use super::tree;
 use crate::options::Preference;
 use crate::sys::{self, Fork, Process};
@@ -81,11 +81,26 @@ impl Containment {
     }
 
     /// Flags of clone(2) for a command's first process.
-    pub(super) fn namespaces(user: bool) -> i32 {
-        if user {
-            libc::CLONE_NEWUSER | libc::CLONE_NEWPID
-        } else {
-            libc::CLONE_NEWPID
+    pub(super) fn namespaces(&self) -> i32 {
+        match self {
+            Self::PidNamespace { user: true } => libc::CLONE_NEWUSER | libc::CLONE_NEWPID,
+            Self::PidNamespace { user: false } => libc::CLONE_NEWPID,
+            Self::Cgroup(_) | Self::Subreaper => 0,
+        }
+    }
+
+    /// A group for the next command of this process, where groups hold commands.
+    pub(crate) fn group(&self, number: u64) -> Result<Option<Cgroup>, CgroupError> {
+        match self {
+            Self::Cgroup(base) => base.create(Pid::this(), number).map(Some),
+            Self::PidNamespace { .. } | Self::Subreaper => Ok(None),
+        }
+    }
+
+    /// Removes the groups of a lane that has ended, the one for its next command too.
+    pub(crate) fn tidy(&self, lane: Pid) {
+        if let Self::Cgroup(base) = self {
+            base.sweep(lane);
         }
     }
 
@@ -114,8 +129,9 @@ impl Containment {
 
     fn pid_namespace() -> Result<Self, ContainmentError> {
         let user = !Uid::effective().is_root();
-        try_fork(Self::namespaces(user), None).map_err(ContainmentError::PidNamespace)?;
-        Ok(Self::PidNamespace { user })
+        let made = Self::PidNamespace { user };
+        try_fork(made.namespaces(), None).map_err(ContainmentError::PidNamespace)?;
+        Ok(made)
     }
 }
 
@@ -129,8 +145,8 @@ impl Base {
 }
 
 /// Makes a process that ends at once.
-fn try_fork(namespaces: i32, group: Option<&super::cgroup::Cgroup>) -> Result<(), Errno> {
-    match sys::fork(namespaces, group.map(super::cgroup::Cgroup::directory))? {
+fn try_fork(namespaces: i32, group: Option<&Cgroup>) -> Result<(), Errno> {
+    match sys::fork(namespaces, group.map(Cgroup::directory))? {
         Fork::Child => sys::exit(0),
         Fork::Parent(Process { pid, .. }) => sys::wait(Some(pid)).map(drop),
     }

@@ -238,8 +238,8 @@ fn key(grant: &Grant) -> Cow<'_, str> {
 }
 
 /// Enters the domain; there is no way back.
-pub(super) fn restrict(domain: RulesetCreated) -> Result<(), Errno> {
-    let status = domain.restrict_self().map_err(|_| Errno::last())?;
+pub(super) fn restrict(domain: &RulesetCreated) -> Result<(), Errno> {
+    let status = copy(domain)?.restrict_self().map_err(|_| Errno::last())?;
     if status.ruleset == RulesetStatus::FullyEnforced {
         Ok(())
     } else {
@@ -247,8 +247,14 @@ pub(super) fn restrict(domain: RulesetCreated) -> Result<(), Errno> {
     }
 }
 
-/// Opens to `domain` what a command's view has of its own, by the names it has there.
-pub(super) fn open_own(domain: RulesetCreated, own: &Own) -> Result<RulesetCreated, Errno> {
+/// What is used up is a copy: the lane may share this memory, and keeps its own.
+fn copy(domain: &RulesetCreated) -> Result<RulesetCreated, Errno> {
+    let raw = |error: io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    domain.try_clone().map_err(raw)
+}
+
+/// `domain`, opened to what a command's view has of its own, by the names it has there.
+pub(super) fn open_own(domain: &RulesetCreated, own: &Own) -> Result<RulesetCreated, Errno> {
     let abi = ABI::from(i32::try_from(sys::landlock_abi()).unwrap_or(i32::MAX));
     let listed = own
         .listed
@@ -258,7 +264,7 @@ pub(super) fn open_own(domain: RulesetCreated, own: &Own) -> Result<RulesetCreat
     let all = listed
         .chain(own.read.iter().map(each(Right::Read)))
         .chain(own.write.iter().map(each(Right::Write)));
-    let mut domain = domain;
+    let mut domain = copy(domain)?;
     for (path, rights) in all {
         let file = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
         let rule = PathBeneath::new(&file, rights);

@@ -69,22 +69,25 @@ pub(crate) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Reads back what the kernel made of it, and tries to become root again.
+/// Reads back what the kernel made of it, and tries to become root again. `bounding`:
+/// whether this process's bounding set may be another than that of its lane, which
+/// was verified when that began and cannot grow.
 ///
 /// # Errors
 /// `EPERM` when anything but `kept` is left, or something of it is missing.
 pub(crate) fn verify(
     identity: Option<&Identity>,
     kept: &CapsHashSet,
-    bounded: bool,
+    bounding: bool,
 ) -> Result<(), Errno> {
-    let sets = [
-        CapSet::Effective,
-        CapSet::Permitted,
-        CapSet::Inheritable,
-        CapSet::Ambient,
-    ];
-    for set in sets.into_iter().chain(bounded.then_some(CapSet::Bounding)) {
+    // The kernel keeps the ambient set within both of these, capabilities(7): where they
+    // are empty it need not be asked for each capability there is.
+    let ambient = (!kept.is_empty()).then_some(CapSet::Ambient);
+    let sets = [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable];
+    let more = ambient
+        .into_iter()
+        .chain(bounding.then_some(CapSet::Bounding));
+    for set in sets.into_iter().chain(more) {
         if caps::read(None, set).map_err(|_| Errno::last())? != *kept {
             return Err(Errno::EPERM);
         }

@@ -2,7 +2,7 @@
 //! plain reading of the table and against filters that seccompiler lays out.
 
 use super::compile::{ARCHITECTURE, ARGUMENTS, FOREIGN, NUMBER, THIS_ARCHITECTURE, UNASSIGNED};
-use super::{Action, Check, Denied, KIND, Reach, Sockets, Test, compile, table};
+use super::{Action, Check, Denied, KIND, Reach, Sockets, Test, compile, lane, table};
 use crate::sandbox::settings::tests::policy;
 use policy::SystemCalls;
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
@@ -47,6 +47,22 @@ fn run(program: &BpfProgram, architecture: u32, call: Call) -> u32 {
             other => panic!("unknown instruction {other:#x}"),
         }
     }
+}
+
+/// What the kernel does where both are installed, `last` after `first`, seccomp(2): of
+/// the answers the one with the lowest number as a signed action, and of equal actions
+/// that of the program installed last.
+fn run_both(first: &BpfProgram, last: &BpfProgram, architecture: u32, call: Call) -> u32 {
+    let strictness = |answer: u32| (answer & libc::SECCOMP_RET_ACTION_FULL).cast_signed();
+    let answers = [last, first].map(|program| run(program, architecture, call));
+    answers
+        .into_iter()
+        .min_by_key(|one| strictness(*one))
+        .unwrap()
+}
+
+fn filter(list: &SystemCalls, reach: Reach) -> BpfProgram {
+    compile::program(&table::actions(list, reach), list.refusal.into())
 }
 
 /// The lists that the proof is made for.
@@ -309,7 +325,7 @@ fn seccompiler(list: &SystemCalls, reach: Reach, outcome: u32) -> BpfProgram {
 fn the_tree_means_what_the_table_says() {
     for list in lists() {
         for reach in REACHES {
-            let program = super::filter(&list, reach);
+            let program = filter(&list, reach);
             let actions = table::actions(&list, reach);
             for call in calls().chain(socket_calls()) {
                 let result = run(&program, THIS_ARCHITECTURE, call);
@@ -323,7 +339,7 @@ fn the_tree_means_what_the_table_says() {
 #[test]
 fn the_tree_is_equal_to_what_seccompiler_makes() {
     for (list, reach) in both() {
-        let tree = super::filter(&list, reach);
+        let tree = filter(&list, reach);
         let outcomes = [
             libc::SECCOMP_RET_ALLOW,
             libc::SECCOMP_RET_KILL_PROCESS,
@@ -354,6 +370,33 @@ fn the_tree_is_equal_to_what_seccompiler_makes() {
     }
 }
 
+/// A lane of a policy with all these lists, and of one with each alone.
+#[test]
+fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
+    let tables = || both().map(|(list, reach)| table::actions(&list, reach));
+    let together: Vec<_> = tables().collect();
+    let together = lane::needs(together.iter());
+    for (list, reach) in both() {
+        let actions = table::actions(&list, reach);
+        let alone = lane::needs([&actions].into_iter());
+        for common in [&together, &alone] {
+            let base = compile::base(common);
+            let rest = compile::rest(&actions, list.refusal.into(), common);
+            for call in calls().chain(socket_calls()) {
+                let result = run_both(&base, &rest, THIS_ARCHITECTURE, call);
+                let expected = read(&actions, denied(&list), call);
+                assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
+            }
+            let foreign = Call {
+                number: 1,
+                arguments: [0; 6],
+            };
+            let result = run_both(&base, &rest, 0x4000_0003, foreign);
+            assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
+        }
+    }
+}
+
 #[test]
 fn a_foreign_architecture_is_killed() {
     let call = Call {
@@ -361,7 +404,7 @@ fn a_foreign_architecture_is_killed() {
         arguments: [0; 6],
     };
     for list in lists() {
-        let result = run(&super::filter(&list, Reach::Full), 0x4000_0003, call);
+        let result = run(&filter(&list, Reach::Full), 0x4000_0003, call);
         assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
     }
 }
@@ -369,7 +412,7 @@ fn a_foreign_architecture_is_killed() {
 #[test]
 fn the_programs_stay_small() {
     for list in lists() {
-        let length = super::filter(&list, Reach::Full).len();
+        let length = filter(&list, Reach::Full).len();
         assert!(length < 500, "{length} instructions");
     }
 }
@@ -408,7 +451,7 @@ fn no_list_allows_what_undoes_the_sandbox() {
 #[test]
 fn memory_and_queues_are_shared_only_where_a_list_says_so() {
     for reach in REACHES {
-        let program = super::filter(&SystemCalls::default(), reach);
+        let program = filter(&SystemCalls::default(), reach);
         for number in [
             libc::SYS_shmget,
             libc::SYS_shmat,
