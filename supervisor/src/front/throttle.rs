@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let (throttle, now) = (Throttle::default(), Instant::now());
-        for number in 0..2 * REMEMBERED as u32 + 10 {
+        for number in (0_u32..).take(2 * REMEMBERED + 10) {
             throttle.failed(IpAddr::V4(number.into()), "guess", now);
             throttle.succeeded(&number.to_string());
         }
