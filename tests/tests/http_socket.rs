@@ -203,7 +203,7 @@ fn what_is_wrong_is_answered_as_http() {
         ),
         (format!("GET /{long} HTTP/1.1\r\n\r\n"), 414),
         (format!("GET /mcp HTTP/1.1\r\n{many}\r\n"), 431),
-        (body(1) + "{", 415),
+        (body(1) + "{", 400),
         (body(2_000_000) + &"x".repeat(2_000_000), 413),
     ] {
         let mut web = Web::socket(&site, ALICE);
