@@ -14,9 +14,12 @@ mod connect;
 mod documented;
 mod error;
 mod front;
+mod http;
+mod inet;
 mod lane;
 mod listener;
 mod log;
+mod message;
 mod output;
 mod peer;
 mod reload;
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::LearnStub(options) => return Ok(admin::stub(&options)),
         Command::Tools(options) => admin::tools(&options)?,
         Command::Reload(options) => admin::reload(&options)?,
+        Command::Key(options) => admin::key(&options)?,
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),

@@ -102,13 +102,17 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
             socket,
             front,
             supervisor,
+            keys,
             ..
         } => (
             match handed_over {
                 Some(handed_over) => Door::take_over(handed_over, socket, supervisor)?,
                 None => Door::listen(socket, supervisor)?,
             },
-            Trust::Front(front.clone()),
+            Trust::Front {
+                front: front.clone(),
+                keys: keys.clone(),
+            },
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };

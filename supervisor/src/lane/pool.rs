@@ -5,7 +5,7 @@ use super::{Door, LaneError};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wire::{PolicyDigest, Reply, Request};
+use wire::{PolicyDigest, Reply, Request, Secret};
 
 /// Most commands at once; further ones wait their turn.
 const RUNS_MAX: usize = 64;
@@ -61,9 +61,11 @@ impl Pool {
         let packet = wire::encode(request).map_err(LaneError::Request)?;
         let turns = match request {
             Request::Run(_) => &self.runs,
-            Request::Hello(_) | Request::Report(_) | Request::Reload(_) | Request::Cancel => {
-                &self.reports
-            }
+            Request::Hello(_)
+            | Request::Report(_)
+            | Request::Identify(_)
+            | Request::Reload(_)
+            | Request::Cancel => &self.reports,
         };
         // They are never closed.
         let turn = Arc::clone(turns).acquire_owned().await;
@@ -74,6 +76,30 @@ impl Pool {
             pool: Arc::clone(self),
             _turn: turn,
         })
+    }
+
+    /// The name of `key`, if it is valid.
+    ///
+    /// # Errors
+    /// A worker that cannot be used.
+    pub(crate) async fn identify(
+        self: &Arc<Self>,
+        key: &Secret,
+    ) -> Result<Option<String>, LaneError> {
+        let mut lane = self.submit(&Request::Identify(key.clone()), &[]).await?;
+        match lane.reply().await? {
+            Reply::Identified(name) => {
+                lane.settle();
+                Ok(name)
+            }
+            other @ (Reply::Welcome(_)
+            | Reply::Started { .. }
+            | Reply::Denied(_)
+            | Reply::Failed(_)
+            | Reply::Finished(_)
+            | Reply::Recorded
+            | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
+        }
     }
 
     /// Has the worker load its policy again and use it if it has the digest `policy`.
@@ -98,6 +124,7 @@ impl Pool {
             | Reply::Started { .. }
             | Reply::Denied(_)
             | Reply::Finished(_)
+            | Reply::Identified(_)
             | Reply::Recorded) => Err(LaneError::out_of_turn(&other)),
         }
     }
@@ -239,6 +266,7 @@ mod tests {
                 policy: POLICY,
             }),
             Request::Report(_) => Reply::Recorded,
+            Request::Identify(_) => Reply::Identified(None),
             Request::Run(_) | Request::Reload(_) | Request::Cancel => return Some(()),
         };
         let packet = wire::encode(&reply).unwrap();
@@ -256,6 +284,7 @@ mod tests {
                 reason: reason.to_owned(),
             },
             claim: None,
+            key: None,
         })
     }
 
@@ -283,6 +312,7 @@ mod tests {
             tool: "t".to_owned(),
             arguments: Vec::new(),
             claim: None,
+            key: None,
         });
         let mut lane = pool.submit(&run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());

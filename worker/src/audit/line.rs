@@ -2,7 +2,7 @@
 
 use super::json::{Object, quoted};
 use super::log::hexadecimal;
-use super::{Call, Decider, Ending, Entry, Input, RunUser, Told};
+use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Told};
 use wire::{Argument, Given, Outcome, Status, Value};
 
 /// The line for `entry`, after sequence and time; `run` names the run that it
@@ -67,11 +67,14 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
 
 fn with_call(line: Object, call: &Call) -> Object {
     let line = line.text("request", &call.request);
-    let line = match call.caller {
-        Some((uid, gid)) => line
+    let line = match &call.caller {
+        Some(Proven::Peer { uid, gid, groups }) => line
             .literal("uid", uid)
             .literal("gid", gid)
-            .literals("groups", &call.groups),
+            .literals("groups", groups),
+        Some(Proven::Key { name, address }) => {
+            line.text("key", name).text("address", &address.to_string())
+        }
         None => line,
     };
     let line = match &call.claim {

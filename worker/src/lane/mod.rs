@@ -9,14 +9,16 @@
 mod attest;
 mod bounds;
 mod call;
+mod keyring;
 mod logins;
 mod records;
 mod watch;
 
-use crate::context::Context;
+use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Launcher;
 use crate::sys;
+use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -60,6 +62,7 @@ pub(crate) struct Lane {
     records: Records,
     launcher: Launcher,
     logins: Logins,
+    keyring: Keyring,
     /// Room for one packet.
     buffer: Vec<u8>,
     /// Nothing more is taken from the supervisor.
@@ -76,6 +79,7 @@ impl Lane {
             records: Records::new(records),
             launcher: Launcher::new(context),
             logins: Logins::default(),
+            keyring: Keyring::default(),
             buffer: vec![0; wire::FRAME_MAX],
             deaf: false,
             hung_up: false,
@@ -107,6 +111,7 @@ impl Lane {
                 Request::Run(run) => self.call(&run, descriptors)?,
                 Request::Report(report) => self.report(report, descriptors)?,
                 Request::Reload(policy) => self.reload(policy)?,
+                Request::Identify(key) => self.identify(&key)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -190,6 +195,15 @@ impl Lane {
             Ok(()) => self.reply(&Reply::Reloaded),
             Err(failure) => self.reply(&Reply::Failed(failure)),
         }
+    }
+
+    /// Tells whose key this is.
+    fn identify(&mut self, key: &wire::Secret) -> Result<(), HangUp> {
+        let name = match &self.launcher.context.trust {
+            Trust::Front { keys, .. } => self.keyring.name_of(keys, key),
+            Trust::Only(_) | Trust::Administrator(_) => None,
+        };
+        self.reply(&Reply::Identified(name))
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {
