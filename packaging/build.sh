@@ -1,6 +1,7 @@
 #!/bin/bash
 # packaging/build.sh: makes the package for Debian and its like in target/packages.
-# MINI_MCP_PROFILE=quick builds in half the time, for tests.
+# MINI_MCP_PROFILE=quick builds in half the time; dev packages what `cargo build` makes, for
+# tests on this machine alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -15,8 +16,9 @@ fail() {
 
 # The tools, in the versions that these packages were tried with.
 install_tools() {
-    local tool
-    for tool in cargo-deb@3.8.0 cargo-auditable@0.7.7; do
+    local tool wanted=(cargo-deb@3.8.0)
+    [ "$profile" = dev ] || wanted+=(cargo-auditable@0.7.7)
+    for tool in "${wanted[@]}"; do
         if ! grep -qsF "\"${tool/@/ } (" "$tools/.crates.toml"; then
             echo "installing $tool into target/tools" >&2
             CARGO_TARGET_DIR=$root/target/tools-build cargo install --quiet --locked --root "$tools" "$tool"
@@ -40,6 +42,12 @@ build() {
         cargo auditable build --quiet --locked --profile "$profile" --target "$target" -p mini-mcp -p mini-mcp-worker
 }
 
+# What the tests have built already.
+build_dev() {
+    cargo build --quiet --locked --workspace --bins
+    (cd supervisor && cargo deb --quiet --no-build --strip --profile dev --output "$packages/")
+}
+
 make_deb() {
     (cd supervisor && CARGO_TARGET_DIR=$root/target/package cargo deb --quiet --no-build --no-strip \
         --profile "$profile" --target "$target" --output "$packages/")
@@ -49,5 +57,9 @@ stamp
 install_tools
 target=$(rustc -vV | sed -n 's/^host: //p')
 mkdir -p "$packages"
-build
-make_deb
+if [ "$profile" = dev ]; then
+    build_dev
+else
+    build
+    make_deb
+fi

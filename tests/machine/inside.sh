@@ -151,6 +151,91 @@ for unit in mini-mcp.service mini-mcp-worker.service; do
 done
 none_failed
 
+# drop_in UNIT EXAMPLE: has the unit started anew with an example of the package.
+drop_in() {
+    install -D -m 644 "/usr/share/doc/mini-mcp/examples/$2" "/etc/systemd/system/$1.d/$2"
+    systemctl daemon-reload
+    systemctl restart "$1"
+    active mini-mcp.service "$1" || fail "$2: $1 does not start"
+}
+without() {
+    rm -r "/etc/systemd/system/$1.d"
+    systemctl daemon-reload
+    systemctl restart "$1"
+}
+
+step "namespaces.conf: what is refused without it, and what then holds"
+cat >>/etc/mini-mcp/policy.d/machine.toml <<'TOML'
+
+[tool.apart]
+description = "What there is, in a root directory and namespaces of its own"
+command = ["/usr/bin/python3", "-c", "import os; print(os.uname().nodename, os.getpid(), sorted(os.listdir('/')))"]
+profile = "apart"
+allow = ["operators"]
+
+[profile.apart]
+read = ["/usr", "/bin", "/lib", "/lib64", "-/etc/ld.so.cache"]
+execute = ["/usr"]
+strength = "isolated"
+network = "loopback"
+working_directory = "/"
+TOML
+systemctl restart mini-mcp-worker.service
+systemctl reload mini-mcp.service
+has "$(call alice apart)" '"is_error": true'
+drop_in mini-mcp-worker.service namespaces.conf
+report=$(call alice apart)
+has "$report" '"is_error": false, "text": "mini-mcp [0-9]+ '
+! grep -q machine <<<"$report" || fail "the host's root directory is seen: $report"
+has "$(call alice up)" 'load average'
+without mini-mcp-worker.service
+sed -i '/^\[tool.apart\]/,$d' /etc/mini-mcp/policy.d/machine.toml
+systemctl reload mini-mcp.service
+
+step "read-only.conf: what only inspects goes on, what writes does not"
+install -d -o alice /srv/alice
+cat >>/etc/mini-mcp/policy.d/machine.toml <<'TOML'
+
+[tool.mark]
+description = "Leaves a mark"
+command = ["/usr/bin/touch", "/srv/alice/mark"]
+profile = "marks"
+allow = ["operators"]
+
+[profile.marks]
+run_as = "caller"
+read = ["/usr", "-/etc/ld.so.cache"]
+write = ["/srv/alice"]
+TOML
+systemctl reload mini-mcp.service
+has "$(call alice mark)" '"is_error": false'
+rm /srv/alice/mark
+drop_in mini-mcp-worker.service read-only.conf
+has "$(call alice up)" '"is_error": false, "text": ".*load average'
+has "$(call alice show '{"file": "/etc/debian_version"}')" '"is_error": false, "text": "[0-9]'
+has "$(call alice mark)" 'Read-only file system'
+[ ! -e /srv/alice/mark ] || fail "written"
+without mini-mcp-worker.service
+sed -i '/^\[tool.mark\]/,$d' /etc/mini-mcp/policy.d/machine.toml
+systemctl reload mini-mcp.service
+
+step "http.conf: a key, a wrong one, none"
+key=$(mini-mcp key new ci 2>/dev/null | grep -oE '[A-Za-z0-9_-]{32,}' | tail -n 1)
+cat >/etc/mini-mcp/policy.d/http.toml <<'TOML'
+version = 1
+[principal.ci]
+api_key = "ci"
+from = ["127.0.0.0/8"]
+TOML
+systemctl reload mini-mcp.service
+drop_in mini-mcp.service http.conf
+has "$(python3 /machine/in/web.py "$key")" '^200 '
+has "$(python3 /machine/in/web.py wrong)" '^401'
+has "$(python3 /machine/in/web.py)" '^401'
+rm /etc/mini-mcp/policy.d/http.toml
+without mini-mcp.service
+none_failed
+
 step "a supervisor that is stuck is replaced by the watchdog"
 mkdir -p /run/systemd/system/mini-mcp.service.d
 printf '[Service]\nWatchdogSec=2s\n' >/run/systemd/system/mini-mcp.service.d/watchdog.conf

@@ -27,7 +27,7 @@ for program in systemd-nspawn target/venv/bin/python; do
         exit 1
     }
 done
-MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-quick} packaging/build.sh
+MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-dev} packaging/build.sh
 tree=${MINI_MCP_TREE:-}
 if [ -z "$tree" ]; then
     tree=$work/tree
@@ -35,7 +35,7 @@ if [ -z "$tree" ]; then
 fi
 mkdir "$work/in" "$work/out"
 cp target/packages/mini-mcp_*.deb "$work/in/mini-mcp.deb"
-cp tests/machine/inside.sh tests/machine/client.py "$work/in/"
+cp tests/machine/{inside.sh,client.py,web.py} "$work/in/"
 cat >"$work/in/machine-test.service" <<'UNIT'
 [Unit]
 After=multi-user.target

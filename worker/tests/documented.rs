@@ -13,6 +13,9 @@ const FILES: &str = "\
 .I /etc/mini\\-mcp/policy.toml
 The policy of the service.
 .TP
+.I /etc/mini\\-mcp/keys
+Digests of the API keys, root's alone.
+.TP
 .I /run/mini\\-mcp\\-worker/worker.sock
 Where the service's supervisor connects; made by mini\\-mcp\\-worker.socket.
 .TP
@@ -95,5 +98,5 @@ fn the_committed_page_is_made_from_the_help() {
         "write `{}` anew: MINI_MCP_BLESS=1 cargo test -p mini-mcp-worker --test documented",
         path.display()
     );
-    assert_eq!(made.matches("\n.TP\n.B ").count(), 10, "every option");
+    assert_eq!(made.matches("\n.TP\n.B ").count(), 13, "every option");
 }
