@@ -56,6 +56,11 @@ packages() {
 	find findutils
 	chromium chromium
 	chromedriver chromium-driver
+	systemd-analyze systemd
+	systemd-nspawn systemd-container
+	mmdebstrap mmdebstrap
+	lintian lintian
+	npm npm
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev
@@ -76,6 +81,17 @@ if ! "$venv/bin/python" -c 'import importlib.metadata as m; assert m.version("mc
     /usr/bin/python3 -m venv "$venv"
     "$venv/bin/pip" --quiet --disable-pip-version-check install 'mcp==2.3.*' 'tombi==1.9.*'
 fi
+# The public conformance suite, and the interpreter that it needs.
+node=target/node/node_modules
+if ! "$node/node/bin/node" -e 'process.exit(require(process.argv[1]).version === "0.2.0-alpha.12" ? 0 : 1)' \
+    "$PWD/$node/@modelcontextprotocol/conformance/package.json" 2>/dev/null; then
+    echo "installing the conformance suite into target/node"
+    rm -rf target/node
+    mkdir -p target/node
+    npm install --prefix target/node --silent --no-audit --no-fund \
+        node@22 @modelcontextprotocol/conformance@0.2.0-alpha.12
+    [ -x "$node/node/bin/node" ] || (cd "$node/node" && npm run --silent preinstall)
+fi
 for component in rustfmt clippy; do
     cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
 done
@@ -93,4 +109,7 @@ status=0
 cargo test --quiet --locked --workspace --no-fail-fast 2>&1 | tee "$report" || status=$?
 # One line for all of cargo's, of which there is one for each test binary.
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$report"
+step "Machine"
+tests/machine/run.sh || status=$?
+lintian --fail-on error,warning --allow-root target/packages/mini-mcp_*.deb || status=$?
 exit "$status"

@@ -7,11 +7,13 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod keys;
 mod trust;
 mod trusted;
 mod walk;
 
 pub use accounts::HostAccounts;
+pub use keys::{KEY_BYTES, KEY_PREFIX, KEYS, KeyEntry, Keys, KeysError};
 pub use trust::Untrusted;
 
 use policy::{

@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Write permission of the group and of others; see inode(7).
 const OTHERS_WRITE: u32 = 0o022;
 
+/// Any permission of the group and of others.
+pub(crate) const OTHERS_ANY: u32 = 0o077;
+
 /// Somebody else than the administrator could have written the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Untrusted {

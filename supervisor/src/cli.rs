@@ -2,8 +2,9 @@
 
 use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{
-    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Run, Schema, Status, Test, Tools,
+    Check, Doctor, Explain, Key, Learn, LearnStub, Reload, Replay, Run, Schema, Status, Test, Tools,
 };
+use crate::inet::Http;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Report(Report),
     Status(Status),
     Reload(Reload),
+    Key(Key),
     Run(Run),
     Schema(Schema),
 }
@@ -63,7 +65,9 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   mini-mcp serve
-  mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock")]
+  mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock
+  mini-mcp serve --http 127.0.0.1:8765
+  mini-mcp serve --http 192.0.2.7:8765 --trusted-proxy 192.0.2.1 --http-host mcp.example.org")]
 pub(crate) struct Serve {
     /// Policy file: owned by root, not writable by group or others; with the
     /// drop-ins in the directory beside it, `policy.d`
@@ -82,6 +86,8 @@ pub(crate) struct Serve {
         default_value = "/run/mini-mcp-worker/worker.sock"
     )]
     pub(crate) worker: PathBuf,
+    #[command(flatten)]
+    pub(crate) http: Http,
 }
 
 /// Pass bytes between standard input and output and the service's socket.

@@ -3,8 +3,9 @@
 use crate::confine::ConfineError;
 use crate::lane::LaneError;
 use policy::Diagnostics;
-use policy_files::ReadError;
+use policy_files::{KeysError, ReadError};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -34,10 +35,33 @@ pub(crate) enum Error {
     Listen { path: PathBuf, source: io::Error },
     #[error("cannot listen on `{}`: another process answers there", path.display())]
     Occupied { path: PathBuf },
+    #[error("cannot take over the socket of the service manager for `{}`", path.display())]
+    TakeOver { path: PathBuf, source: io::Error },
+    #[error("cannot reach the service manager at NOTIFY_SOCKET")]
+    Notify(#[source] io::Error),
     #[error("cannot start the worker `{}`", path.display())]
     StartWorker { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Worker(#[from] LaneError),
+    #[error("cannot serve HTTP at {address}")]
+    ListenHttp {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("cannot serve HTTP at {0}: keys would cross the network in the clear")]
+    Clear(SocketAddr),
+    #[error(transparent)]
+    ReadKeys(#[from] KeysError),
+    #[error("cannot write the keys in `{}`", path.display())]
+    WriteKeys { path: PathBuf, source: io::Error },
+    #[error("cannot make a key: there is one of the name `{0}`")]
+    KeyTaken(String),
+    #[error("cannot revoke the key `{0}`: there is none of this name")]
+    NoKey(String),
+    #[error("cannot make a key of the name `{0}`")]
+    KeyName(String),
+    #[error("cannot read the kernel's random source")]
+    Random(#[source] io::Error),
     #[error("cannot connect to `{}`", path.display())]
     Connect { path: PathBuf, source: io::Error },
     #[error("cannot ask the worker at `{}`", path.display())]
@@ -91,6 +115,9 @@ impl Error {
             Self::NoUser { .. } => Some("name a user of this host, or his user id"),
             Self::NoState => Some("name a file with --audit"),
             Self::Listen { source, .. } => cure(LISTEN_CURES, source),
+            Self::TakeOver { .. } => {
+                Some("the socket unit needs one ListenStream=, with the path of --socket")
+            }
             Self::Occupied { .. } => Some("stop the other process, or name another --socket"),
             Self::StartWorker { .. } => Some(
                 "mini-mcp-worker belongs beside mini-mcp or in /usr/libexec/mini-mcp; \
@@ -111,7 +138,26 @@ impl Error {
                 "Linux 5.13 or newer with Landlock is needed: `landlock` must stand in \
                  /sys/kernel/security/lsm",
             ),
-            Self::ReadPolicy(_)
+            Self::ListenHttp { .. } => {
+                Some("another process may have the port: name another --http")
+            }
+            Self::Clear(_) => Some(
+                "listen on 127.0.0.1, or name the proxy in front that speaks TLS \
+                 with --trusted-proxy",
+            ),
+            Self::WriteKeys { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("the keys are root's: sudo mini-mcp key")
+            }
+            Self::ReadKeys(KeysError::Read { .. }) => {
+                Some("the keys are root's: sudo mini-mcp key")
+            }
+            Self::KeyTaken(_) => Some("choose another name, or revoke it first"),
+            Self::NoKey(_) => Some("`mini-mcp key list` shows them"),
+            Self::KeyName(_) => Some("use 1 to 64 letters, digits, `_` and `-`"),
+            Self::ReadKeys(_)
+            | Self::WriteKeys { .. }
+            | Self::Random(_)
+            | Self::ReadPolicy(_)
             | Self::Write { .. }
             | Self::Mistakes(_)
             | Self::Workspace { .. }
@@ -121,6 +167,7 @@ impl Error {
             | Self::NoReport
             | Self::WriteLearned { .. }
             | Self::Bridge(_)
+            | Self::Notify(_)
             | Self::Repeated { .. }
             | Self::Print(_)
             | Self::Process(_) => None,

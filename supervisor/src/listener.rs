@@ -1,23 +1,74 @@
-//! The service's Unix socket: taken over when stale, open to all, gone at the end.
+//! The service's Unix socket: handed over by the service manager, whose it stays, or
+//! made here: taken over when stale, open to all, gone at the end.
 
 use crate::error::Error;
+use listenfd::ListenFd;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream as Probe;
+use std::os::unix::net::{UnixListener as StdListener, UnixStream as Probe};
 use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
-/// A listening socket that removes its file when dropped.
+/// A listening socket that removes its file when dropped, if it made it.
 #[derive(Debug)]
 pub(crate) struct Listener {
     listener: UnixListener,
+    /// `None` when the service manager keeps it.
+    own: Option<Own>,
+}
+
+/// The file of a socket that this process made.
+#[derive(Debug)]
+struct Own {
     path: PathBuf,
     /// Device and inode, to remove no file but our own.
     identity: (u64, u64),
 }
 
 impl Listener {
+    /// The socket that the service manager handed over, sd_listen_fds(3), or else one
+    /// that is made at `path`.
+    ///
+    /// # Errors
+    /// [`Error::TakeOver`] when something else was handed over; those of
+    /// [`Listener::bind`].
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let mut handed_over = ListenFd::from_env();
+        if handed_over.len() == 0 {
+            return Self::bind(path);
+        }
+        let taken = match handed_over.len() {
+            1 => handed_over.take_unix_listener(0),
+            _ => Err(io::Error::other("there is more than one")),
+        };
+        taken
+            .and_then(|listener| listener.ok_or_else(|| io::Error::other("there is none")))
+            .and_then(|listener| Self::take_over(listener, path))
+            .map_err(|source| Error::TakeOver {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// Takes over a socket, which must be bound at `path`: the worker believes callers
+    /// on sockets of that path only.
+    fn take_over(listener: StdListener, path: &Path) -> io::Result<Self> {
+        if listener.local_addr()?.as_pathname() != Some(path) {
+            return Err(io::Error::other("it is bound elsewhere"));
+        }
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener)?,
+            own: None,
+        })
+    }
+
+    /// Whether its file is to be removed at the end.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// Listens at `path`, in the place of a socket that nobody answers on.
     ///
     /// Everybody may connect; the policy says who may stay.
@@ -34,10 +85,10 @@ impl Listener {
             result => result.map_err(failed)?,
         };
         let identity = open_to_all(path).map_err(failed)?;
+        let path = path.to_owned();
         Ok(Self {
             listener,
-            path: path.to_owned(),
-            identity,
+            own: Some(Own { path, identity }),
         })
     }
 
@@ -48,7 +99,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for Own {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
             // Left behind, it would only be taken over by the next start.
@@ -103,6 +154,20 @@ mod tests {
         assert_eq!(mode & 0o7777, 0o666);
         drop(listener);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_handed_over_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        let made = StdListener::bind(&path).unwrap();
+        let listener = Listener::take_over(made.try_clone().unwrap(), &path).unwrap();
+        assert!(!listener.is_own());
+        let client = Probe::connect(&path).unwrap();
+        listener.accept().await.unwrap();
+        drop((listener, client));
+        assert!(path.exists());
+        assert!(Listener::take_over(made, &scratch.path().join("other")).is_err());
     }
 
     #[tokio::test]

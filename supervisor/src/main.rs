@@ -10,16 +10,22 @@ mod admin;
 mod cli;
 mod confine;
 mod connect;
+#[cfg(test)]
+mod documented;
 mod error;
 mod front;
+mod http;
+mod inet;
 mod lane;
 mod listener;
 mod log;
+mod message;
 mod output;
 mod peer;
 mod reload;
 mod sanitize;
 mod serve;
+mod service;
 mod signals;
 mod stdio;
 mod summary;
@@ -84,6 +90,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::LearnStub(options) => return Ok(admin::stub(&options)),
         Command::Tools(options) => admin::tools(&options)?,
         Command::Reload(options) => admin::reload(&options)?,
+        Command::Key(options) => admin::key(&options)?,
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),

@@ -9,7 +9,8 @@ use crate::cli::Serve;
 use crate::error::Error;
 use crate::front::{Front, Generation, Verdict};
 use crate::lane::{Door, Pool};
-use policy::Setting;
+use crate::service::Manager;
+use policy::{Policy, Setting};
 use policy_files::PolicyFiles;
 use std::convert::Infallible;
 use std::io;
@@ -24,17 +25,23 @@ pub(crate) struct Reloading {
     packs: PathBuf,
     worker: PathBuf,
     front: Arc<Front>,
+    manager: Arc<Manager>,
     hangup: Signal,
 }
 
 impl Reloading {
     /// Begins to watch for SIGHUP.
-    pub(crate) fn watch(options: &Serve, front: &Arc<Front>) -> io::Result<Self> {
+    pub(crate) fn watch(
+        options: &Serve,
+        front: &Arc<Front>,
+        manager: &Arc<Manager>,
+    ) -> io::Result<Self> {
         Ok(Self {
             policy: options.policy.clone(),
             packs: options.packs.clone(),
             worker: options.worker.clone(),
             front: Arc::clone(front),
+            manager: Arc::clone(manager),
             hangup: signal(SignalKind::hangup())?,
         })
     }
@@ -61,12 +68,15 @@ impl Reloading {
         match self.next().await {
             Ok(generation) => {
                 tracing::info!(policy = ?self.policy, "policy loaded again");
+                self.manager.status(&state(generation.policy()));
                 let generation = Arc::new(generation);
                 self.front.replace(Arc::clone(&generation));
                 Ok(generation)
             }
             Err(error) => {
                 tracing::error!("the former policy stays in force");
+                self.manager
+                    .status(&format!("former policy in force: {error}"));
                 error.report();
                 Err(error.text())
             }
@@ -82,4 +92,15 @@ impl Reloading {
         let pool = Pool::new(Door::Socket(self.worker.clone()), digest);
         Ok(Generation::new(policy, Arc::new(pool)))
     }
+}
+
+/// What is served, in one line for the service manager.
+pub(crate) fn state(policy: &Policy) -> String {
+    let digest = policy.digest();
+    let short: String = digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("serving policy {short}")
 }

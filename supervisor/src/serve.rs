@@ -3,16 +3,20 @@
 use crate::cli::Serve;
 use crate::confine::{Needs, confine};
 use crate::error::Error;
-use crate::front::{Client, Front, Generation, attend};
+use crate::front::{Client, Front, Generation, Web, attend};
+use crate::http::{Framing, framing};
+use crate::inet::Inet;
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
-use crate::reload::Reloading;
+use crate::reload::{Reloading, state};
+use crate::service::Manager;
+use crate::vanish::vanished;
 use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use policy::{Proof, Setting};
 use policy_files::PolicyFiles;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +26,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-/// Most clients at once; further ones are closed.
-const CLIENTS_MAX: usize = 1000;
+/// Most clients at once; further ones are closed. Fewer where there are not enough
+/// descriptors.
+const CLIENTS_MAX: usize = 10_000;
+
+/// Descriptors of a client, and those that are kept for calls and everything else.
+const DESCRIPTORS_EACH: usize = 2;
+const DESCRIPTORS_KEPT: usize = 1024;
 
 /// How long to wait when there is no descriptor for the next client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -36,7 +45,10 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     let policy =
         PolicyFiles::read_or_embedded(Some(&options.policy), &options.packs, &Setting::System)?
             .parse(&Setting::System)?;
-    raise_descriptor_limit();
+    let manager = Arc::new(Manager::find()?);
+    // Before this process confines itself, after which it can make no such socket.
+    let inet = options.http.listen().await?;
+    let places = places(raise_descriptor_limit());
     let pool = Arc::new(Pool::new(
         Door::Socket(options.worker.clone()),
         policy.digest(),
@@ -45,32 +57,43 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         // It may start later; until then calls fail with this reason.
         tracing::warn!(reason = ?error.failure().reason, "worker not usable yet");
     }
-    let listener = Listener::bind(&options.socket)?;
+    let listener = Listener::open(&options.socket)?;
     let needs = Needs {
         // Packs need not be installed.
         read: [directory(&options.policy), &options.packs]
             .into_iter()
             .filter(|path| path.exists())
             .collect(),
-        socket: Some(directory(&options.socket)),
+        socket: listener.is_own().then(|| directory(&options.socket)),
         child: false,
     };
     confine(&needs)?;
     tracing::info!(socket = ?options.socket, policy = ?options.policy, "serving");
+    if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
+        tracing::info!(%address, "serving HTTP");
+    }
+    let front = Arc::new(Front::new(Generation::new(policy, pool)));
+    let stop = CancellationToken::new();
     let service = Service {
-        front: Arc::new(Front::new(Generation::new(policy, pool))),
-        stop: CancellationToken::new(),
-        places: Arc::new(Semaphore::new(CLIENTS_MAX)),
+        web: Arc::new(Web::new(&front, &options.http, &stop)),
+        front,
+        stop,
+        places: Arc::new(Semaphore::new(places)),
         clients: TaskTracker::new(),
     };
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
-    let reloading = Reloading::watch(&options, &service.front).map_err(Error::Process)?;
+    let reloading = Reloading::watch(&options, &service.front, &manager).map_err(Error::Process)?;
+    let serving = state(service.front.generation().policy());
+    manager.ready(&serving)?;
     tokio::select! {
         () = service.accept_all(&listener) => {}
+        () = service.accept_network(inet.as_ref()) => {}
+        never = manager.feed() => match never {},
         never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
     }
-    drop(listener);
+    manager.stopping();
+    drop((listener, inet));
     service.say_farewell().await;
     Ok(())
 }
@@ -84,6 +107,7 @@ fn directory(file: &Path) -> &Path {
 /// What the service needs for each client.
 struct Service {
     front: Arc<Front>,
+    web: Arc<Web>,
     stop: CancellationToken,
     places: Arc<Semaphore>,
     clients: TaskTracker,
@@ -106,6 +130,14 @@ impl Service {
         }
     }
 
+    /// Serves HTTP on the network, where that is asked for. Never ends.
+    async fn accept_network(&self, inet: Option<&Inet>) {
+        match inet {
+            Some(inet) => inet.accept_all(&self.web, &self.clients, &self.stop).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Attaches a client that the policy knows; hangs up on everybody else.
     fn admit(&self, stream: UnixStream, number: u64) -> io::Result<()> {
         let peer = peer::of(&stream.peer_cred()?);
@@ -121,17 +153,25 @@ impl Service {
             return Ok(());
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!(uid, pid, "client refused: {CLIENTS_MAX} are attached");
+            tracing::warn!(uid, pid, "client refused: there are too many");
             return Ok(());
         };
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
         let client = Client::new(number, proof, Some(Arc::clone(&socket)));
+        let client = Arc::new(client);
         let span = tracing::info_span!("client", number, uid);
         let stop = self.stop.child_token();
-        let front = Arc::clone(&self.front);
+        let (front, web) = (Arc::clone(&self.front), Arc::clone(&self.web));
         let attending = async move {
             tracing::debug!(pid, "client attached");
-            attend(front, client, stream.into_split(), socket, stop).await;
+            match spoken(&stream, &socket, &stop).await {
+                // Boxed: while it is silent, a client needs no room for either.
+                Some(Framing::Lines) => {
+                    Box::pin(attend(front, client, stream.into_split(), socket, stop)).await;
+                }
+                Some(Framing::Http) => Box::pin(web.attend(client, stream, socket, stop)).await,
+                None => {}
+            }
             tracing::debug!("client detached");
             drop::<OwnedSemaphorePermit>(place);
         };
@@ -151,12 +191,36 @@ impl Service {
     }
 }
 
-/// Each client takes two descriptors and each call five. Commands do not inherit
-/// the limit: the worker sets theirs.
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(errno) = raised {
-        tracing::debug!(%errno, "descriptor limit left as it is");
+/// How the client of `stream` speaks, once it has said something; `None` when it left
+/// or the service stops before that.
+async fn spoken(
+    stream: &UnixStream,
+    socket: &Arc<OwnedFd>,
+    stop: &CancellationToken,
+) -> Option<Framing> {
+    tokio::select! {
+        framing = framing(stream) => framing.ok(),
+        () = vanished(Arc::clone(socket)) => None,
+        () = stop.cancelled() => None,
+    }
+}
+
+/// How many clients there are descriptors for.
+fn places(descriptors: u64) -> usize {
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let for_clients = descriptors.saturating_sub(DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
+    for_clients.clamp(DESCRIPTORS_KEPT / 16, CLIENTS_MAX)
+}
+
+/// Lifts the limit of open descriptors as far as it goes; the limit then. Commands do
+/// not inherit it: the worker sets theirs.
+fn raise_descriptor_limit() -> u64 {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(errno) => {
+            tracing::debug!(%errno, "descriptor limit left as it is");
+            soft
+        }
     }
 }

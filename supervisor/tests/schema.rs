@@ -68,6 +68,7 @@ fn every_policy_of_this_repository_conforms() {
     let mut texts = vec![
         EMBEDDED.to_owned(),
         read("packaging/policy.toml"),
+        read("packaging/examples/policy.toml"),
         read("packaging/policy.d/profiles.toml"),
     ];
     for page in ["docs/policy-reference.md", "docs/commands.md"] {

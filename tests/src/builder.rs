@@ -15,6 +15,7 @@ pub struct SiteBuilder {
     containment: String,
     audit: Option<PathBuf>,
     worker_options: Vec<String>,
+    further: Vec<String>,
 }
 
 impl SiteBuilder {
@@ -24,6 +25,7 @@ impl SiteBuilder {
             containment: "auto".to_owned(),
             audit: None,
             worker_options: Vec::new(),
+            further: Vec::new(),
         }
     }
 
@@ -31,6 +33,13 @@ impl SiteBuilder {
     #[must_use]
     pub fn containment(mut self, containment: &str) -> SiteBuilder {
         containment.clone_into(&mut self.containment);
+        self
+    }
+
+    /// Further arguments of the supervisor.
+    #[must_use]
+    pub fn serving(mut self, words: &[&str]) -> SiteBuilder {
+        self.further = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -59,7 +68,13 @@ impl SiteBuilder {
         make_folders(directory.path());
         let own = directory.path().join("audit/audit.jsonl");
         let audit = self.audit.unwrap_or(own);
-        let site = Site::new(directory, audit, self.containment, self.worker_options);
+        let site = Site::new(
+            directory,
+            audit,
+            self.containment,
+            self.worker_options,
+            self.further,
+        );
         site.file("policy.toml", &self.policy.replace("@site@", &site.text()));
         site
     }

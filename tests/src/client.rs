@@ -2,7 +2,7 @@
 //! lines it is told to, so that tests see what the server really answers.
 
 use crate::inbox::Inbox;
-use crate::{Called, Process, Site, User, command_as, connect_as};
+use crate::{Called, Process, Site, User, command_as, connect_as, eventually};
 use nix::sys::socket::SockType;
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -106,6 +106,13 @@ impl Client {
         });
     }
 
+    /// Sends `bytes` without a line feed.
+    pub fn send_raw(&self, bytes: &[u8]) {
+        if let Line::Socket(socket) = &self.line {
+            drop((&*socket).write_all(bytes));
+        }
+    }
+
     /// Sends a request; its id.
     pub fn start(&self, method: &str, parameters: &Value) -> u64 {
         let id = self.next.replace(self.next.get() + 1);
@@ -200,6 +207,18 @@ impl Client {
     #[must_use]
     pub fn unclaimed(&self) -> Vec<Value> {
         self.inbox.rest()
+    }
+
+    /// The next message that answers nothing that is waited for.
+    #[must_use]
+    #[track_caller]
+    pub fn next_unclaimed(&self) -> Value {
+        let mut messages = eventually("a message", PATIENCE, || {
+            let messages = self.inbox.drain();
+            (!messages.is_empty()).then_some(messages)
+        });
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        messages.remove(0)
     }
 
     /// The process behind this client's line: the bridge or the server itself.

@@ -75,6 +75,11 @@ impl Inbox {
         self.with_state(|state| state.messages.clone())
     }
 
+    /// The same, which is then forgotten.
+    pub(crate) fn drain(&self) -> Vec<Value> {
+        self.with_state(|state| std::mem::take(&mut state.messages))
+    }
+
     /// The server has closed the stream, or the reader has.
     pub(crate) fn ended(&self) -> bool {
         self.with_state(|state| state.ended)

@@ -139,6 +139,7 @@ fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run 
         tool: tool.to_owned(),
         arguments: arguments.collect(),
         claim: None,
+        key: None,
     }
 }
 

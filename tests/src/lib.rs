@@ -29,6 +29,7 @@ mod site;
 mod small_disk;
 mod users;
 mod wait;
+pub mod web;
 
 pub use alone::Alone;
 pub use binaries::{binary, target_directory};
@@ -47,6 +48,7 @@ pub use site::Site;
 pub use small_disk::SmallDisk;
 pub use users::{ALICE, BOB, CAROL, FRONT, RUNNER, User};
 pub use wait::{eventually, unique};
+pub use web::Web;
 
 /// Principals, a profile and tools that most tests share.
 pub const BASE: &str = include_str!("../policies/base.toml");

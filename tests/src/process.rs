@@ -55,6 +55,18 @@ impl Process {
         found
     }
 
+    /// Its resident memory, in bytes.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn resident(self) -> u64 {
+        let status = self.status();
+        let text = status.get("VmRSS").expect("it lives");
+        let kilobytes = text.split_whitespace().next().expect("a number");
+        kilobytes.parse::<u64>().expect("a number") * 1024
+    }
+
     /// The process id.
     #[must_use]
     pub fn id(self) -> i32 {

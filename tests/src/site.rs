@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use policy::{Policy, Setting};
 use std::fs::{self, File, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -27,6 +28,8 @@ pub struct Site {
     audit: PathBuf,
     containment: String,
     worker_options: Vec<String>,
+    /// Further arguments of the supervisor.
+    further: Vec<String>,
     worker: Option<Child>,
     supervisor: Option<Child>,
 }
@@ -43,12 +46,14 @@ impl Site {
         audit: PathBuf,
         containment: String,
         worker_options: Vec<String>,
+        further: Vec<String>,
     ) -> Site {
         Site {
             directory,
             audit,
             containment,
             worker_options,
+            further,
             worker: None,
             supervisor: None,
         }
@@ -77,6 +82,17 @@ impl Site {
         self.await_listener("supervisor", &self.front());
     }
 
+    /// As [`Site::start_supervisor`], with a variable in its environment.
+    ///
+    /// # Panics
+    /// When it ends or does not listen in time.
+    pub fn start_supervisor_with(&mut self, variable: &str, value: &str) {
+        let mut command = self.supervisor_command();
+        command.env(variable, value).stderr(self.log("supervisor"));
+        self.supervisor = Some(command.spawn().expect("the supervisor starts"));
+        self.await_listener("supervisor", &self.front());
+    }
+
     /// The command line of the worker.
     #[must_use]
     pub fn worker_command(&self) -> Command {
@@ -86,6 +102,7 @@ impl Site {
         command.arg("--socket").arg(self.worker_socket());
         command.arg("--front").arg(self.front());
         command.arg("--audit").arg(&self.audit);
+        command.arg("--keys").arg(self.keys());
         command.args(["--supervisor", FRONT.name]);
         command.args(["--containment", &self.containment]);
         command.arg("--admin").arg(self.admin_socket());
@@ -102,6 +119,7 @@ impl Site {
         command.arg("--packs").arg(self.path("packs"));
         command.arg("--socket").arg(self.front());
         command.arg("--worker").arg(self.worker_socket());
+        command.args(&self.further);
         command.stdin(Stdio::null());
         command
     }
@@ -134,6 +152,49 @@ impl Site {
     #[must_use]
     pub fn front(&self) -> PathBuf {
         self.path("front/mcp.sock")
+    }
+
+    /// The file of API keys.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.path("keys")
+    }
+
+    /// A new API key, as the administrator makes it.
+    ///
+    /// # Panics
+    /// When it is not made.
+    #[must_use]
+    pub fn new_key(&self, name: &str) -> String {
+        self.key(&["new", name]).trim_end().to_owned()
+    }
+
+    /// What `mini-mcp key` says, which must succeed.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn key(&self, words: &[&str]) -> String {
+        let mut command = Command::new(self.program("mini-mcp"));
+        command
+            .arg("key")
+            .args(words)
+            .arg("--keys")
+            .arg(self.keys());
+        let output = command.output().expect("the program starts");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {error}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Where the supervisor serves HTTP on the network, from its log.
+    #[track_caller]
+    pub fn http(&self) -> SocketAddr {
+        eventually("HTTP is served", START, || {
+            let log = self.log_text("supervisor");
+            let (_, rest) = log.split_once("serving HTTP address=")?;
+            rest.split_whitespace().next()?.parse().ok()
+        })
     }
 
     /// The socket that the supervisor connects to.

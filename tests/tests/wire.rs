@@ -239,6 +239,7 @@ fn a_report_is_recorded_for_the_proven_caller() {
             arguments: None,
             denial,
             claim: None,
+            key: None,
         })
     };
     let lane = Lane::greeted(&front.site);

@@ -2,6 +2,8 @@
 //! [`crate::VERSION`].
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::IpAddr;
 
 /// SHA-256 of the policy a message was decided under.
 pub type PolicyDigest = [u8; 32];
@@ -12,12 +14,14 @@ pub enum Request {
     /// First message of every connection.
     Hello(Hello),
     /// Run a command. Descriptors: the write ends of the pipes for standard
-    /// output and standard error, then, unless the worker serves a single user,
-    /// a duplicate of the client's socket.
+    /// output and standard error, then, unless the worker serves a single user or
+    /// the caller presents a key, a duplicate of the client's socket.
     Run(Run),
     /// Record a denial that the supervisor decided by itself. Descriptors: the
-    /// client's socket, unless the worker serves a single user.
+    /// client's socket, as for `Run`.
     Report(Report),
+    /// Tell whose key this is.
+    Identify(Secret),
     /// Load the policy again, and use it if it has this digest.
     Reload(PolicyDigest),
     /// Kill the running command; its `Finished` still follows.
@@ -67,6 +71,41 @@ pub struct Run {
     pub arguments: Vec<Argument>,
     /// What the client says of itself.
     pub claim: Option<Claim>,
+    /// The key of a caller who has no Unix identity.
+    pub key: Option<Presented>,
+}
+
+/// An API key as a client presented it, and where he connects from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presented {
+    /// The key.
+    pub key: Secret,
+    /// The client's address, as the supervisor saw it.
+    pub address: IpAddr,
+}
+
+/// A text that no log and no error shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text: for verification alone.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// What a client says of itself: `clientInfo` of MCP. Nobody has checked it.
@@ -92,6 +131,8 @@ pub struct Report {
     pub denial: Denial,
     /// What the client says of itself.
     pub claim: Option<Claim>,
+    /// As in [`Run::key`].
+    pub key: Option<Presented>,
 }
 
 /// One named argument.
@@ -146,6 +187,8 @@ pub enum Reply {
     Recorded,
     /// The policy asked for is in force; lanes of the former one end.
     Reloaded,
+    /// The name of the key asked about; `None` for one that is not valid.
+    Identified(Option<String>),
 }
 
 /// Answers [`Hello`].

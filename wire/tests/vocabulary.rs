@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use wire::{
     Argument, Blocked, Claim, Denial, FRAME_MAX, Failure, Floor, FrameError, Given, Hello, Outcome,
-    Output, Reply, Report, Request, Run, Status, StreamDigest, VERSION, Value, Welcome, decode,
-    encode,
+    Output, Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest, VERSION, Value,
+    Welcome, decode, encode,
 };
 
 fn value() -> impl Strategy<Value = Value> {
@@ -33,6 +33,13 @@ fn claim(text: &str) -> Option<Claim> {
     })
 }
 
+fn key(text: &str) -> Option<Presented> {
+    text.len().is_multiple_of(3).then(|| Presented {
+        key: Secret::new(text.to_owned()),
+        address: std::net::Ipv6Addr::LOCALHOST.into(),
+    })
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let argument = ("[a-z]{1,8}", given()).prop_map(|(name, value)| Argument { name, value });
     let run = (
@@ -50,6 +57,7 @@ fn request() -> impl Strategy<Value = Request> {
             tool,
             arguments,
             claim: claim(&request),
+            key: key(&request),
         })),
         (".{0,20}", ".{0,20}", ".{0,20}").prop_map(|(request, tool, reason)| {
             let denial = Denial {
@@ -63,9 +71,11 @@ fn request() -> impl Strategy<Value = Request> {
                 arguments: None,
                 denial,
                 claim: None,
+                key: None,
             })
         }),
         any::<[u8; 32]>().prop_map(Request::Reload),
+        ".{0,60}".prop_map(|key| Request::Identify(Secret::new(key))),
         Just(Request::Cancel),
         (any::<[u8; 32]>(), any::<u64>()).prop_map(|(sha256, bytes)| {
             let (stdout, stderr) = (
@@ -139,9 +149,17 @@ fn every_reply_comes_back() {
         Reply::Finished(outcome),
         Reply::Recorded,
         Reply::Reloaded,
+        Reply::Identified(Some("ci".to_owned())),
+        Reply::Identified(None),
     ] {
         assert_eq!(decode::<Reply>(&encode(&reply).unwrap()).unwrap(), reply);
     }
+}
+
+#[test]
+fn a_secret_is_not_shown() {
+    let key = Secret::new("canary".to_owned());
+    assert!(!format!("{:?}", Request::Identify(key)).contains("canary"));
 }
 
 #[test]

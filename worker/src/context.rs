@@ -32,8 +32,14 @@ pub(crate) struct Context {
 /// How a caller proves who he is.
 #[derive(Debug)]
 pub(crate) enum Trust {
-    /// By the socket he connected to the supervisor's listener, which is bound here.
-    Front(PathBuf),
+    /// By the socket he connected to the supervisor's listener, which is bound at
+    /// `front`, or by a key of which the file `keys` has the digest.
+    Front {
+        /// Where the supervisor listens.
+        front: PathBuf,
+        /// The file of API keys.
+        keys: PathBuf,
+    },
     /// There is one caller: the user who started this process, and who alone can
     /// reach it.
     Only(Peer),
@@ -45,7 +51,7 @@ impl Trust {
     /// The single user who is served, if there is one.
     pub(crate) fn single_user(&self) -> Option<u32> {
         match self {
-            Self::Front(_) | Self::Administrator(_) => None,
+            Self::Front { .. } | Self::Administrator(_) => None,
             Self::Only(peer) => Some(peer.uid),
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::sys;
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::sockopt::{AcceptConn, PeerCredentials, SockType as SocketKind};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, socket,
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockname, getsockopt,
+    listen, socket,
 };
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, Uid, User, chown, dup2_stdin};
@@ -25,6 +26,11 @@ pub(crate) enum DoorError {
     /// There is no such user.
     #[error("cannot find the supervisor's user `{0}`\nhint: give an existing name, or an id")]
     User(String),
+    /// What the service manager has made is not the worker's door.
+    #[error(
+        "cannot use the socket of the service manager: it is no listening SOCK_SEQPACKET socket at `{0}`\nhint: ListenSequentialPacket= of the socket unit must be the path of --socket"
+    )]
+    Foreign(PathBuf),
     /// Another process answers there.
     #[error("cannot listen on `{0}`: another worker does")]
     Taken(PathBuf),
@@ -49,6 +55,8 @@ pub(crate) struct Door {
 enum Entrance {
     /// A listening socket at this path, made by this process.
     Listener { path: PathBuf, owner: Pid },
+    /// A listening socket that the service manager made and keeps.
+    HandedOver,
     /// A socket over which the parent process passes connections.
     Parent,
 }
@@ -94,6 +102,23 @@ impl Door {
         })
     }
 
+    /// Takes over `socket`, which must listen at `path`, for `supervisor`.
+    pub(crate) fn take_over(
+        socket: OwnedFd,
+        path: &Path,
+        supervisor: &str,
+    ) -> Result<Self, DoorError> {
+        let user = find_user(supervisor)?;
+        if !listens_at(&socket, path) {
+            return Err(DoorError::Foreign(path.to_path_buf()));
+        }
+        Ok(Self {
+            socket,
+            entrance: Entrance::HandedOver,
+            user,
+        })
+    }
+
     /// Takes connections from the process that started this one, over descriptor 0.
     pub(crate) fn parent(null: &OwnedFd) -> Result<Self, DoorError> {
         let socket = io::stdin()
@@ -113,18 +138,22 @@ impl Door {
     /// Call when the descriptor is readable.
     pub(crate) fn accept(&self) -> Result<Visit, DoorError> {
         let connection = match &self.entrance {
-            Entrance::Listener { .. } => match sys::accept(self.socket.as_fd()) {
-                Ok(connection) => connection,
-                Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EAGAIN) => {
-                    return Ok(Visit::Nobody);
+            Entrance::Listener { .. } | Entrance::HandedOver => {
+                match sys::accept(self.socket.as_fd()) {
+                    Ok(connection) => connection,
+                    Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EAGAIN) => {
+                        return Ok(Visit::Nobody);
+                    }
+                    Err(
+                        errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM),
+                    ) => {
+                        // It stays in the queue until there is room again.
+                        std::thread::sleep(SHORTAGE_PAUSE);
+                        return Ok(Visit::Shortage(errno));
+                    }
+                    Err(errno) => return Err(DoorError::Accept(errno)),
                 }
-                Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
-                    // It stays in the queue until there is room again.
-                    std::thread::sleep(SHORTAGE_PAUSE);
-                    return Ok(Visit::Shortage(errno));
-                }
-                Err(errno) => return Err(DoorError::Accept(errno)),
-            },
+            }
             Entrance::Parent => match sys::receive(self.socket.as_fd(), &mut [0]) {
                 Ok(packet) if packet.length == 0 => return Ok(Visit::Closed),
                 Ok(packet) => match packet.descriptors.into_iter().next() {
@@ -171,6 +200,13 @@ fn new_socket() -> nix::Result<OwnedFd> {
         SockFlag::SOCK_CLOEXEC,
         None,
     )
+}
+
+fn listens_at(socket: &OwnedFd, path: &Path) -> bool {
+    let bound = getsockname::<UnixAddr>(socket.as_raw_fd());
+    getsockopt(socket, SocketKind) == Ok(SockType::SeqPacket)
+        && getsockopt(socket, AcceptConn) == Ok(true)
+        && bound.is_ok_and(|address| address.path() == Some(path))
 }
 
 fn find_user(name: &str) -> Result<Uid, DoorError> {
@@ -224,6 +260,36 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists(), "as a killed worker leaves it");
         listen(&path).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_was_handed_over_is_the_managers_to_remove() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let made = listen(&path).unwrap();
+        let socket = made.socket.try_clone().unwrap();
+        let user = Uid::effective().to_string();
+        drop(Door::take_over(socket, &path, &user).unwrap());
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn only_the_worker_s_own_door_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let stream = UnixListener::bind(&path).unwrap();
+        let user = Uid::effective().to_string();
+        let taken = Door::take_over(stream.into(), &path, &user);
+        assert!(matches!(taken, Err(DoorError::Foreign(_))), "a stream");
+        fs::remove_file(&path).unwrap();
+        let living = listen(&path).unwrap();
+        let elsewhere = directory.path().join("elsewhere");
+        let taken = Door::take_over(living.socket.try_clone().unwrap(), &elsewhere, &user);
+        assert!(matches!(taken, Err(DoorError::Foreign(_))), "another path");
+        let deaf = new_socket().unwrap();
+        bind(deaf.as_raw_fd(), &UnixAddr::new(&elsewhere).unwrap()).unwrap();
+        let taken = Door::take_over(deaf, &elsewhere, &user);
+        assert!(matches!(taken, Err(DoorError::Foreign(_))), "not listening");
     }
 
     #[test]

@@ -328,8 +328,8 @@ fn identity<'a>(
 ) -> Result<Option<&'a Identity>, Refused> {
     match (trust, grant.identity()) {
         (Trust::Only(_), Some(_)) => Ok(None),
-        (Trust::Front(_) | Trust::Administrator(_), Some(identity)) => Ok(Some(identity)),
-        (Trust::Front(_), None) if fresh.is_some() => Ok(fresh),
+        (Trust::Front { .. } | Trust::Administrator(_), Some(identity)) => Ok(Some(identity)),
+        (Trust::Front { .. }, None) if fresh.is_some() => Ok(fresh),
         (_, None) => Err(Refused::User),
     }
 }

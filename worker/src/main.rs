@@ -25,6 +25,7 @@ mod once;
 mod open;
 mod options;
 mod sandbox;
+mod service;
 mod source;
 #[expect(unsafe_code, reason = "the one door to the kernel")]
 mod sys;
@@ -41,6 +42,7 @@ use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
 use sandbox::containment::Containment;
 use sandbox::seccomp::Filters;
+use service::Manager;
 use source::Source;
 use std::error::Error;
 use std::process::ExitCode;
@@ -89,6 +91,9 @@ fn main() -> ExitCode {
 fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     // Commands of the same user must not read our memory or descriptors.
     nix::sys::prctl::set_dumpable(false)?;
+    let manager = Manager::find()?;
+    // Before other descriptors are opened.
+    let handed_over = service::handed_over()?;
     let source = source(options);
     let policy = source.load()?;
     let null = context::open_null()?;
@@ -99,10 +104,17 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
             socket,
             front,
             supervisor,
+            keys,
             ..
         } => (
-            Door::listen(socket, supervisor)?,
-            Trust::Front(front.clone()),
+            match handed_over {
+                Some(handed_over) => Door::take_over(handed_over, socket, supervisor)?,
+                None => Door::listen(socket, supervisor)?,
+            },
+            Trust::Front {
+                front: front.clone(),
+                keys: keys.clone(),
+            },
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
@@ -128,7 +140,9 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::SingleUser { .. } => fresh_users::SYSTEMD,
     };
     let users = FreshUsers::new(users, std::process::id());
-    match Worker::new(context, source, (door, admin), (log, users), signals)?.run()? {
+    let kept = (log, users);
+    let worker = Worker::new(context, source, (door, admin), kept, signals, manager)?;
+    match worker.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }

@@ -31,6 +31,8 @@ Options:
   --socket PATH        where the supervisor connects
   --front PATH         where clients connect to the supervisor: callers are
                        believed only on sockets bound there
+  --keys FILE          the API keys, as `mini-mcp key` writes them; read again
+                       whenever it has changed [/etc/mini-mcp/keys]
   --supervisor USER    name or id of the one user that may connect
   --admin PATH         where root asks: `mini-mcp status`; nowhere without it
   --workspace DIR      what ${workspace} stands for in the policy
@@ -116,6 +118,8 @@ pub(crate) enum Mode {
         supervisor: String,
         /// The user ids that are given to single runs.
         dynamic_users: RangeInclusive<u32>,
+        /// The file of API keys.
+        keys: PathBuf,
     },
     /// For the user who started it.
     SingleUser {
@@ -179,6 +183,7 @@ struct Given {
     packs: Option<PathBuf>,
     socket: Option<PathBuf>,
     front: Option<PathBuf>,
+    keys: Option<PathBuf>,
     supervisor: Option<String>,
     admin: Option<PathBuf>,
     workspace: Option<PathBuf>,
@@ -204,6 +209,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("packs") => given.packs = Some(parser.value()?.into()),
             Arg::Long("socket") => given.socket = Some(parser.value()?.into()),
             Arg::Long("front") => given.front = Some(parser.value()?.into()),
+            Arg::Long("keys") => given.keys = Some(parser.value()?.into()),
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
             Arg::Long("admin") => given.admin = Some(parser.value()?.into()),
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
@@ -247,6 +253,7 @@ impl Given {
                 front: self.front.ok_or(UsageError::Missing("--front"))?,
                 supervisor: self.supervisor.ok_or(UsageError::Missing("--supervisor"))?,
                 dynamic_users: range(self.dynamic_users)?,
+                keys: self.keys.unwrap_or_else(|| policy_files::KEYS.into()),
             },
             Some("single-user") => Mode::SingleUser {
                 policy: self.policy,

@@ -200,6 +200,17 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
+/// Takes over the first descriptor of sd_listen_fds(3), close-on-exec. Call it once.
+pub(crate) fn handed_over() -> Result<OwnedFd, Errno> {
+    const FIRST: RawFd = 3;
+    // SAFETY: takes integers only; on a number that is no descriptor it fails.
+    let result = unsafe { libc::fcntl(FIRST, libc::F_SETFD, libc::FD_CLOEXEC) };
+    Errno::result(result)?;
+    // SAFETY: the descriptor is open, and whoever started this process left it to it:
+    // `service` calls this once, before the process opens descriptors of its own.
+    Ok(unsafe { OwnedFd::from_raw_fd(FIRST) })
+}
+
 /// The supplementary groups of the peer of a Unix socket, `SO_PEERGROUPS` in unix(7).
 pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     let mut groups = vec![0_u32; 64];

@@ -16,6 +16,7 @@ use crate::fresh_users::FreshUsers;
 use crate::lane::{Lane, send_note};
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
+use crate::service::{Manager, ServiceError};
 use crate::source::Source;
 use crate::sys::{self, Fork};
 use lanes::{LaneProcess, RunNames};
@@ -55,6 +56,9 @@ pub(crate) enum WorkerError {
     /// No connection can come any more.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// Whoever started it cannot be told that it is ready.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
 }
 
 /// The state of the first process.
@@ -71,6 +75,8 @@ pub(crate) struct Worker {
     since: Since,
     events: Epoll,
     signals: SignalFd,
+    /// Who watches this process.
+    manager: Manager,
     lanes: BTreeMap<u64, LaneProcess>,
     next_lane: u64,
     runs: RunNames,
@@ -90,6 +96,7 @@ impl Worker {
         (door, admin): (Door, Option<Admin>),
         (log, users): (Log, FreshUsers),
         signals: SignalFd,
+        manager: Manager,
     ) -> Result<Self, WorkerError> {
         // What a lost lane leaves becomes ours, so that it is found and killed.
         prctl::set_child_subreaper(true)?;
@@ -108,6 +115,7 @@ impl Worker {
             since: Since::now(),
             events,
             signals,
+            manager,
             lanes: BTreeMap::new(),
             next_lane: FIRST_LANE,
             runs: RunNames::new(),
@@ -120,7 +128,9 @@ impl Worker {
 
     /// Works until told to stop. In the process of a new lane, returns that lane.
     pub(crate) fn run(mut self) -> Result<Option<Lane>, WorkerError> {
+        self.manager.ready(&self.state())?;
         while self.deadline.is_none() || !self.lanes.is_empty() {
+            self.manager.feed();
             let mut ready = [EpollEvent::empty(); 32];
             let count = match self.events.wait(&mut ready, self.patience()) {
                 Err(Errno::EINTR) => 0,
@@ -151,12 +161,28 @@ impl Worker {
         Ok(None)
     }
 
+    /// How things are, in one line for the service manager.
+    fn state(&self) -> String {
+        let digest = self.context.policy.digest();
+        let short: String = digest
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!(
+            "policy {short}, containment {}, Landlock ABI {}",
+            self.context.containment.name(),
+            sys::landlock_abi()
+        )
+    }
+
     fn patience(&self) -> EpollTimeout {
         let (end, due) = (self.deadline, self.log.due());
-        let Some(deadline) = end.into_iter().chain(due).min() else {
+        let all = end.into_iter().chain(due).chain(self.manager.due());
+        let Some(next) = all.min() else {
             return EpollTimeout::NONE;
         };
-        let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        let left = next.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
         EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
     }
 
@@ -192,11 +218,14 @@ impl Worker {
             Ok(()) => {
                 (self.since.policy, self.since.kept) = (Instant::now(), None);
                 say("the policy was loaded again");
+                self.manager.status(&self.state());
                 self.tell_lanes(&Note::Retire);
             }
             Err(reason) => {
                 say(&format!("the former policy stays in force: {reason}"));
                 self.since.kept = Some(reason.clone());
+                self.manager
+                    .status(&format!("former policy in force: {reason}"));
                 let _said = self.log.kept(&self.context.policy.digest(), reason);
             }
         }
@@ -241,6 +270,7 @@ impl Worker {
 
     /// Lets nobody in any more and tells every lane to end.
     fn stop(&mut self) {
+        self.manager.stopping();
         if let Some(door) = self.door.take() {
             let _closed_anyway = self.events.delete(&door);
         }

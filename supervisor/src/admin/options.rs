@@ -1,6 +1,6 @@
 //! What can be typed after the administrator's commands.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -392,4 +392,53 @@ pub(crate) struct Run {
     /// Command and its arguments; a bare name is looked up in the profile's PATH
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Make, list and revoke the API keys by which callers are known over HTTP.
+///
+/// The file has digests only and is root's alone. What changes in it counts from the
+/// next request on.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp key new ci          prints the key, once
+  sudo mini-mcp key list
+  sudo mini-mcp key revoke ci
+
+In the policy, `api_key = \"ci\"` makes its owner a principal.")]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and print it; it cannot be shown again
+    New {
+        /// What the policy calls it: letters, digits, `_` and `-`
+        name: String,
+        #[command(flatten)]
+        file: KeyFile,
+    },
+    /// List the names of all keys, and when they were made
+    List {
+        #[command(flatten)]
+        file: KeyFile,
+    },
+    /// Make a key worthless from the next request on
+    Revoke {
+        /// What the policy calls it
+        name: String,
+        #[command(flatten)]
+        file: KeyFile,
+    },
+}
+
+/// Where the keys are.
+#[derive(Debug, Args)]
+pub(crate) struct KeyFile {
+    /// File of the keys' digests, the same as the worker's --keys
+    #[arg(long, value_name = "FILE", default_value = policy_files::KEYS)]
+    pub(crate) keys: PathBuf,
 }

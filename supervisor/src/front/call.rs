@@ -119,6 +119,7 @@ pub(crate) async fn report(
                 ..denial.clone()
             },
             claim: claim.clone(),
+            key: client.key.clone(),
         })
     };
     let failure = match record(pool, client, &report(arguments)).await {
@@ -142,6 +143,7 @@ async fn record(
         | Reply::Started { .. }
         | Reply::Denied(_)
         | Reply::Finished(_)
+        | Reply::Identified(_)
         | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
     };
     lane.settle();
@@ -161,7 +163,10 @@ async fn outcome(lane: &mut Lease) -> Result<Result<Outcome, Ending>, LaneError>
             Reply::Finished(outcome) => return Ok(Ok(outcome)),
             Reply::Denied(denial) => return Ok(Err(Ending::Denied(denial))),
             Reply::Failed(failure) => return Ok(Err(Ending::Failed(failure))),
-            other @ (Reply::Welcome(_) | Reply::Recorded | Reply::Reloaded) => {
+            other @ (Reply::Welcome(_)
+            | Reply::Recorded
+            | Reply::Identified(_)
+            | Reply::Reloaded) => {
                 return Err(LaneError::out_of_turn(&other));
             }
         }

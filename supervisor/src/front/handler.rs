@@ -3,24 +3,26 @@
 use super::call::Denied;
 use super::result::{Ending, answer};
 use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation, arguments, call, resource};
+use super::{Client, Front, Generation, announce, arguments, call, resource};
+use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
 use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest,
-    CustomResult, ErrorCode, ErrorData, Implementation, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams,
+    CustomResult, ErrorCode, ErrorData, Extensions, Implementation, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams,
     ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig,
     SubscriptionFilter,
 };
-use rmcp::service::{RequestContext, SubscriptionContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 use wire::{Argument, Denial, Failure, Given, Run, Value};
 
@@ -33,6 +35,9 @@ const LIST_TTL_MS: u64 = 60_000;
 
 /// The method by which `mini-mcp reload` asks for a new policy.
 pub(crate) const RELOAD: &str = "mini-mcp/reload";
+
+/// Methods that take parameters, without which they arrive as unknown ones.
+const PARAMETERS: [&str; 2] = ["tools/call", "resources/read"];
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
@@ -48,16 +53,48 @@ A result `failed [code] reason` means that an allowed call could not be carried 
 confinement stopped; files and system calls that are refused with an error show only in its own \
 words, such as `Permission denied` or `Operation not permitted`.";
 
-/// The MCP server that one client talks to.
+/// The MCP server that a client talks to.
 pub(crate) struct Handler {
     front: Arc<Front>,
-    client: Client,
+    whose: Whose,
+    /// Told when the handler ends, and so its session.
+    ended: CancellationToken,
+    _end: DropGuard,
+}
+
+/// Whose requests a handler gets.
+#[derive(Debug)]
+pub(crate) enum Whose {
+    /// Those of this client, on its own connection.
+    One(Arc<Client>),
+    /// Those of whoever comes with each of them: a session of HTTP outlives its
+    /// connections.
+    Each,
 }
 
 impl Handler {
-    /// Serves `client` from `front`.
-    pub(crate) fn new(front: Arc<Front>, client: Client) -> Self {
-        Self { front, client }
+    /// Serves from `front` the clients that `whose` tells.
+    pub(crate) fn new(front: Arc<Front>, whose: Whose) -> Self {
+        let ended = CancellationToken::new();
+        Self {
+            front,
+            whose,
+            _end: ended.clone().drop_guard(),
+            ended,
+        }
+    }
+
+    /// Who made the request that came with these `extensions`.
+    fn visitor(&self, extensions: &Extensions) -> Result<Visitor<Client>, ErrorData> {
+        match &self.whose {
+            Whose::One(client) => Ok(Visitor {
+                client: Arc::clone(client),
+                // Whoever serves the connection watches it.
+                gone: CancellationToken::new(),
+            }),
+            Whose::Each => visitor(extensions)
+                .ok_or_else(|| ErrorData::internal_error("nobody made this request", None)),
+        }
     }
 
     /// Decides one call and carries it out.
@@ -65,6 +102,7 @@ impl Handler {
         &self,
         name: String,
         request: CallToolRequestParams,
+        visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
         let tool = request.name.into_owned();
@@ -72,7 +110,7 @@ impl Handler {
         let mut generation = self.front.generation();
         let ending = loop {
             match self
-                .attempt(&generation, &name, &tool, &typed, context)
+                .attempt(&generation, &name, (&tool, &typed), visitor, context)
                 .await
             {
                 Ok(ending) => break ending,
@@ -94,17 +132,18 @@ impl Handler {
         &self,
         generation: &Generation,
         name: &str,
-        tool: &str,
-        typed: &Result<Arguments, Denial>,
+        (tool, typed): (&str, &Result<Arguments, Denial>),
+        Visitor { client, gone }: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Ending, LaneError> {
-        let caller = self.client.caller(&generation.policy, context).await;
+        let caller = client.caller(&generation.policy, context).await;
         match decide(generation, &caller, tool, typed) {
             Ok((grant, arguments)) => {
-                let run = self.run(generation, name, (&caller, &grant), arguments);
+                let run = run(generation, client, name, (&caller, &grant), arguments);
                 tokio::select! {
                     ending = run => ending,
                     () = context.ct.cancelled() => Ok(cancelled()),
+                    () = gone.cancelled() => Ok(cancelled()),
                     never = heartbeat(context) => match never {},
                 }
             }
@@ -116,52 +155,53 @@ impl Handler {
                     arguments,
                     claim: in_words_of_the_wire(caller.claim.as_ref()),
                 };
-                self.report(generation, name, tool, denied).await
+                report(generation, client, name, tool, denied).await
             }
         }
     }
+}
 
-    async fn run(
-        &self,
-        generation: &Generation,
-        name: &str,
-        (caller, grant): (&Caller, &Grant),
-        arguments: Arguments,
-    ) -> Result<Ending, LaneError> {
-        let run = Run {
-            request: name.to_owned(),
-            policy: generation.policy.digest(),
-            tool: grant.tool().to_owned(),
-            arguments: in_packets(arguments),
-            claim: in_words_of_the_wire(caller.claim.as_ref()),
-        };
-        let Ok(_turn) = self.client.running.acquire().await else {
-            return Ok(cancelled());
-        };
-        let output_max = grant.profile().output_max;
-        match call::run(&generation.pool, &self.client, run, output_max).await {
-            Err(LaneError::Request(error)) => {
-                let denied = Denied {
-                    denial: too_large(grant.tool(), &error),
-                    arguments: None,
-                    claim: in_words_of_the_wire(caller.claim.as_ref()),
-                };
-                self.report(generation, name, grant.tool(), denied).await
-            }
-            result => result,
+async fn run(
+    generation: &Generation,
+    client: &Client,
+    name: &str,
+    (caller, grant): (&Caller, &Grant),
+    arguments: Arguments,
+) -> Result<Ending, LaneError> {
+    let run = Run {
+        request: name.to_owned(),
+        policy: generation.policy.digest(),
+        tool: grant.tool().to_owned(),
+        arguments: in_packets(arguments),
+        claim: in_words_of_the_wire(caller.claim.as_ref()),
+        key: client.key.clone(),
+    };
+    let Ok(_turn) = client.running.acquire().await else {
+        return Ok(cancelled());
+    };
+    let output_max = grant.profile().output_max;
+    match call::run(&generation.pool, client, run, output_max).await {
+        Err(LaneError::Request(error)) => {
+            let denied = Denied {
+                denial: too_large(grant.tool(), &error),
+                arguments: None,
+                claim: in_words_of_the_wire(caller.claim.as_ref()),
+            };
+            report(generation, client, name, grant.tool(), denied).await
         }
+        result => result,
     }
+}
 
-    async fn report(
-        &self,
-        generation: &Generation,
-        name: &str,
-        tool: &str,
-        denied: Denied,
-    ) -> Result<Ending, LaneError> {
-        let name = name.to_owned();
-        call::report(&generation.pool, &self.client, name, tool, denied).await
-    }
+async fn report(
+    generation: &Generation,
+    client: &Client,
+    name: &str,
+    tool: &str,
+    denied: Denied,
+) -> Result<Ending, LaneError> {
+    let name = name.to_owned();
+    call::report(&generation.pool, client, name, tool, denied).await
 }
 
 /// The supervisor's own decision: for a fast answer, not for safety.
@@ -231,7 +271,8 @@ impl ServerHandler for Handler {
         let Generation {
             policy, catalogue, ..
         } = &*generation;
-        let caller = self.client.caller(policy, &context).await;
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(policy, &context).await;
         let tools = catalogue.for_caller(policy, &caller);
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
@@ -241,9 +282,14 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if request.method != RELOAD || !self.client.is_administrator() {
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        if PARAMETERS.contains(&request.method.as_str()) {
+            // A method that we have, with parameters that it cannot take.
+            return Err(ErrorData::invalid_params("Invalid params", None));
+        }
+        if request.method != RELOAD || !client.is_administrator() {
             let method = harmless_word(&request.method, 128);
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None));
         }
@@ -282,7 +328,8 @@ impl ServerHandler for Handler {
         let Generation {
             policy, catalogue, ..
         } = &*generation;
-        let caller = self.client.caller(policy, &context).await;
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(policy, &context).await;
         let tools = catalogue.for_caller(policy, &caller);
         let text = resource::own_policy(policy, &caller, &tools);
         let contents = ResourceContents::text(harmless(text.as_bytes()), request.uri)
@@ -316,15 +363,28 @@ impl ServerHandler for Handler {
         }
     }
 
+    /// A session of HTTP hears of new policies from here, other clients from whoever
+    /// serves their connection.
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if matches!(self.whose, Whose::Each) {
+            let (changes, ended) = (self.front.changes(), self.ended.clone());
+            let telling = announce(context.peer, changes);
+            tokio::spawn(ended.run_until_cancelled_owned(telling));
+        }
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let name = self.client.name_call();
+        let visitor = self.visitor(&context.extensions)?;
+        let name = visitor.client.name_call();
         let tool = harmless_word(&request.name, 128);
         let span = tracing::info_span!("call", request = name, tool);
-        let call = self.call(name, request, &context).instrument(span);
+        let call = self
+            .call(name, request, &visitor, &context)
+            .instrument(span);
         call.await.map(CallToolResponse::from)
     }
 }

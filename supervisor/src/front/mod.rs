@@ -6,26 +6,30 @@
 
 mod arguments;
 mod call;
+mod gate;
 mod generation;
 mod handler;
+mod lines;
 mod resource;
 mod result;
 mod schema;
+mod throttle;
 mod transport;
+mod web;
 mod who;
 mod words;
 
 pub(crate) use generation::{Front, Generation, Verdict};
 pub(crate) use handler::RELOAD;
+pub(crate) use web::Web;
 pub(crate) use words::described;
 
 use generation::Changes;
 
 use crate::vanish::vanished;
-use handler::Handler;
-use policy::{Login, Proof};
+use handler::{Handler, Whose};
+use policy::{Key, Login, Proof};
 use rmcp::service::Peer;
-use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServiceExt};
 use std::convert::Infallible;
 use std::os::fd::OwnedFd;
@@ -35,8 +39,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use transport::Orderly;
+use wire::Presented;
 
-/// Longest message from a client, in bytes; a longer one is dropped. Arguments
+/// Longest message from a client, in bytes; a longer one is an error. Arguments
 /// must fit a packet to the worker, which is far smaller.
 const MESSAGE_MAX: usize = 1024 * 1024;
 
@@ -50,11 +55,14 @@ pub(crate) struct Client {
     /// His entry in the account database, once it was needed.
     login: OnceCell<Option<Login>>,
     /// The client's own socket, by which the worker proves who it is; none for
-    /// a single user, whom the worker knows.
+    /// a single user, whom the worker knows, and for whoever has a key.
     socket: Option<Arc<OwnedFd>>,
-    number: u64,
+    /// The key by which the worker proves who it is.
+    key: Option<Presented>,
+    /// Unique in this process.
+    name: String,
     calls: AtomicU64,
-    running: Semaphore,
+    running: Arc<Semaphore>,
 }
 
 impl Client {
@@ -69,16 +77,40 @@ impl Client {
             proof,
             login: OnceCell::new(),
             socket,
-            number,
+            key: None,
+            name: number.to_string(),
             calls: AtomicU64::new(0),
-            running: Semaphore::new(RUNNING_MAX),
+            running: Arc::new(Semaphore::new(RUNNING_MAX)),
+        }
+    }
+
+    /// Whoever has the key called `name` and makes the `number`-th request with a key;
+    /// all of his requests share `running`.
+    fn with_key(number: u64, name: String, key: Presented, running: Arc<Semaphore>) -> Self {
+        let address = key.address;
+        Self {
+            proof: Proof::Key(Key { name, address }),
+            login: OnceCell::new(),
+            socket: None,
+            key: Some(key),
+            name: format!("http{number}"),
+            calls: AtomicU64::new(0),
+            running,
+        }
+    }
+
+    /// By what name his sessions are told from those of others.
+    fn owner(&self) -> String {
+        match &self.proof {
+            Proof::Peer(peer) => format!("uid {}", peer.uid),
+            Proof::Key(key) => format!("key {}", key.name),
         }
     }
 
     /// A name for the next call, unique in this process: `CLIENT.CALL`.
     fn name_call(&self) -> String {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("{}.{call}", self.number)
+        format!("{}.{call}", self.name)
     }
 }
 
@@ -87,7 +119,7 @@ impl Client {
 /// it reads from, is abandoned. In the last two cases its commands are killed.
 pub(crate) async fn attend<R, W>(
     front: Arc<Front>,
-    client: Client,
+    client: Arc<Client>,
     (reader, writer): (R, W),
     answers: Arc<OwnedFd>,
     stop: CancellationToken,
@@ -95,12 +127,11 @@ pub(crate) async fn attend<R, W>(
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let stream = AsyncRwTransport::new_server(reader, writer).with_max_line_length(MESSAGE_MAX);
     let changes = front.changes();
     let serving = serve(
         changes,
-        Handler::new(front, client),
-        Orderly::new(stream),
+        Handler::new(front, Whose::One(client)),
+        Orderly::new(reader, writer),
         stop.clone(),
     );
     tokio::pin!(serving);

@@ -1,10 +1,12 @@
 //! Newline-delimited JSON-RPC that ends in order and takes no more than it can hold.
 //!
-//! Two things that the transport beneath does not do. A client that has
+//! Three things that the transport of rmcp does not do. What is no message is
+//! answered by an error. A client that has
 //! finished sending (`printf … | mini-mcp connect`) gets all its answers,
 //! however long they take. And a client that sends without reading its answers
 //! is no longer read from, so what waits for it stays bounded.
 
+use super::lines::{Line, Lines};
 use rmcp::RoleServer;
 use rmcp::model::{ClientNotification, JsonRpcMessage, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
@@ -12,8 +14,9 @@ use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use std::collections::HashSet;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Empty, empty};
 use tokio::sync::Notify;
 
 /// Most requests of one client that are not yet answered. At this many, its next
@@ -22,20 +25,27 @@ const UNANSWERED_MAX: usize = 128;
 
 /// A transport that knows which requests still want an answer.
 pub(crate) struct Orderly<R: AsyncRead, W: AsyncWrite> {
-    stream: AsyncRwTransport<RoleServer, R, W>,
+    lines: Lines<R>,
+    answers: AsyncRwTransport<RoleServer, Empty, W>,
+    /// An answer to what was no message, under way.
+    complaint: Option<Sending>,
     unanswered: Arc<Unanswered>,
     ended: bool,
 }
+
+type Sending = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 impl<R, W> Orderly<R, W>
 where
     R: AsyncRead + Send + Unpin,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    /// Brings order to `stream`.
-    pub(crate) fn new(stream: AsyncRwTransport<RoleServer, R, W>) -> Self {
+    /// Brings order to a stream of `reader` and `writer`.
+    pub(crate) fn new(reader: R, writer: W) -> Self {
         Self {
-            stream,
+            lines: Lines::new(reader),
+            answers: AsyncRwTransport::new_server(empty(), writer),
+            complaint: None,
             unanswered: Arc::default(),
             ended: false,
         }
@@ -55,7 +65,7 @@ where
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let answered = answers(&message).cloned();
         let unanswered = Arc::clone(&self.unanswered);
-        let sending = self.stream.send(message);
+        let sending = self.answers.send(message);
         async move {
             let sent = sending.await;
             if let Some(id) = answered {
@@ -72,13 +82,22 @@ where
     /// May be given up at any await without losing a message.
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         self.unanswered.fewer_than(UNANSWERED_MAX).await;
-        if !self.ended {
-            match self.stream.receive().await {
-                Some(message) => {
+        while !self.ended {
+            if let Some(complaint) = &mut self.complaint {
+                // A client that has gone is noticed elsewhere.
+                let _ = complaint.await;
+                self.complaint = None;
+            }
+            match self.lines.next().await {
+                Line::Message(message) => {
                     self.unanswered.note(&message);
-                    return Some(message);
+                    return Some(*message);
                 }
-                None => self.ended = true,
+                Line::Fault(error) => {
+                    let complaint = TxJsonRpcMessage::<RoleServer>::error(error, None);
+                    self.complaint = Some(Box::pin(self.answers.send(complaint)));
+                }
+                Line::End => self.ended = true,
             }
         }
         self.unanswered.fewer_than(1).await;
@@ -86,7 +105,7 @@ where
     }
 
     async fn close(&mut self) -> io::Result<()> {
-        self.stream.close().await
+        self.answers.close().await
     }
 }
 
@@ -155,10 +174,7 @@ mod tests {
     fn orderly() -> (Ours, DuplexStream) {
         let (here, there) = duplex(1 << 20);
         let (reader, writer) = split(here);
-        (
-            Orderly::new(AsyncRwTransport::new_server(reader, writer)),
-            there,
-        )
+        (Orderly::new(reader, writer), there)
     }
 
     fn ping(id: usize) -> String {

@@ -107,6 +107,7 @@ impl Connection {
             | Reply::Failed(_)
             | Reply::Finished(_)
             | Reply::Recorded
+            | Reply::Identified(_)
             | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
         }
         Ok(connection)

@@ -105,6 +105,7 @@ impl LaneError {
             Reply::Finished(_) => "Finished",
             Reply::Recorded => "Recorded",
             Reply::Reloaded => "Reloaded",
+            Reply::Identified(_) => "Identified",
         })
     }
 

@@ -5,7 +5,7 @@ use super::{Door, LaneError};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wire::{PolicyDigest, Reply, Request};
+use wire::{PolicyDigest, Reply, Request, Secret};
 
 /// Most commands at once; further ones wait their turn.
 const RUNS_MAX: usize = 64;
@@ -63,6 +63,7 @@ impl Pool {
             Request::Run(_) => &self.runs,
             Request::Hello(_)
             | Request::Report(_)
+            | Request::Identify(_)
             | Request::Reload(_)
             | Request::Cancel
             | Request::Output(_) => &self.reports,
@@ -76,6 +77,30 @@ impl Pool {
             pool: Arc::clone(self),
             _turn: turn,
         })
+    }
+
+    /// The name of `key`, if it is valid.
+    ///
+    /// # Errors
+    /// A worker that cannot be used.
+    pub(crate) async fn identify(
+        self: &Arc<Self>,
+        key: &Secret,
+    ) -> Result<Option<String>, LaneError> {
+        let mut lane = self.submit(&Request::Identify(key.clone()), &[]).await?;
+        match lane.reply().await? {
+            Reply::Identified(name) => {
+                lane.settle();
+                Ok(name)
+            }
+            other @ (Reply::Welcome(_)
+            | Reply::Started { .. }
+            | Reply::Denied(_)
+            | Reply::Failed(_)
+            | Reply::Finished(_)
+            | Reply::Recorded
+            | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
+        }
     }
 
     /// Has the worker load its policy again and use it if it has the digest `policy`.
@@ -100,6 +125,7 @@ impl Pool {
             | Reply::Started { .. }
             | Reply::Denied(_)
             | Reply::Finished(_)
+            | Reply::Identified(_)
             | Reply::Recorded) => Err(LaneError::out_of_turn(&other)),
         }
     }
@@ -247,6 +273,7 @@ mod tests {
                 policy: POLICY,
             }),
             Request::Report(_) => Reply::Recorded,
+            Request::Identify(_) => Reply::Identified(None),
             Request::Run(_) | Request::Reload(_) | Request::Cancel | Request::Output(_) => {
                 return Some(());
             }
@@ -266,6 +293,7 @@ mod tests {
                 reason: reason.to_owned(),
             },
             claim: None,
+            key: None,
         })
     }
 
@@ -293,6 +321,7 @@ mod tests {
             tool: "t".to_owned(),
             arguments: Vec::new(),
             claim: None,
+            key: None,
         });
         let mut lane = pool.submit(&run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());

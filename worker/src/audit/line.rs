@@ -3,7 +3,7 @@
 use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
-use super::{Call, Decider, Ending, Entry, Input, RunUser, Told, Word};
+use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Told, Word};
 use wire::{Argument, Given, Outcome, Status, Value};
 
 /// The word for what happened.
@@ -93,12 +93,15 @@ fn with_call(line: Object, call: &Call, key: &Key) -> Object {
     let line = line
         .text("request", &call.request)
         .text("policy", &hexadecimal(&call.policy));
-    let line = match call.caller {
-        Some((uid, gid)) => line
+    let line = match &call.caller {
+        Some(Proven::Peer { uid, gid, groups }) => line
             .text("proof", "unix")
             .literal("uid", uid)
             .literal("gid", gid)
-            .literals("groups", &call.groups),
+            .literals("groups", groups),
+        Some(Proven::Key { name, address }) => {
+            line.text("key", name).text("address", &address.to_string())
+        }
         None => line,
     };
     let line = match &call.claim {

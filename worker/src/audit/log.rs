@@ -459,9 +459,12 @@ mod tests {
             call: Call {
                 request: "1.1".into(),
                 policy: POLICY,
-                caller: Some((1, 2)),
+                caller: Some(crate::audit::Proven::Peer {
+                    uid: 1,
+                    gid: 2,
+                    groups: Vec::new(),
+                }),
                 claim: None,
-                groups: Vec::new(),
                 tool: "t".into(),
                 arguments: None,
             },

@@ -15,8 +15,10 @@ mod moment;
 pub(crate) use log::{AuditError, Log};
 
 use crate::admission::Bound;
+use policy::Proof;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use wire::{Given, Value};
 
@@ -137,16 +139,51 @@ pub(crate) struct Call {
     pub request: String,
     /// The policy it was decided under.
     pub policy: wire::PolicyDigest,
-    /// The proven user and group, where the caller could be attested.
-    pub caller: Option<(u32, u32)>,
+    /// Who it was, where he could be attested.
+    pub caller: Option<Proven>,
     /// What his client says of itself.
     pub claim: Option<wire::Claim>,
-    /// His supplementary groups.
-    pub groups: Vec<u32>,
     /// The tool.
     pub tool: String,
     /// The arguments as the client gave them, where they are known.
     pub arguments: Option<Vec<Told>>,
+}
+
+/// Who a caller is, for certain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Proven {
+    /// A Unix user.
+    Peer {
+        /// His user id.
+        uid: u32,
+        /// His group id.
+        gid: u32,
+        /// His supplementary groups.
+        groups: Vec<u32>,
+    },
+    /// Whoever has this key.
+    Key {
+        /// Its name; the key itself is nowhere.
+        name: String,
+        /// Where he connects from, as the supervisor says.
+        address: IpAddr,
+    },
+}
+
+impl From<&Proof> for Proven {
+    fn from(proof: &Proof) -> Self {
+        match proof {
+            Proof::Peer(peer) => Self::Peer {
+                uid: peer.uid,
+                gid: peer.gid,
+                groups: peer.groups.clone(),
+            },
+            Proof::Key(key) => Self::Key {
+                name: key.name.clone(),
+                address: key.address,
+            },
+        }
+    }
 }
 
 /// An argument, as the trail tells it.

@@ -1,20 +1,23 @@
-//! Who the caller is, proven by the kernel on the client's own socket.
+//! Who the caller is, proven by the kernel on the client's own socket, or by a key.
 //!
 //! The supervisor passes a duplicate of the socket it accepted. A hijacked one
 //! may pass any other it can make or get, so the socket must be one that was
 //! *accepted* on the front's listener: there alone do the peer's credentials
-//! (`SO_PEERCRED`, unix(7)) belong to whoever connected.
+//! (`SO_PEERCRED`, unix(7)) belong to whoever connected. A key is looked up here; that
+//! it was presented from the address that comes with it, only the supervisor can tell.
 
+use super::keyring::Keyring;
 use crate::context::Trust;
 use crate::sys;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::{AcceptConn, PeerCredentials, SockType as SocketType};
 use nix::sys::socket::{SockType, UnixAddr, getpeername, getsockname, getsockopt};
-use policy::Peer;
+use policy::{Key, Peer, Proof};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use thiserror::Error;
+use wire::Presented;
 
 /// A caller who cannot be believed.
 #[derive(Debug, Error)]
@@ -34,13 +37,32 @@ pub(super) enum AttestError {
     /// The peer has hung up.
     #[error("cannot identify the caller: he has hung up")]
     Gone,
+    /// The key is none of those that there are now.
+    #[error("cannot identify the caller: his key is not valid")]
+    Key,
+    /// It cannot be both.
+    #[error("cannot identify the caller: his socket and a key came along")]
+    Both,
 }
 
-/// Who is at the other end of `client`.
-pub(super) fn attest(trust: &Trust, client: Option<&OwnedFd>) -> Result<Peer, AttestError> {
-    match trust {
-        Trust::Only(peer) | Trust::Administrator(peer) => Ok(peer.clone()),
-        Trust::Front(front) => peer(front, client.ok_or(AttestError::Missing)?),
+/// Who is at the other end of `client`, or has presented `key`.
+pub(super) fn attest(
+    trust: &Trust,
+    keyring: &mut Keyring,
+    client: Option<&OwnedFd>,
+    key: Option<&Presented>,
+) -> Result<Proof, AttestError> {
+    match (trust, client, key) {
+        (Trust::Only(peer) | Trust::Administrator(peer), _, None) => Ok(Proof::Peer(peer.clone())),
+        (Trust::Only(_) | Trust::Administrator(_), _, Some(_)) => Err(AttestError::Key),
+        (Trust::Front { front, .. }, Some(client), None) => peer(front, client).map(Proof::Peer),
+        (Trust::Front { keys, .. }, None, Some(Presented { key, address })) => {
+            let name = keyring.name_of(keys, key).ok_or(AttestError::Key)?;
+            let address = *address;
+            Ok(Proof::Key(Key { name, address }))
+        }
+        (Trust::Front { .. }, Some(_), Some(_)) => Err(AttestError::Both),
+        (Trust::Front { .. }, None, None) => Err(AttestError::Missing),
     }
 }
 

@@ -5,16 +5,17 @@ use super::bounds::bounds;
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{self, Began, Call, Decider, Ending, Entry, RunUser, Told, Word};
+use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, Told, Word};
+use crate::context::Context;
 use crate::explain::explain;
 use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Caller, Decision, Grant, Stdin};
+use policy::{Arguments, Caller, Decision, Grant, Proof, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
-use wire::{Argument, Claim, Denial, Failure, Given, Reply, Report, Run, Value};
+use wire::{Argument, Claim, Denial, Failure, Given, Presented, Reply, Report, Run, Value};
 
 impl Lane {
     /// Decides `run` again, carries it out, and answers.
@@ -25,11 +26,10 @@ impl Lane {
             policy: self.launcher.context.policy.digest(),
             caller: None,
             claim: run.claim.clone().map(cut),
-            groups: Vec::new(),
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
         };
-        let caller = match self.attested(&mut call, client.as_ref()) {
+        let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
             Err(failure) => return self.refuse(call, failure),
         };
@@ -113,13 +113,13 @@ impl Lane {
             policy: self.launcher.context.policy.digest(),
             caller: None,
             claim: report.claim.map(cut),
-            groups: Vec::new(),
             arguments: report
                 .arguments
                 .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
         };
-        let caller = match self.attested(&mut call, descriptors.pop().as_ref()) {
+        let client = descriptors.pop();
+        let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {
             Ok(caller) => caller,
             Err(failure) => return self.refuse(call, failure),
         };
@@ -133,21 +133,26 @@ impl Lane {
         arguments.map(|one| Told::new(one, tool)).collect()
     }
 
-    /// The caller, proven by the kernel; what he claims is only added. `call` gets
-    /// his ids.
-    fn attested(&mut self, call: &mut Call, client: Option<&OwnedFd>) -> Result<Caller, Failure> {
-        let peer = match attest(&self.launcher.context.trust, client) {
-            Ok(peer) if self.launcher.context.policy.names_callers() => self.logins.with(peer),
-            Ok(peer) => peer,
+    /// The caller, proven by the kernel or by a key; what he claims is only added.
+    /// `call` gets what is proven.
+    fn attested(
+        &mut self,
+        call: &mut Call,
+        client: Option<&OwnedFd>,
+        key: Option<&Presented>,
+    ) -> Result<Caller, Failure> {
+        let Context { trust, policy, .. } = &self.launcher.context;
+        let proof = match attest(trust, &mut self.keyring, client, key) {
+            Ok(Proof::Peer(peer)) if policy.names_callers() => Proof::Peer(self.logins.with(peer)),
+            Ok(proof) => proof,
             Err(error) => return Err(failure("attestation", &error)),
         };
-        call.caller = Some((peer.uid, peer.gid));
-        call.groups.clone_from(&peer.groups);
+        call.caller = Some(Proven::from(&proof));
         let claim = call.claim.clone().map(|claim| policy::Claim {
             name: claim.name,
             version: claim.version,
         });
-        Ok(Caller::from(peer).claiming(claim))
+        Ok(Caller { proof, claim })
     }
 
     /// Records a denial and answers whoever decided it.

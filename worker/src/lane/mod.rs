@@ -9,16 +9,18 @@
 mod attest;
 mod bounds;
 mod call;
+mod keyring;
 mod logins;
 mod records;
 mod terms;
 mod watch;
 
 use crate::audit::Entry;
-use crate::context::Context;
+use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Launcher;
 use crate::sys;
+use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -63,6 +65,7 @@ pub(crate) struct Lane {
     records: Records,
     launcher: Launcher,
     logins: Logins,
+    keyring: Keyring,
     /// Room for one packet.
     buffer: Vec<u8>,
     terms: Terms,
@@ -82,6 +85,7 @@ impl Lane {
             records: Records::new(records),
             launcher: Launcher::new(context),
             logins: Logins::default(),
+            keyring: Keyring::default(),
             buffer: vec![0; wire::FRAME_MAX],
             terms: Terms::default(),
             finished: false,
@@ -116,6 +120,7 @@ impl Lane {
                 Request::Report(report) => self.report(report, descriptors)?,
                 Request::Reload(policy) => self.reload(policy)?,
                 Request::Output(output) => self.output(output)?,
+                Request::Identify(key) => self.identify(&key)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -210,6 +215,15 @@ impl Lane {
         // Nobody waits for the answer; a line that cannot be written is said there.
         let _said = self.records.record(&Entry::Output(output))?;
         Ok(())
+    }
+
+    /// Tells whose key this is.
+    fn identify(&mut self, key: &wire::Secret) -> Result<(), HangUp> {
+        let name = match &self.launcher.context.trust {
+            Trust::Front { keys, .. } => self.keyring.name_of(keys, key),
+            Trust::Only(_) | Trust::Administrator(_) => None,
+        };
+        self.reply(&Reply::Identified(name))
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {

@@ -35,7 +35,7 @@ pub(super) fn granted(options: &Once) -> Result<Granted, OnceError> {
     let (setting, trust) = caller(options.user.as_deref())?;
     let peer = match &trust {
         Trust::Only(peer) | Trust::Administrator(peer) => peer.clone(),
-        Trust::Front(_) => return Err(OnceError::Lost),
+        Trust::Front { .. } => return Err(OnceError::Lost),
     };
     let files = files(options, &setting)?;
     let known = files.parse(&setting).map_err(PolicyError::from)?;

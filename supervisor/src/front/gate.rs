@@ -1,0 +1,286 @@
+//! Who may come in from the network: whoever presents a valid key, with every request.
+//!
+//! Nothing is remembered of a key that could let it in: the worker is asked each time,
+//! so that what is revoked is refused from then on.
+
+use super::throttle::Throttle;
+use super::{Client, Front, RUNNING_MAX};
+use crate::http::{Reply, plain};
+use crate::lane::LaneError;
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use policy::{Key, Proof};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use wire::{Presented, Secret};
+
+/// Longest key that is looked at, in bytes; those that we make are shorter.
+const KEY_MAX: usize = 256;
+
+/// Where a proxy says whom it speaks for.
+const FORWARDED: &str = "x-forwarded-for";
+
+/// Why a request does not come in.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It comes without a key.
+    NoKey,
+    /// Its key is not valid.
+    WrongKey,
+    /// Too many wrong keys came from its address; in so long it may try again.
+    TooMany(Duration),
+    /// Its key is of nobody whom the policy knows, there.
+    Unknown,
+    /// Its proxy does not say whom it speaks for.
+    NoAddress,
+    /// The worker cannot be asked.
+    Worker,
+}
+
+/// Decides who comes in.
+pub(super) struct Gate {
+    front: Arc<Front>,
+    proxies: Vec<IpAddr>,
+    throttle: Throttle,
+    numbers: AtomicU64,
+    /// What the commands of one key share, by its name.
+    running: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Gate {
+    /// A gate for `front`, which believes `proxies` whom they speak for.
+    pub(super) fn new(front: Arc<Front>, proxies: Vec<IpAddr>) -> Self {
+        Self {
+            front,
+            proxies,
+            throttle: Throttle::default(),
+            numbers: AtomicU64::new(1),
+            running: Mutex::default(),
+        }
+    }
+
+    /// Who makes the request with these `headers` over a connection from `peer`.
+    pub(super) async fn admit(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Client>, Refusal> {
+        let address = self.origin(peer, headers).ok_or(Refusal::NoAddress)?;
+        let key = bearer(headers).ok_or(Refusal::NoKey)?;
+        if let Some(wait) = self.throttle.wait(address, key, Instant::now()) {
+            return Err(Refusal::TooMany(wait));
+        }
+        let secret = Secret::new(key.to_owned());
+        let name = self.front.identify(&secret).await.map_err(|error| {
+            tracing::warn!(reason = ?error.failure().reason, "cannot verify a key");
+            Refusal::Worker
+        })?;
+        let Some(name) = name else {
+            tracing::warn!(%address, "client refused: its key is not valid");
+            self.throttle.failed(address, key, Instant::now());
+            return Err(Refusal::WrongKey);
+        };
+        self.throttle.succeeded(key);
+        self.known(
+            name,
+            Presented {
+                key: secret,
+                address,
+            },
+        )
+    }
+
+    /// The client, if he is a principal of the policy.
+    fn known(&self, name: String, key: Presented) -> Result<Arc<Client>, Refusal> {
+        let address = key.address;
+        let proof = Proof::Key(Key {
+            name: name.clone(),
+            address,
+        });
+        if !self.front.generation().policy().knows(&proof) {
+            tracing::warn!(key = name, %address, "client refused: no principal of the policy matches");
+            return Err(Refusal::Unknown);
+        }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let running = self.running(&name);
+        Ok(Arc::new(Client::with_key(number, name, key, running)))
+    }
+
+    /// Names of valid keys only, so there are not many.
+    fn running(&self, name: &str) -> Arc<Semaphore> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(RUNNING_MAX));
+        Arc::clone(running.entry(name.to_owned()).or_insert_with(new))
+    }
+
+    /// Whether connections from `peer` are taken at all when keys cross the network in
+    /// the clear.
+    pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.proxies.contains(&peer.to_canonical())
+    }
+
+    /// Where the request comes from: of the addresses that proxies have told one after
+    /// the other, the last that is not one of them. What stands before it, anybody
+    /// could have written.
+    fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        let mut origin = peer.to_canonical();
+        let mut told = headers.get_all(FORWARDED).iter().rev();
+        let mut line = "".rsplit(',');
+        while self.is_proxy(origin) {
+            let next = line.next().map(str::trim).filter(|word| !word.is_empty());
+            match next {
+                Some(word) => origin = word.parse::<IpAddr>().ok()?.to_canonical(),
+                None => line = told.next()?.to_str().ok()?.rsplit(','),
+            }
+        }
+        Some(origin)
+    }
+}
+
+impl Refusal {
+    /// What the client is told.
+    pub(super) fn reply(&self) -> Reply {
+        match self {
+            Self::NoKey => challenge("Bearer realm=\"mini-mcp\""),
+            Self::WrongKey => challenge("Bearer realm=\"mini-mcp\", error=\"invalid_token\""),
+            Self::TooMany(wait) => too_many(*wait),
+            Self::Unknown => plain(
+                StatusCode::FORBIDDEN,
+                "Forbidden: the policy knows no principal with this key at your address",
+            ),
+            Self::NoAddress => plain(
+                StatusCode::BAD_REQUEST,
+                "Bad Request: the proxy must say in X-Forwarded-For whom it speaks for",
+            ),
+            Self::Worker => plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Service Unavailable: keys cannot be verified now",
+            ),
+        }
+    }
+}
+
+fn challenge(scheme: &'static str) -> Reply {
+    let mut reply = plain(
+        StatusCode::UNAUTHORIZED,
+        "Unauthorized: present a valid key, `Authorization: Bearer KEY`",
+    );
+    let scheme = HeaderValue::from_static(scheme);
+    reply.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+    reply
+}
+
+fn too_many(wait: Duration) -> Reply {
+    // Rounded up: never sooner than it is true.
+    let seconds = wait.as_secs() + 1;
+    let text =
+        format!("Too Many Requests: wrong keys came from your address; again in {seconds} s");
+    let mut reply = plain(StatusCode::TOO_MANY_REQUESTS, text);
+    reply.headers_mut().insert(RETRY_AFTER, seconds.into());
+    reply
+}
+
+/// The key in `Authorization: Bearer KEY`, RFC 6750; of several headers none is right.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    let key = key.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && (1..=KEY_MAX).contains(&key.len())).then_some(key)
+}
+
+impl Front {
+    /// The name of `key`, if the worker says that it is valid.
+    async fn identify(&self, key: &Secret) -> Result<Option<String>, LaneError> {
+        let generation = self.generation();
+        match generation.pool().identify(key).await {
+            // The worker has gone on to another policy.
+            Err(stale @ LaneError::OtherPolicy(_)) => match self.after(&generation).await {
+                Some(next) => next.pool().identify(key).await,
+                None => Err(stale),
+            },
+            result => result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_key_comes_in_one_bearer_header() {
+        let key =
+            |values: &[&'static str]| bearer(&headers("authorization", values)).map(str::to_owned);
+        assert_eq!(key(&["Bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(key(&["bearer  abc "]).as_deref(), Some("abc"));
+        for wrong in [
+            &[][..],
+            &["abc"],
+            &["Basic abc"],
+            &["Bearer "],
+            &["Bearer abc", "Bearer def"],
+        ] {
+            assert_eq!(key(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_proxies_are_believed_whom_they_speak_for() {
+        let proxies: Vec<IpAddr> = ["10.0.0.1", "10.0.0.2"]
+            .map(|text| text.parse().unwrap())
+            .into();
+        let pool = crate::lane::Pool::new(crate::lane::Door::Socket("/none".into()), [0; 32]);
+        let policy = policy::Policy::parse(
+            "p",
+            "version = 1",
+            &policy::Setting::System,
+            &policy_files::HostAccounts,
+        );
+        let generation = super::super::Generation::new(policy.unwrap(), Arc::new(pool));
+        let gate = Gate::new(Arc::new(Front::new(generation)), proxies);
+        let origin = |peer: &str, values: &[&'static str]| {
+            let found = gate.origin(peer.parse().unwrap(), &headers(FORWARDED, values));
+            found.map(|address| address.to_string())
+        };
+        for (peer, values, expected) in [
+            ("192.0.2.9", &["203.0.113.5"][..], Some("192.0.2.9")),
+            ("10.0.0.1", &["203.0.113.5"], Some("203.0.113.5")),
+            ("::ffff:10.0.0.1", &["2001:db8::1"], Some("2001:db8::1")),
+            ("10.0.0.1", &["6.6.6.6, 203.0.113.5"], Some("203.0.113.5")),
+            (
+                "10.0.0.1",
+                &["6.6.6.6", "203.0.113.5, 10.0.0.2"],
+                Some("203.0.113.5"),
+            ),
+            (
+                "10.0.0.1",
+                &["203.0.113.5", "10.0.0.2"],
+                Some("203.0.113.5"),
+            ),
+            ("10.0.0.1", &[], None),
+            ("10.0.0.1", &["unknown"], None),
+            ("10.0.0.1", &["10.0.0.2"], None),
+        ] {
+            assert_eq!(
+                origin(peer, values).as_deref(),
+                expected,
+                "{peer} {values:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! HTTP on the network: off unless asked for, and on this host alone unless TLS is
+//! spoken in front of it.
+//!
+//! The socket is bound before the process confines itself; afterwards it can make no
+//! socket of the network, only accept on this one.
+
+use crate::error::Error;
+use crate::front::Web;
+use clap::Args;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+/// Most connections at once; further ones are closed. Apart from those of the Unix
+/// socket, so that nobody out there takes the places of users of this host.
+const CONNECTIONS_MAX: usize = 256;
+
+/// How long to wait when there is no descriptor for the next connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether and where HTTP is served on the network.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Http {
+    /// Serve MCP over HTTP at /mcp on this address too, to principals with an API key
+    #[arg(long = "http", value_name = "ADDRESS:PORT")]
+    pub(crate) address: Option<SocketAddr>,
+    /// Name by which clients reach it, in the Host header, beside the address itself
+    /// and localhost; may be given several times
+    #[arg(long = "http-host", value_name = "NAME", requires = "address")]
+    pub(crate) hosts: Vec<String>,
+    /// Address of a reverse proxy that speaks TLS and tells the client's address in
+    /// X-Forwarded-For; may be given several times
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS", requires = "address")]
+    pub(crate) proxies: Vec<IpAddr>,
+}
+
+impl Http {
+    /// The names that a Host header may have.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+        let bound = self.address.map(|address| address.ip());
+        let bound = bound.filter(|address| !address.is_unspecified());
+        own.into_iter()
+            .chain(bound.map(|address| address.to_string()))
+            .chain(self.hosts.iter().cloned())
+            .collect()
+    }
+
+    /// Listens where HTTP is to be served, if it is.
+    ///
+    /// # Errors
+    /// [`Error::Clear`] for an address beyond this host without a proxy.
+    pub(crate) async fn listen(&self) -> Result<Option<Inet>, Error> {
+        let Some(address) = self.address else {
+            return Ok(None);
+        };
+        let local = address.ip().to_canonical().is_loopback();
+        if !local && self.proxies.is_empty() {
+            return Err(Error::Clear(address));
+        }
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| Error::ListenHttp { address, source })?;
+        Ok(Some(Inet {
+            listener,
+            proxies_alone: !local,
+            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        }))
+    }
+}
+
+/// A listening socket of the network.
+#[derive(Debug)]
+pub(crate) struct Inet {
+    listener: TcpListener,
+    /// Only trusted proxies may connect: keys come in the clear.
+    proxies_alone: bool,
+    places: Arc<Semaphore>,
+}
+
+impl Inet {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Lets `web` serve every connection until `stop`.
+    pub(crate) async fn accept_all(
+        &self,
+        web: &Arc<Web>,
+        clients: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => self.admit(stream, peer, web, clients, stop),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        web: &Arc<Web>,
+        clients: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        if self.proxies_alone && !web.is_proxy(peer.ip()) {
+            tracing::warn!(%peer, "connection refused: it is of no trusted proxy");
+            return;
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::warn!(%peer, "connection refused: there are {CONNECTIONS_MAX}");
+            return;
+        };
+        let (web, stop) = (Arc::clone(web), stop.child_token());
+        // Answers are written whole; waiting for more only delays them.
+        let _ = stream.set_nodelay(true);
+        let serving = async move {
+            web.attend_network(stream, peer.ip(), stop).await;
+            drop(place);
+        };
+        let span = tracing::info_span!("connection", %peer);
+        clients.spawn(serving.instrument(span));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(address: &str, proxies: &[&str]) -> Http {
+        Http {
+            address: Some(address.parse().unwrap()),
+            hosts: Vec::new(),
+            proxies: proxies.iter().map(|text| text.parse().unwrap()).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn beyond_this_host_a_proxy_is_needed() {
+        for (address, proxies, fine) in [
+            ("127.0.0.1:0", &[][..], true),
+            ("127.3.2.1:0", &[], true),
+            ("[::ffff:127.0.0.1]:0", &[], true),
+            ("0.0.0.0:0", &[], false),
+            ("[::]:0", &[], false),
+            ("192.0.2.1:0", &[], false),
+            ("0.0.0.0:0", &["10.0.0.1"], true),
+        ] {
+            let listening = http(address, proxies).listen().await;
+            let clear = matches!(listening, Err(Error::Clear(_)));
+            assert_eq!(clear, !fine, "{address}");
+        }
+    }
+}
