@@ -80,6 +80,7 @@ int main(int argc, char **argv) {
     }
     if (argc >= 2 && !strcmp(argv[1], "privileged")) return has_capability() ? 0 : 1;
     if (argc == 3 && !strcmp(argv[1], "setcap")) return set_capabilities(argv[2]);
+    if (argc == 3 && !strcmp(argv[1], "keep")) return setxattr(argv[2], "user.kept", "x", 1, 0) ? BROKEN : 0;
     if (argc != 6) return BROKEN;
     snprintf(folder, sizeof folder, "%s", argv[0]);
     if (!strrchr(folder, '/')) return BROKEN;

@@ -2,7 +2,6 @@
 //! none that could be gained, capabilities(7).
 
 use crate::options::Mode;
-use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
@@ -73,7 +72,6 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
 /// privileges cannot make of it.
 pub(crate) fn apply(
     mode: &Mode,
-    containment: &Containment,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
 ) -> Result<bool, BoundsError> {
@@ -83,11 +81,7 @@ pub(crate) fn apply(
     // them costs as much as installing the system call filter.
     let bounded = privilege::bound(grants).map_err(BoundsError::Kernel)?;
     if matches!(mode, Mode::System { .. }) {
-        let wanted = [
-            wanted(containment, grants),
-            needed.iter().copied().collect(),
-        ]
-        .concat();
+        let wanted = [wanted(grants), needed.iter().copied().collect()].concat();
         keep(&wanted, grants)?;
     }
     Ok(bounded)
@@ -128,13 +122,16 @@ fn keep(wanted: &[Capability], grants: &CapsHashSet) -> Result<(), BoundsError> 
     Ok(caps::set(None, CapSet::Permitted, &(&keep | grants))?)
 }
 
-fn wanted(containment: &Containment, grants: &CapsHashSet) -> Vec<Capability> {
-    // To find path arguments in directories that are closed to root's group and others.
-    let mut wanted = [NEEDED.as_slice(), &[Capability::CAP_DAC_READ_SEARCH]].concat();
-    if matches!(containment, Containment::PidNamespace { .. }) {
-        // To make pid namespaces.
-        wanted.push(Capability::CAP_SYS_ADMIN);
-    }
+fn wanted(grants: &CapsHashSet) -> Vec<Capability> {
+    let own = [
+        // To find path arguments in directories that are closed to root's group and others.
+        Capability::CAP_DAC_READ_SEARCH,
+        // To make mount namespaces, and pid namespaces where no cgroup holds a command.
+        Capability::CAP_SYS_ADMIN,
+        // To enter a mount namespace, setns(2).
+        Capability::CAP_SYS_CHROOT,
+    ];
+    let mut wanted = [NEEDED.as_slice(), &own].concat();
     if !grants.is_empty() {
         // To bound each command to its own.
         wanted.push(Capability::CAP_SETPCAP);

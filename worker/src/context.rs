@@ -1,6 +1,7 @@
 //! What every lane is born with: read once by the worker's first process.
 
 use crate::sandbox::containment::Containment;
+use crate::sandbox::namespaces::Shut;
 use crate::sandbox::seccomp::Filters;
 use caps::CapsHashSet;
 use nix::fcntl::{OFlag, open};
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub needed: CapsHashSet,
     /// Whether the capability bounding set is no more than that.
     pub bounded: bool,
+    /// How the host is shut to commands in the default strength.
+    pub shut: Shut,
     /// The system calls of commands.
     pub filters: Filters,
     /// /dev/null, the standard input of commands.

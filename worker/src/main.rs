@@ -31,6 +31,7 @@ use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
 use sandbox::containment::Containment;
+use sandbox::namespaces::Shut;
 use sandbox::seccomp::Filters;
 use source::Source;
 use std::error::Error;
@@ -88,9 +89,10 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    let bounded = bounds::apply(&options.mode, &containment, &grants, &needed)?;
+    let bounded = bounds::apply(&options.mode, &grants, &needed)?;
     log.begin(&policy.digest())?;
-    announce(options, &policy, &containment);
+    let shut = Shut::choose();
+    announce(options, &policy, &containment, shut);
 
     let context = Context {
         filters: Filters::of(&policy),
@@ -100,6 +102,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         grants,
         needed,
         bounded,
+        shut,
         null,
     };
     match Worker::new(context, source, door, log, signals)?.run()? {
@@ -127,14 +130,24 @@ fn source(options: &Options) -> Source {
     }
 }
 
+/// What is missing where [`Shut::Never`].
+const NOT_SHUT: &str = "commands in the default strength may change mode, owner, times and attributes of files \
+    that belong to their user: no mount namespace can be made\n\
+    hint: the worker needs CAP_SYS_ADMIN and CAP_SYS_CHROOT (under systemd, CapabilityBoundingSet= and \
+    RestrictNamespaces=), a single user user namespaces (user.max_user_namespaces); or give commands a user of their \
+    own (`run_as`)";
+
 /// What the administrator must know before the first call fails.
-fn announce(options: &Options, policy: &Policy, containment: &Containment) {
+fn announce(options: &Options, policy: &Policy, containment: &Containment, shut: Shut) {
     let abi = sys::landlock_abi();
     if matches!(options.mode, Mode::System { .. }) {
         say(&format!(
             "ready: containment {}, Landlock ABI {abi}",
             containment.name()
         ));
+    }
+    if shut == Shut::Never {
+        say(NOT_SHUT);
     }
     for profile in policy
         .profiles()

@@ -13,7 +13,7 @@ use crate::explain::explain;
 use crate::sandbox::child::{self, Directory, Plan};
 use crate::sandbox::launch::{Running, launch};
 use crate::sandbox::limits::Limits;
-use crate::sandbox::namespaces::{self, Namespaces};
+use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::privilege;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
@@ -205,10 +205,10 @@ impl Lane {
         (files, domain): (&Files<'_>, RulesetCreated),
         output: &Output,
     ) -> Result<Running, Failure> {
-        let view = self.domains.view(grant, &files.places());
-        let view = view.map_err(|error| failure("sandbox", &error))?;
-        let namespaces = (namespaces::flags(grant.profile()) != 0)
-            .then(|| Namespaces::new(grant.profile(), view));
+        let places = files.places();
+        let sight = self.domains.sight(grant, &places);
+        let sight = sight.map_err(|error| failure("sandbox", &error))?;
+        let namespaces = Namespaces::new(grant.profile(), sight);
         let tasks = self
             .tasks
             .elsewhere(&self.context.containment, grant.identity().uid);

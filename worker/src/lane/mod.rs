@@ -17,6 +17,7 @@ mod watch;
 use crate::context::Context;
 use crate::explain::explain;
 use crate::sandbox::landlock::Domains;
+use crate::sandbox::prepared::Mounts;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sys;
 use logins::Logins;
@@ -80,7 +81,7 @@ impl Lane {
         Self {
             connection,
             records: Records::new(records),
-            domains: Domains::new(context.trust.single_user()),
+            domains: Domains::new(context.trust.single_user(), context.shut),
             context,
             logins: Logins::default(),
             tasks: TaskCounts::default(),
@@ -166,16 +167,23 @@ impl Lane {
     }
 
     /// Whether the connection and the way to the first process have something to read.
-    fn readable(&self, patience: PollTimeout) -> Result<(bool, bool), HangUp> {
-        let mut descriptors = [
+    fn readable(&mut self, patience: PollTimeout) -> Result<(bool, bool), HangUp> {
+        let mut descriptors = vec![
             PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
         ];
+        descriptors.extend(self.domains.mounts().map(Mounts::event));
         match poll(&mut descriptors, patience) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(HangUp::Receive(errno)),
         }
-        let [connection, records] = descriptors.map(|descriptor| descriptor.any().unwrap_or(true));
+        let mut ready = descriptors.iter().map(|one| one.any().unwrap_or(true));
+        let (connection, records) = (ready.next() == Some(true), ready.next() == Some(true));
+        if ready.next() == Some(true) {
+            // Whoever unmounts something must not find it held by an idle lane.
+            drop(ready);
+            self.domains.forget_views();
+        }
         Ok((connection, records))
     }
 

@@ -243,6 +243,8 @@ fn stages(
     super::landlock::restrict(plan.domain).map_err(at(Stage::Landlock))?;
     // On exec, not now: the report pipe must live until then, or failure looks like success.
     sys::close_on_exec_from(3).map_err(at(Stage::Descriptors))?;
+    let limits = plan.limits.apply_to_descriptors();
+    limits.map_err(at(Stage::Descriptors))?;
     // Last: what comes before needs calls that the command does not get.
     super::seccomp::install(plan.filter).map_err(at(Stage::Seccomp))?;
 

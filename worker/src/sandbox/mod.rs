@@ -14,6 +14,7 @@ pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
 mod pin;
+pub(crate) mod prepared;
 pub(crate) mod privilege;
 mod program;
 mod scheduling;

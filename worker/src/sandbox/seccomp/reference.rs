@@ -104,6 +104,13 @@ fn read(actions: &BTreeMap<u32, Action>, denied: u32, call: Call) -> u32 {
                 refused(check.errno)
             }
         }
+        Some(Action::Own(kind)) => {
+            let [which, who, ..] = call.arguments.map(|one| (one & 0xffff_ffff) as u32);
+            match (which == *kind, who) {
+                (true, 0) => libc::SECCOMP_RET_ALLOW,
+                _ => refused(libc::EPERM),
+            }
+        }
         Some(Action::Socket(allowed)) => {
             let [domain, kind, protocol, ..] = call.arguments.map(|one| (one & 0xffff_ffff) as u32);
             let fits = |one: &&Sockets| {
@@ -117,9 +124,14 @@ fn read(actions: &BTreeMap<u32, Action>, denied: u32, call: Call) -> u32 {
     }
 }
 
-/// Sockets of every family, type with flags, and protocol that is near one.
+/// Sockets and pairs of every family, type with flags, and protocol that is near one.
 fn socket_calls() -> impl Iterator<Item = Call> {
-    let number = u32::try_from(libc::SYS_socket).unwrap();
+    [libc::SYS_socket, libc::SYS_socketpair]
+        .into_iter()
+        .flat_map(|call| socket_calls_of(u32::try_from(call).unwrap()))
+}
+
+fn socket_calls_of(number: u32) -> impl Iterator<Item = Call> {
     let kinds = (0..8_u64).flat_map(|kind| [kind, kind | 0o2_004_000, kind | 0x10, kind | 1 << 32]);
     let kinds: Vec<u64> = kinds.collect();
     let protocols = [
@@ -140,13 +152,31 @@ fn socket_calls() -> impl Iterator<Item = Call> {
         263,
         1 << 32,
     ];
-    (0..48_u64)
-        .chain([1 << 32, u64::MAX])
-        .flat_map(move |domain| {
-            kinds.clone().into_iter().flat_map(move |kind| {
-                protocols.map(|protocol| Call {
-                    number,
-                    arguments: [domain, kind, protocol, 0, 0, 0],
+    // Every family of sockets, and of pairs those on both sides of what is allowed.
+    let families: Vec<u64> = match i64::from(number) {
+        libc::SYS_socket => (0..48).chain([1 << 32, u64::MAX]).collect(),
+        _ => vec![0, 1, 2, 16, 30, 1 << 32, 1 | 1 << 32, u64::MAX],
+    };
+    families.into_iter().flat_map(move |domain| {
+        kinds.clone().into_iter().flat_map(move |kind| {
+            protocols.map(|protocol| Call {
+                number,
+                arguments: [domain, kind, protocol, 0, 0, 0],
+            })
+        })
+    })
+}
+
+/// Calls of two arguments that say whom they are about, on both sides of what is allowed.
+fn priority_calls() -> impl Iterator<Item = Call> {
+    let values = [0, 1, 2, 3, 0xffff_ffff, 1 << 32, 1 | 1 << 32, u64::MAX];
+    [libc::SYS_setpriority, libc::SYS_ioprio_set]
+        .into_iter()
+        .flat_map(move |call| {
+            values.into_iter().flat_map(move |which| {
+                values.map(|who| Call {
+                    number: u32::try_from(call).unwrap(),
+                    arguments: [which, who, 5, 0, 0, 0],
                 })
             })
         })
@@ -213,7 +243,7 @@ fn calls() -> impl Iterator<Item = Call> {
 fn checked(action: &Action) -> Option<Check> {
     match action {
         Action::Check(check) => Some(*check),
-        Action::Allow | Action::Refuse(_) | Action::Socket(_) => None,
+        Action::Allow | Action::Refuse(_) | Action::Socket(_) | Action::Own(_) => None,
     }
 }
 
@@ -254,6 +284,10 @@ fn with_any(check: Check, bits: u32) -> Vec<SeccompRule> {
         .collect()
 }
 
+fn word((argument, operator, value): (u8, SeccompCmpOp, u32)) -> SeccompCondition {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value.into()).unwrap()
+}
+
 /// When `action` leads to `outcome`.
 fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
     let always = |really: bool| really.then(Vec::new);
@@ -274,6 +308,16 @@ fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
             Test::Without(bits) => with_any(check, bits),
         }),
         Some(Action::Check(_)) => None,
+        Some(Action::Own(kind)) if outcome == libc::SECCOMP_RET_ALLOW => {
+            let both = [(0, SeccompCmpOp::Eq, kind), (1, SeccompCmpOp::Eq, 0)];
+            Some(vec![SeccompRule::new(both.map(word).into()).unwrap()])
+        }
+        Some(Action::Own(kind)) if outcome == refused(libc::EPERM) => {
+            let either = [(0, SeccompCmpOp::Ne, kind), (1, SeccompCmpOp::Ne, 0)];
+            let each = either.map(|one| SeccompRule::new(vec![word(one)]).unwrap());
+            Some(each.into())
+        }
+        Some(Action::Own(_)) => None,
         // What is not allowed is compared by `the_tree_means_what_the_table_says`.
         Some(Action::Socket(allowed)) if outcome == libc::SECCOMP_RET_ALLOW => {
             (!allowed.is_empty()).then(|| any_socket(allowed))
@@ -311,7 +355,7 @@ fn the_tree_means_what_the_table_says() {
         for reach in REACHES {
             let program = super::filter(&list, reach);
             let actions = table::actions(&list, reach);
-            for call in calls().chain(socket_calls()) {
+            for call in calls().chain(socket_calls()).chain(priority_calls()) {
                 let result = run(&program, THIS_ARCHITECTURE, call);
                 let expected = read(&actions, denied(&list), call);
                 assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
@@ -336,10 +380,11 @@ fn the_tree_is_equal_to_what_seccompiler_makes() {
         for call in calls()
             .filter(|call| call.number < 600)
             .chain(socket_calls())
+            .chain(priority_calls())
         {
             let result = run(&tree, THIS_ARCHITECTURE, call);
-            let socket = call.number == u32::try_from(libc::SYS_socket).unwrap();
-            if socket && result == refused(libc::EACCES) {
+            let action = table::actions(&list, reach).get(&call.number).copied();
+            if matches!(action, Some(Action::Socket(_))) && result == refused(libc::EACCES) {
                 let (_, allow) = &filters[0];
                 let other = run(allow, THIS_ARCHITECTURE, call);
                 assert_eq!(other, libc::SECCOMP_RET_TRAP, "{call:x?} of {list:?}");
@@ -424,6 +469,27 @@ fn memory_and_queues_are_shared_only_where_a_list_says_so() {
             };
             let result = run(&program, THIS_ARCHITECTURE, call);
             assert_eq!(result, refused(libc::EPERM), "{number}");
+        }
+    }
+}
+
+/// A pair of datagram sockets sends to names that nobody granted, so it is of Unix
+/// sockets alone; whatever flags its type carries.
+#[test]
+fn datagrams_are_of_unix_sockets_alone() {
+    for reach in REACHES {
+        let program = super::filter(&SystemCalls::default(), reach);
+        for (call, kind) in [libc::SYS_socket, libc::SYS_socketpair]
+            .into_iter()
+            .flat_map(|call| [2, 2 | 0o2_000_000, 2 | 0o4000, 2 | 1 << 32].map(|kind| (call, kind)))
+        {
+            let call = Call {
+                number: u32::try_from(call).unwrap(),
+                arguments: [1, kind, 0, 0, 0, 0],
+            };
+            let result = run(&program, THIS_ARCHITECTURE, call);
+            let allowed = result == libc::SECCOMP_RET_ALLOW;
+            assert_eq!(allowed, reach == Reach::Unix, "{call:x?} under {reach:?}");
         }
     }
 }
