@@ -125,9 +125,8 @@ static int queue_made(void) {
     return by(made_queue);
 }
 static int region_made(void) {
-    int region = shm_open(queue(getpid()), O_CREAT | O_RDWR, 0600);
-    if (region >= 0) shm_unlink(queue(getpid()));
-    return by(region);
+    /* The suite looks whether it is the host's, and removes it. */
+    return by(shm_open(in("", mark), O_CREAT | O_RDWR, 0600));
 }
 static long keys(int operation, long a, long b) { return syscall(SYS_keyctl, operation, a, b, 0, 0); }
 

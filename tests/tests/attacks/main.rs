@@ -136,7 +136,7 @@ impl Field {
             ("lifetime", _) if !left.is_empty() => return Verdict::Escaped,
             ("lifetime", _) if called.exit_code() != Some(2) => return Verdict::Refused,
             (_, "create-in-tmp") => return created(&outside("/tmp")),
-            (_, "create-in-shm") => return created(&outside("/dev/shm")),
+            (_, "create-in-shm" | "posix-shm-create") => return created(&outside("/dev/shm")),
             _ => assert!(left.is_empty(), "{name} left a process"),
         }
         if name == "signal-all" {

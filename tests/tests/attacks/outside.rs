@@ -58,7 +58,8 @@ fn careless(mut command: Command, words: Vec<String>) -> Command {
         .ancestors()
         .nth(2)
         .expect("a directory");
-    command.env("SITE", site);
+    // What would meet everybody is only asked for there.
+    command.env("SITE", site).env("OUTSIDE", "1");
     command.args(["-c", CARELESS, "sh"]).args(words);
     let input = File::open("/etc/passwd").expect("it is there");
     let null = File::options()

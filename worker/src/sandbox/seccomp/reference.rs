@@ -204,40 +204,40 @@ fn any_socket(allowed: &[Sockets]) -> Vec<SeccompRule> {
     each.collect()
 }
 
-/// Every number that means anything, and arguments on both sides of each boundary.
+/// Every number that means anything, and arguments on both sides of each boundary of
+/// what is asked of it.
 fn calls() -> impl Iterator<Item = Call> {
-    let mut values: Vec<u64> = vec![0, 1, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
-    for check in table::actions(&SystemCalls::default(), Reach::Full)
-        .values()
-        .filter_map(checked)
-    {
-        let mut boundary = |value: u32| {
-            let value = u64::from(value);
-            let near = [value.wrapping_sub(1), value, value + 1];
-            values.extend(near.iter().flat_map(|near| [*near, near | 1 << 32]));
-        };
-        match check.test {
-            Test::OneOf(all) | Test::NoneOf(all) => all.iter().for_each(|one| boundary(*one)),
-            Test::Without(bits) => {
-                (0..32).for_each(|bit| boundary(1 << bit));
-                boundary(bits);
-                boundary(!bits);
-            }
-        }
-    }
-    values.sort_unstable();
-    values.dedup();
+    let actions = table::actions(&SystemCalls::default(), Reach::Full);
     let numbers = (0..600).chain([FOREIGN - 1, FOREIGN, FOREIGN + 1, FOREIGN + 59, u32::MAX]);
     numbers.flat_map(move |number| {
-        let looked_at = table::actions(&SystemCalls::default(), Reach::Full);
-        // Elsewhere arguments make no difference: a few show that they do not.
-        let few = !matches!(looked_at.get(&number), Some(Action::Check(_)));
-        let some = values.clone().into_iter().step_by(if few { 40 } else { 1 });
-        some.map(move |value| Call {
+        let check = actions.get(&number).and_then(checked);
+        values(check).into_iter().map(move |value| Call {
             number,
             arguments: [value; 6],
         })
     })
+}
+
+/// Where arguments make no difference, a few show that they do not.
+fn values(check: Option<Check>) -> Vec<u64> {
+    let mut values: Vec<u64> = vec![0, 1, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
+    let mut boundary = |value: u32| {
+        let value = u64::from(value);
+        let near = [value.wrapping_sub(1), value, value + 1];
+        values.extend(near.iter().flat_map(|near| [*near, near | 1 << 32]));
+    };
+    match check.map(|check| check.test) {
+        Some(Test::OneOf(all) | Test::NoneOf(all)) => all.iter().for_each(|one| boundary(*one)),
+        Some(Test::Without(bits)) => {
+            (0..32).for_each(|bit| boundary(1 << bit));
+            boundary(bits);
+            boundary(!bits);
+        }
+        None => {}
+    }
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 fn checked(action: &Action) -> Option<Check> {
