@@ -31,6 +31,13 @@ packages() {
 	mount mount
 	setsid util-linux
 	groff groff-base
+	git git
+	curl curl
+	sqlite3 sqlite3
+	bash bash
+	perl perl-base
+	awk mawk
+	find findutils
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

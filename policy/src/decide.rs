@@ -99,9 +99,9 @@ fn place(tool: &Tool, rule: &Rule) -> String {
     format!("tool.{}.{}", tool.name, rule.effect)
 }
 
-/// Whom the command runs as. Root needs `run_as = "root"`, except for a single
+/// Whom the command runs as; nobody yet where it gets a user of its own. Root needs `run_as = "root"`, except for a single
 /// user who is root anyway.
-fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity, Denial> {
+fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Option<Identity>, Denial> {
     let denied = |code, reason: String| Denial {
         code,
         rule: format!("profile.{}.run_as", tool.profile.name),
@@ -110,11 +110,12 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity,
     let named = tool.profile.supplementary_groups.as_ref();
     let named: Option<Vec<u32>> = named.map(|groups| groups.iter().map(|one| one.gid).collect());
     match (&tool.profile.run_as, caller.peer()) {
-        (RunAs::User { uid, gid, .. }, _) => Ok(Identity {
+        (RunAs::Dynamic, _) => Ok(None),
+        (RunAs::User { uid, gid, .. }, _) => Ok(Some(Identity {
             uid: *uid,
             gid: *gid,
             groups: named.unwrap_or_default(),
-        }),
+        })),
         // Such a policy is refused; this only makes sure.
         (RunAs::Caller, None) => Err(denied(
             "no_unix_user",
@@ -127,11 +128,11 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Identity,
             "root_not_granted",
             format!("tool {} does not run as root", quoted(&tool.name)),
         )),
-        (RunAs::Caller, Some(peer)) => Ok(Identity {
+        (RunAs::Caller, Some(peer)) => Ok(Some(Identity {
             uid: peer.uid,
             gid: peer.gid,
             groups: named.unwrap_or_else(|| peer.groups.clone()),
-        }),
+        })),
     }
 }
 

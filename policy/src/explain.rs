@@ -58,8 +58,8 @@ pub enum Outcome {
 pub struct Run {
     /// The argument vector, program included.
     pub argv: Vec<String>,
-    /// Whom it runs as.
-    pub identity: Identity,
+    /// Whom it runs as; `None` for a user of its own.
+    pub identity: Option<Identity>,
     /// Its whole environment, sorted by name.
     pub environment: Vec<(String, String)>,
     /// Directory it starts in.

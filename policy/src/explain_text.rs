@@ -44,13 +44,17 @@ impl fmt::Display for Considered {
 impl fmt::Display for Run {
     /// Lines, each with its end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Identity { uid, gid, groups } = &self.identity;
         let variables = self.environment.iter();
         let variables: Vec<String> = variables
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         writeln!(f, "argv: {:?}", self.argv)?;
-        writeln!(f, "identity: uid {uid}, gid {gid}, groups {groups:?}")?;
+        match &self.identity {
+            Some(Identity { uid, gid, groups }) => {
+                writeln!(f, "identity: uid {uid}, gid {gid}, groups {groups:?}")?;
+            }
+            None => writeln!(f, "identity: a user and a group that only this run has")?,
+        }
         writeln!(f, "directory: {:?}", self.working_directory)?;
         match &self.stdin {
             Stdin::Null => {}

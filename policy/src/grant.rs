@@ -29,7 +29,7 @@ pub struct Grant {
     pub(crate) stdin: Stdin,
     pub(crate) starts_in: Option<usize>,
     pub(crate) sha256: Option<[u8; 32]>,
-    pub(crate) identity: Identity,
+    pub(crate) identity: Option<Identity>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) only_for: Option<u32>,
@@ -91,10 +91,11 @@ impl Grant {
         self.sha256
     }
 
-    /// The user and groups to run as.
+    /// The user and groups to run as; `None` for a user that only this run has, which
+    /// whoever runs it chooses.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The limits that must leave room for one more call, the widest first. Policy

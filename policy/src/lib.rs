@@ -59,7 +59,7 @@ pub use limits::{Limit, Limits, Rate, Scope};
 pub use policy::Policy;
 pub use profile::{Group, PathRule, Profile, RunAs};
 pub use read::included_packs;
-pub use resources::{CgroupLimits, Controller, IoClass, ProcessLimits, Scheduling};
+pub use resources::{CgroupLimits, Containment, Controller, IoClass, ProcessLimits, Scheduling};
 pub use rule::Effect;
 pub use source::{Location, Source};
 pub use system_calls::{Refusal, SystemCalls};

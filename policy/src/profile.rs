@@ -1,9 +1,15 @@
 //! Profiles: named bundles of restrictions, resolved and with defaults filled in.
 
-use crate::{Capability, CgroupLimits, Isolation, Network, ProcessLimits, Scheduling, SystemCalls};
+use crate::{
+    Capability, CgroupLimits, Containment, Isolation, Network, ProcessLimits, Scheduling,
+    SystemCalls,
+};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// [`Profile::timeout_stop`] where the policy says nothing.
+pub(crate) const TIMEOUT_STOP: Duration = Duration::from_secs(2);
 
 /// What a command that runs under this profile may use. Every field is final:
 /// defaults are applied and `${…}` is replaced.
@@ -27,8 +33,10 @@ pub struct Profile {
     pub capabilities: BTreeSet<Capability>,
     /// Permission bits that files it makes do not get, umask(2).
     pub umask: u32,
-    /// Wall time until the whole process tree is killed.
+    /// Wall time until the whole process tree is asked to end, with `SIGTERM`.
     pub timeout: Duration,
+    /// Wall time from then until what is left of it is killed.
+    pub timeout_stop: Duration,
     /// Memory of all processes together, in bytes; without a cgroup controller,
     /// writable private memory of each process.
     pub memory_max: u64,
@@ -56,6 +64,10 @@ pub struct Profile {
     pub isolation: Isolation,
     /// Oldest Landlock ABI to accept; see landlock(7).
     pub minimum_landlock: u32,
+    /// Whether its standard streams are a terminal of its own.
+    pub tty: bool,
+    /// The weakest way of holding its processes to accept.
+    pub minimum_containment: Containment,
     /// Directory the command starts in.
     pub working_directory: PathBuf,
     /// The whole environment of the command, sorted by name.
@@ -85,6 +97,8 @@ pub enum RunAs {
         /// Primary group id.
         gid: u32,
     },
+    /// A user and a group that only this run has: `dynamic_user`.
+    Dynamic,
 }
 
 /// A group of the account database, group(5).

@@ -57,6 +57,29 @@ pub struct CgroupLimits {
     pub minimum: Option<BTreeSet<Controller>>,
 }
 
+/// How the processes of a command are held together, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Containment {
+    /// By adopting orphans, and a walk over all processes.
+    Subreaper,
+    /// By a namespace that ends with its first process, pid_namespaces(7).
+    PidNamespace,
+    /// By a control group, cgroups(7).
+    Cgroup,
+}
+
+impl Containment {
+    /// What it is called on the command line, in policies and in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subreaper => "subreaper",
+            Self::PidNamespace => "pid-namespace",
+            Self::Cgroup => "cgroup",
+        }
+    }
+}
+
 /// A controller of cgroups(7), version 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Controller {

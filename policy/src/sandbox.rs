@@ -1,7 +1,10 @@
 //! What a command may use, in words.
 
+use crate::profile::TIMEOUT_STOP;
 use crate::quantity::{bytes, time};
-use crate::{Access, Network, PathGrant, PathRule, Profile, Refusal, Strength, SystemCalls};
+use crate::{
+    Access, Containment, Network, PathGrant, PathRule, Profile, Refusal, Strength, SystemCalls,
+};
 use std::time::Duration;
 
 /// What `profile` and the paths of a call open.
@@ -23,6 +26,7 @@ pub(crate) fn sandbox(profile: &Profile, paths: &[PathGrant]) -> String {
         time(profile.timeout),
     ];
     words.extend(isolation(profile));
+    words.extend(profile.tty.then(|| "a terminal of its own".to_owned()));
     words.extend(privileges(profile));
     words.extend(resources(profile));
     words.join(", ")
@@ -91,7 +95,11 @@ fn resources(profile: &Profile) -> Vec<String> {
     let number = |number: Option<u32>, words: &str| Some(format!("{words} {}", number?));
     let cpu = limits.cpu.map(Duration::from_secs);
     let quota = cgroup.cpu_quota;
+    let grace = Some(profile.timeout_stop).filter(|grace| *grace != TIMEOUT_STOP);
+    let held = Some(profile.minimum_containment).filter(|held| *held > Containment::Subreaper);
     [
+        held.map(|held| format!("held by a {} at least", held.name())),
+        grace.map(|grace| format!("{} from SIGTERM to the kill", time(grace))),
         cpu.map(|cpu| format!("{} of processor time", time(cpu))),
         quota.map(|percent| format!("{percent}% of a processor")),
         number(cgroup.cpu_weight, "processor weight"),

@@ -152,7 +152,7 @@ proptest! {
                 prop_assert_eq!(deciding[0].effect, Effect::Allow);
                 prop_assert_eq!(&deciding[0].principal, grant.principal());
                 let run = explanation.run.map(|run| (run.argv, run.identity));
-                prop_assert_eq!(run, Some((grant.argv().to_vec(), grant.identity().clone())));
+                prop_assert_eq!(run, Some((grant.argv().to_vec(), grant.identity().cloned())));
             }
             Decision::Deny(denial) if denial.code == "needs_approval" => {
                 prop_assert_eq!(deciding[0].effect, Effect::Ask);

@@ -61,7 +61,7 @@ fn the_complete_example_decides() {
     );
     let list = allowed(policy.decide(&ops, "list", &arguments([])));
     assert_eq!(list.argv(), ["/usr/bin/ls", "-l", "--", "/srv/www"]);
-    assert_eq!(list.identity().uid, 33);
+    assert_eq!(list.identity().unwrap().uid, 33);
     let denial = denied(policy.decide(&ops, "rebuild_cache", &arguments([])));
     assert_eq!(denial.code, "not_allowed");
 }

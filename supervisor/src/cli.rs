@@ -1,6 +1,8 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
-use crate::admin::options::{Check, Explain, Reload, Replay, Schema, Test, Tools};
+use crate::admin::options::{
+    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Schema, Test, Tools,
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -15,6 +17,7 @@ Examples:
   mini-mcp stdio --policy mine.toml    the same with a policy of your own
   mini-mcp connect                     attach to the service of this machine
   mini-mcp check                       whether the policy of this machine is sound
+  mini-mcp doctor                      what of the sandbox holds on this machine
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
@@ -34,6 +37,9 @@ pub(crate) enum Command {
     Connect(Connect),
     Stdio(Stdio),
     Check(Check),
+    Doctor(Doctor),
+    Learn(Learn),
+    LearnStub(LearnStub),
     Explain(Explain),
     Tools(Tools),
     Test(Test),

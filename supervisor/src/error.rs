@@ -42,6 +42,16 @@ pub(crate) enum Error {
     Reload(String),
     #[error("cannot reload the policy: only root may ask for it")]
     NotRoot,
+    #[error("cannot learn what a command needs: only root may")]
+    LearnAsRoot,
+    #[error("cannot find the program `{program}`")]
+    NoProgram { program: String },
+    #[error("cannot watch the command")]
+    Trace(#[source] io::Error),
+    #[error("cannot learn which system calls every command has: the worker did not tell")]
+    NoReport,
+    #[error("cannot write `{}`", path.display())]
+    WriteLearned { path: PathBuf, source: io::Error },
     #[error("cannot pass bytes on")]
     Bridge(#[source] io::Error),
     #[error("cannot find the user `{name}` in the account database")]
@@ -80,6 +90,8 @@ impl Error {
                 "a principal of the policy must name your user or one of your groups; \
                  `journalctl -u mini-mcp` says who was refused",
             ),
+            Self::LearnAsRoot => Some("sudo mini-mcp learn --as USER -- COMMAND"),
+            Self::NoProgram { .. } => Some("name its whole path"),
             Self::NotRoot => Some("sudo mini-mcp reload"),
             Self::Confine(_) => Some(
                 "Linux 5.13 or newer with Landlock is needed: `landlock` must stand in \
@@ -91,6 +103,9 @@ impl Error {
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }
             | Self::Reload(_)
+            | Self::Trace(_)
+            | Self::NoReport
+            | Self::WriteLearned { .. }
             | Self::Bridge(_)
             | Self::Repeated { .. }
             | Self::Print(_)

@@ -74,6 +74,9 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         }
         Command::Connect(options) => connect::connect(&options)?,
         Command::Check(options) => return admin::check(&options).map(status),
+        Command::Doctor(options) => return Ok(admin::doctor(options)),
+        Command::Learn(options) => return admin::learn(&options).map(status),
+        Command::LearnStub(options) => return Ok(admin::stub(&options)),
         Command::Tools(options) => admin::tools(&options)?,
         Command::Reload(options) => admin::reload(&options)?,
         Command::Schema(_) => admin::schema()?,

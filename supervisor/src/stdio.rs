@@ -129,7 +129,7 @@ async fn end(worker: &mut Child) {
 
 /// The worker beside this program, as in a build directory, or where packages
 /// install it.
-fn worker_program() -> PathBuf {
+pub(crate) fn worker_program() -> PathBuf {
     let beside = std::env::current_exe().ok();
     let beside = beside.map(|program| program.with_file_name(WORKER));
     match beside {

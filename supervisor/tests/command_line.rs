@@ -11,7 +11,7 @@ fn help_names_every_command_and_succeeds() {
     let help = mini_mcp(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     for command in [
-        "serve", "connect", "stdio", "check", "explain", "tools", "test", "schema",
+        "serve", "connect", "stdio", "check", "doctor", "explain", "tools", "test", "schema",
     ] {
         assert!(text(&help.stdout).contains(command), "{command}");
     }

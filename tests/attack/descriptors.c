@@ -41,8 +41,9 @@ static int ignored(void) {
 }
 static int terminal(void) { return by(open("/dev/tty", O_RDWR)); }
 static int core_limit(void) {
+    // 1 is less than 0: a program that dumps are piped into gets none either.
     struct rlimit limit;
-    return getrlimit(RLIMIT_CORE, &limit) ? BROKEN : limit.rlim_max ? ESCAPED : REFUSED;
+    return getrlimit(RLIMIT_CORE, &limit) ? BROKEN : limit.rlim_max > 1 ? ESCAPED : REFUSED;
 }
 
 const struct probe descriptors[] = {

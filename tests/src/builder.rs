@@ -14,6 +14,7 @@ pub struct SiteBuilder {
     policy: String,
     containment: String,
     audit: Option<PathBuf>,
+    worker: Vec<String>,
 }
 
 impl SiteBuilder {
@@ -22,6 +23,7 @@ impl SiteBuilder {
             policy: policy.to_owned(),
             containment: "auto".to_owned(),
             audit: None,
+            worker: Vec::new(),
         }
     }
 
@@ -39,6 +41,13 @@ impl SiteBuilder {
         self
     }
 
+    /// One more option of the worker.
+    #[must_use]
+    pub fn worker_option(mut self, name: &str, value: &str) -> SiteBuilder {
+        self.worker.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
     /// Makes the directory and the policy, and starts nothing.
     ///
     /// # Panics
@@ -49,7 +58,7 @@ impl SiteBuilder {
         make_folders(directory.path());
         let own = directory.path().join("audit/audit.jsonl");
         let audit = self.audit.unwrap_or(own);
-        let site = Site::new(directory, audit, self.containment);
+        let site = Site::new(directory, audit, self.containment, self.worker);
         site.file("policy.toml", &self.policy.replace("@site@", &site.text()));
         site
     }

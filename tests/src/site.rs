@@ -26,6 +26,7 @@ pub struct Site {
     directory: TempDir,
     audit: PathBuf,
     containment: String,
+    worker_options: Vec<String>,
     worker: Option<Child>,
     supervisor: Option<Child>,
 }
@@ -37,11 +38,17 @@ impl Site {
         SiteBuilder::new(policy)
     }
 
-    pub(crate) fn new(directory: TempDir, audit: PathBuf, containment: String) -> Site {
+    pub(crate) fn new(
+        directory: TempDir,
+        audit: PathBuf,
+        containment: String,
+        worker_options: Vec<String>,
+    ) -> Site {
         Site {
             directory,
             audit,
             containment,
+            worker_options,
             worker: None,
             supervisor: None,
         }
@@ -81,6 +88,7 @@ impl Site {
         command.arg("--audit").arg(&self.audit);
         command.args(["--supervisor", FRONT.name]);
         command.args(["--containment", &self.containment]);
+        command.args(&self.worker_options);
         command.stdin(Stdio::null());
         command
     }

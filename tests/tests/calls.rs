@@ -196,7 +196,7 @@ fn the_limits_are_the_profiles() {
     };
     assert_eq!(limit("Max open files"), ["33", "33"]);
     assert_eq!(limit("Max file size"), ["3145728", "3145728"]);
-    assert_eq!(limit("Max core file size"), ["0", "0"]);
+    assert_eq!(limit("Max core file size"), ["1", "1"]);
 }
 
 /// A command that fails is told apart from one that is refused.

@@ -23,6 +23,32 @@ allow = ["alice"]
 file = { type = "path", under = ["@site@/data"], access = "read" }
 mark = { type = "string" }
 
+[tool.patient_script]
+description = "Runs a Python script for a second, and a minute more if it wants to tidy up"
+command = ["/usr/bin/python3", "-I", "{file}", "{mark}"]
+profile = "patient"
+allow = ["alice"]
+[tool.patient_script.args]
+file = { type = "path", under = ["@site@/data"], access = "read" }
+mark = { type = "string" }
+
+[tool.hasty_script]
+description = "Runs a Python script for a second and not a moment more"
+command = ["/usr/bin/python3", "-I", "{file}", "{mark}"]
+profile = "hasty"
+allow = ["alice"]
+[tool.hasty_script.args]
+file = { type = "path", under = ["@site@/data"], access = "read" }
+mark = { type = "string" }
+
+[profile.patient]
+extends = "second"
+timeout_stop = "1min"
+
+[profile.hasty]
+extends = "second"
+timeout_stop = "0s"
+
 [profile.second]
 read = ["/usr", "/etc/ld.so.cache"]
 execute = ["/usr"]
@@ -62,6 +88,31 @@ while failures < 1000:
     except OSError: failures += 1; time.sleep(0.001)
 print("refused", flush=True)
 time.sleep(3600)
+"#;
+
+/// Tidies up when it is asked to end: a daemon of its own, a stopped child, and last
+/// the script itself, which waits for both.
+const TIDY: &str = r#"
+import os, signal, sys, time
+os.environ["MARK"] = sys.argv[1]
+here, there = os.pipe()
+def tidy(what, stop=False, session=False):
+    def told(*_):
+        os.write(1, f"{what} tidies up\n".encode()); os.write(there, b"x"); os._exit(0)
+    if os.fork(): return
+    signal.signal(signal.SIGTERM, told)
+    if session:
+        os.setsid()
+        if os.fork(): os._exit(0)
+    if stop: os.kill(os.getpid(), signal.SIGSTOP)
+    while True: time.sleep(1)
+tidy("child", stop=True); tidy("daemon", session=True)
+def last(*_):
+    left = 2
+    while left: left -= len(os.read(here, 1))
+    os.write(1, b"script tidies up\n"); os._exit(3)
+signal.signal(signal.SIGTERM, last)
+while True: time.sleep(1)
 "#;
 
 const REACH: Duration = Duration::from_secs(1);
@@ -117,6 +168,63 @@ fn a_timeout_kills_daemons_and_keeps_the_output() {
         );
         assert_eq!(called.stdout(), "so far\n");
         assert!(called.text().contains("timed out"), "{}", called.text());
+    }
+}
+
+/// When time is up every process is asked to end, wherever it hides, and has time for
+/// it; what is written meanwhile counts.
+#[test]
+fn a_timeout_leaves_time_to_tidy_up() {
+    for containment in CONTAINMENTS {
+        let site = site(containment);
+        let file = site.file("data/tidy.py", TIDY);
+        let client = Client::attach(&site, ALICE);
+        let called = client.call("patient_script", &json!({ "file": file, "mark": unique() }));
+        let mut lines: Vec<&str> = called.stdout().lines().collect();
+        assert_eq!(
+            lines.pop(),
+            Some("script tidies up"),
+            "{containment}: {}",
+            called.0
+        );
+        lines.sort_unstable();
+        assert_eq!(lines, ["child tidies up", "daemon tidies up"]);
+        assert_eq!(called.field("timed_out"), &json!(true));
+        assert_eq!(called.exit_code(), Some(3));
+        assert!(called.is_error());
+    }
+}
+
+/// Without grace nothing is asked: the program is killed.
+#[test]
+fn without_grace_a_timeout_kills_at_once() {
+    for containment in CONTAINMENTS {
+        let site = site(containment);
+        let file = site.file("data/tidy.py", TIDY);
+        let client = Client::attach(&site, ALICE);
+        let called = client.call("hasty_script", &json!({ "file": file, "mark": unique() }));
+        assert_eq!(called.field("signal"), &json!("SIGKILL"), "{containment}");
+        assert_eq!(called.field("timed_out"), &json!(true));
+        assert_eq!(called.stdout(), "");
+    }
+}
+
+/// Who is cancelled gets no grace, not even in the midst of it.
+#[test]
+fn a_cancellation_ends_the_grace() {
+    for containment in CONTAINMENTS {
+        let site = site(containment);
+        let client = Client::attach(&site, ALICE);
+        let mark = unique();
+        let file = site.path("data/daemons.py");
+        let call = client.start_call("patient_script", &json!({ "file": file, "mark": mark }));
+        await_marked(&mark, 2);
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(!Process::with_argument(&mark).is_empty(), "{containment}");
+        client.cancel(call);
+        assert_gone(&mark, REACH);
+        let entry = site.audited("the end", |entry| entry.event() == "end");
+        assert_eq!(entry.field("outcome")["timed_out"], json!(true));
     }
 }
 

@@ -191,7 +191,10 @@ fn the_supervisor_is_unprivileged() {
     );
     for lane in lanes {
         assert_field(lane, "Threads", "1");
+        // Its own calls and those of its commands; a command installs the rest.
+        assert_field(lane, "Seccomp_filters", "1");
     }
+    assert_field(command, "Seccomp_filters", "2");
     // It has confined itself before the first client came.
     assert_field(supervisor, "NoNewPrivs", "1");
     assert_field(supervisor, "Seccomp", "2");

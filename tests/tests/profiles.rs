@@ -487,3 +487,124 @@ fn the_worker_keeps_what_it_grants_without_effect() {
     assert_eq!(set("CapPrm"), own | grants);
     assert_eq!((set("CapInh"), set("CapAmb")), (0, 0));
 }
+
+/// Whoever reads a result can tell what the sandbox stopped from what failed by itself.
+#[test]
+fn what_the_sandbox_stopped_is_told() {
+    let profiles = [
+        ("deadly", "system_call_error_number = \"kill\""),
+        ("small", "limit_fsize = \"4K\"\nprivate_tmp = true"),
+        ("short", "limit_cpu = \"1s\""),
+        ("plain", ""),
+    ];
+    for containment in CONTAINMENTS {
+        let site = site(&profiles, containment);
+        let client = Client::attach(&site, ALICE);
+        let call = |tool: &str, script: &str| client.call(tool, &json!({ "script": script }));
+        for (tool, script, signal, blocked) in [
+            (
+                "sh_deadly",
+                "exec /usr/bin/python3 -Ic 'import os; os.chroot(\"/\")'",
+                "SIGSYS",
+                "system_call",
+            ),
+            (
+                "sh_small",
+                "exec dd if=/dev/zero of=/tmp/large bs=4096 count=2",
+                "SIGXFSZ",
+                "limit_fsize",
+            ),
+            ("sh_short", "while :; do :; done", "SIGXCPU", "limit_cpu"),
+        ] {
+            let called = call(tool, script);
+            assert_eq!(called.field("signal"), &json!(signal), "{}", called.0);
+            assert_eq!(called.field("blocked"), &json!([blocked]), "{containment}");
+            let text = called.text();
+            assert!(text.contains("[blocked by the sandbox: "), "{text}");
+            let entry = site.audited("the end", |entry| {
+                entry.field("outcome")["signal"].is_number()
+                    && entry.field("outcome")["blocked"] == json!([blocked])
+            });
+            let floor = called.field("held_by_rlimits");
+            assert_eq!(&entry.field("outcome")["held_by_rlimits"], floor);
+        }
+        // What fails by itself, or says so itself, is not explained.
+        for script in ["exit 159", "kill -9 $$", "cat /etc/shadow", "chroot / true"] {
+            let called = call("sh_plain", script);
+            assert!(called.is_error(), "{script}: {}", called.0);
+            assert_eq!(called.field("blocked"), &json!([]), "{script}");
+            assert!(!called.text().contains("sandbox"), "{}", called.text());
+        }
+    }
+}
+
+/// Where no controller counts, the result says which limits are less than they seem.
+#[test]
+fn limits_that_no_controller_holds_are_told() {
+    let site = site(&[("plain", "")], "pid-namespace");
+    let client = Client::attach(&site, ALICE);
+    let called = client.call("sh_plain", &json!({ "script": "true" }));
+    assert_eq!(called.success(), "");
+    assert_eq!(
+        called.field("held_by_rlimits"),
+        &json!(["memory_max", "tasks_max"])
+    );
+}
+
+/// What an administrator demands of containment is there, or nothing runs.
+#[test]
+fn a_weaker_containment_than_demanded_is_refused() {
+    let profiles = [
+        ("any", ""),
+        ("apart", "minimum_containment = \"pid-namespace\""),
+        ("grouped", "minimum_containment = \"cgroup\""),
+        (
+            "isolated",
+            "minimum_containment = \"pid-namespace\"\nstrength = \"isolated\"",
+        ),
+    ];
+    for (containment, allowed) in [
+        ("cgroup", [true, true, true, true]),
+        ("pid-namespace", [true, true, false, true]),
+        ("subreaper", [true, false, false, true]),
+    ] {
+        let site = site(&profiles, containment);
+        let client = Client::attach(&site, ALICE);
+        for ((name, _), allowed) in profiles.iter().zip(allowed) {
+            let called = client.call(&format!("sh_{name}"), &json!({ "script": "true" }));
+            let warned = site
+                .log_text("worker")
+                .contains(&format!("profile `{name}` refuses every call"));
+            assert_eq!(warned, !allowed, "{containment} {name}");
+            if allowed {
+                assert_eq!(called.success(), "", "{containment} {name}");
+            } else {
+                assert_eq!(called.failed(), "sandbox", "{containment} {name}");
+                assert!(called.reason().contains("minimum_containment"));
+            }
+        }
+    }
+}
+
+/// Root, where a profile says so, is a user like any other when it executes a program.
+#[test]
+fn root_is_nobody_special() {
+    let profiles = [("root", "run_as = \"root\""), ("plain", "")];
+    for containment in CONTAINMENTS {
+        let site = site(&profiles, containment);
+        let client = Client::attach(&site, ALICE);
+        let script =
+            "exec /usr/bin/python3 -Ic 'import ctypes; print(ctypes.CDLL(None).prctl(27))'";
+        for tool in ["sh_root", "sh_plain"] {
+            let called = client.call(tool, &json!({ "script": script }));
+            assert_eq!(called.success(), "3\n", "{containment} {tool}");
+        }
+    }
+    // Without privileges that is a matter of the namespace, where there is one.
+    let alone = alone(&[("isolated", "strength = \"isolated\"")]);
+    let script = "exec /usr/bin/python3 -Ic 'import ctypes; print(ctypes.CDLL(None).prctl(27))'";
+    let called = alone
+        .client()
+        .call("sh_isolated", &json!({ "script": script }));
+    assert_eq!(called.success(), "3\n");
+}

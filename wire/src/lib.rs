@@ -18,12 +18,12 @@ mod message;
 
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
-    Argument, Claim, Denial, Failure, Given, Hello, Outcome, PolicyDigest, Reply, Report, Request,
-    Run, Status, Value, Welcome,
+    Argument, Blocked, Claim, Denial, Failure, Floor, Given, Hello, Outcome, PolicyDigest, Reply,
+    Report, Request, Run, Status, Value, Welcome,
 };
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

@@ -176,6 +176,61 @@ pub struct Outcome {
     pub memory_peak: u64,
     /// From just before the launch until the process tree was gone, in microseconds.
     pub wall_us: u64,
+    /// What the sandbox is known to have stopped; without doubles.
+    pub blocked: Vec<Blocked>,
+    /// The limits that no cgroup controller held; without doubles.
+    pub held_by_rlimits: Vec<Floor>,
+}
+
+/// Something that the sandbox stopped and the kernel told of. What it refuses with
+/// an error number is told to the program alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Blocked {
+    /// A system call that its filter kills for, by `SIGSYS`.
+    SystemCall,
+    /// Writing a file beyond `limit_fsize`, by `SIGXFSZ`.
+    FileSize,
+    /// Running beyond `limit_cpu`, by `SIGXCPU`.
+    CpuTime,
+    /// Using more memory than `memory_max`: the kernel killed.
+    Memory,
+    /// More tasks than `tasks_max`: the kernel refused them.
+    Tasks,
+}
+
+impl Blocked {
+    /// Stable word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SystemCall => "system_call",
+            Self::FileSize => "limit_fsize",
+            Self::CpuTime => "limit_cpu",
+            Self::Memory => "memory_max",
+            Self::Tasks => "tasks_max",
+        }
+    }
+}
+
+/// A limit of a whole process tree that resource limits alone hold, setrlimit(2), and
+/// so only for each process, or for all of a user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Floor {
+    /// `memory_max`: writable private memory of each process.
+    Memory,
+    /// `tasks_max`: tasks of the user the command runs as.
+    Tasks,
+}
+
+impl Floor {
+    /// The key of the profile.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Memory => "memory_max",
+            Self::Tasks => "tasks_max",
+        }
+    }
 }
 
 /// How a process ended, wait(2).

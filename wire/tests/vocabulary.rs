@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use wire::{
-    Argument, Claim, Denial, FRAME_MAX, Failure, FrameError, Given, Hello, Outcome, Reply, Report,
-    Request, Run, Status, VERSION, Value, Welcome, decode, encode,
+    Argument, Blocked, Claim, Denial, FRAME_MAX, Failure, Floor, FrameError, Given, Hello, Outcome,
+    Reply, Report, Request, Run, Status, VERSION, Value, Welcome, decode, encode,
 };
 
 fn value() -> impl Strategy<Value = Value> {
@@ -108,6 +108,8 @@ fn every_reply_comes_back() {
         cpu_us: 1,
         memory_peak: u64::MAX,
         wall_us: 3,
+        blocked: vec![Blocked::SystemCall, Blocked::Memory],
+        held_by_rlimits: vec![Floor::Tasks],
     };
     for reply in [
         Reply::Welcome(Welcome {

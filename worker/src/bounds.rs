@@ -3,6 +3,7 @@
 
 use crate::options::Mode;
 use crate::sandbox::{namespaces, privilege};
+use crate::sys;
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
@@ -67,24 +68,41 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
     needed
 }
 
-/// Bounds this process, and so every lane, but for what it is to grant to commands.
-/// Tells whether the bounding set is no more than that, which a single user without
-/// privileges cannot make of it.
+/// Bounds this process, and so every lane, but for what it is to grant to commands; a
+/// single user without privileges has nothing to bound.
 pub(crate) fn apply(
     mode: &Mode,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
-) -> Result<bool, BoundsError> {
+) -> Result<(), BoundsError> {
     prctl::set_no_new_privs().map_err(BoundsError::Kernel)?;
     grantable(grants)?;
     // Once here instead of once for each command, which inherits it: dropping all of
     // them costs as much as installing the system call filter.
-    let bounded = privilege::bound(grants).map_err(BoundsError::Kernel)?;
+    if privilege::bound(grants).map_err(BoundsError::Kernel)? {
+        verify(grants)?;
+    }
     if matches!(mode, Mode::System { .. }) {
         let wanted = [wanted(grants), needed.iter().copied().collect()].concat();
         keep(&wanted, grants)?;
     }
-    Ok(bounded)
+    Ok(())
+}
+
+/// Reads back what commands inherit: a bounding set, which can only shrink, and secure
+/// bits, which are locked.
+fn verify(grants: &CapsHashSet) -> Result<(), BoundsError> {
+    let bounded = caps::read(None, CapSet::Bounding)?.is_subset(grants);
+    if bounded && sys::has_forgotten_root().map_err(BoundsError::Kernel)? {
+        Ok(())
+    } else {
+        Err(BoundsError::Kernel(Errno::EPERM))
+    }
+}
+
+/// The first capability that the service cannot do without and that is not in `have`.
+pub(crate) fn lacking(have: &CapsHashSet) -> Option<Capability> {
+    NEEDED.into_iter().find(|one| !have.contains(one))
 }
 
 /// Whether this process has all that it is to grant, and may bound it.
@@ -105,10 +123,7 @@ fn grantable(grants: &CapsHashSet) -> Result<(), BoundsError> {
 /// without effect for itself.
 fn keep(wanted: &[Capability], grants: &CapsHashSet) -> Result<(), BoundsError> {
     let have = caps::read(None, CapSet::Permitted)?;
-    if let Some(missing) = NEEDED
-        .into_iter()
-        .find(|capability| !have.contains(capability))
-    {
+    if let Some(missing) = lacking(&have) {
         return Err(BoundsError::Missing(missing));
     }
     let keep: CapsHashSet = wanted

@@ -24,8 +24,6 @@ pub(crate) struct Context {
     pub grants: CapsHashSet,
     /// The capabilities that the worker kept to make namespaces.
     pub needed: CapsHashSet,
-    /// Whether the capability bounding set is no more than that.
-    pub bounded: bool,
     /// How the host is shut to commands in the default strength.
     pub shut: Shut,
     /// The system calls of commands.

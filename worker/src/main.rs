@@ -11,8 +11,10 @@ mod audit;
 mod bounds;
 mod context;
 mod create;
+mod doctor;
 mod door;
 mod explain;
+mod fresh_users;
 mod input;
 mod lane;
 mod open;
@@ -27,6 +29,7 @@ use audit::Log;
 use context::{Context, Trust};
 use door::Door;
 use explain::explain;
+use fresh_users::FreshUsers;
 use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
@@ -53,6 +56,14 @@ fn main() -> ExitCode {
             Err(error) => {
                 say(&explain(error.as_ref()));
                 ExitCode::FAILURE
+            }
+        },
+        Ok(Action::Doctor(options)) => match doctor::doctor(&options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                say(&explain(error.as_ref()));
+                ExitCode::from(2)
             }
         },
         Err(error) => {
@@ -89,7 +100,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.audit)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    let bounded = bounds::apply(&options.mode, &grants, &needed)?;
+    bounds::apply(&options.mode, &grants, &needed)?;
     log.begin(&policy.digest())?;
     let shut = Shut::choose();
     announce(options, &policy, &containment, shut);
@@ -101,11 +112,15 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         containment,
         grants,
         needed,
-        bounded,
         shut,
         null,
     };
-    match Worker::new(context, source, door, log, signals)?.run()? {
+    let users = match &options.mode {
+        Mode::System { dynamic_users, .. } => dynamic_users.clone(),
+        Mode::SingleUser { .. } => fresh_users::SYSTEMD,
+    };
+    let users = FreshUsers::new(users, std::process::id());
+    match Worker::new(context, source, door, log, users, signals)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }
@@ -149,21 +164,10 @@ fn announce(options: &Options, policy: &Policy, containment: &Containment, shut:
     if shut == Shut::Never {
         say(NOT_SHUT);
     }
-    for profile in policy
-        .profiles()
-        .filter(|profile| profile.minimum_landlock > abi)
-    {
-        let (name, need) = (&profile.name, profile.minimum_landlock);
-        say(&format!(
-            "profile `{name}` refuses every call: it needs Landlock ABI {need}, the kernel has {abi}"
-        ));
-    }
     for profile in policy.profiles() {
-        if let Some((controller, key)) = containment.missing(&profile.cgroup) {
+        for refusal in doctor::refusals(profile, abi, containment) {
             let name = &profile.name;
-            say(&format!(
-                "profile `{name}` refuses every call: `{key}` needs the cgroup controller `{controller}`"
-            ));
+            say(&format!("profile `{name}` refuses every call: {refusal}"));
         }
     }
 }

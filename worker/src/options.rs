@@ -1,6 +1,8 @@
 //! The command line.
 
+use crate::fresh_users::SYSTEMD;
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -11,9 +13,11 @@ Runs the commands that Mini MCP's policy allows, each in a sandbox of its own.
 Usage:
   mini-mcp-worker serve --policy FILE --socket PATH --front PATH --audit FILE --supervisor USER
   mini-mcp-worker single-user --workspace DIR --audit FILE [--policy FILE]
+  mini-mcp-worker doctor [--policy FILE] [--workspace DIR] [--json]
 
 `serve` is the system service and needs root. `single-user` is started by
-`mini-mcp stdio`, which passes connections over file descriptor 0.
+`mini-mcp stdio`, which passes connections over file descriptor 0. `doctor` tells
+what of the sandbox this kernel holds, and what becomes of each profile.
 
 Options:
   --policy FILE        the policy, with the drop-ins in the directory beside it
@@ -29,10 +33,15 @@ Options:
   --audit FILE         where the audit trail is appended
   --containment HOW    how a process tree is held and killed: auto (default),
                        cgroup, pid-namespace or subreaper
+  --dynamic-users RANGE  serve: the user ids that commands with `dynamic_user`
+                       get, each for one run [61184-65519]
+  --json               the report of `doctor` as JSON
   -h, --help           print this text
   -V, --version        print the version
 
-Exit status: 0 after an orderly end, 1 when it cannot work, 2 for a wrong command line.
+Exit status: 0 after an orderly end, 1 when it cannot work, 2 for a wrong command line;
+of `doctor`: 0 all is enforced, 1 a profile is refused or weaker than it asks, 2 it
+cannot tell.
 ";
 
 /// What the administrator asked for.
@@ -44,6 +53,23 @@ pub(crate) enum Action {
     Version,
     /// Do the work.
     Work(Options),
+    /// Tell what of the sandbox holds here.
+    Doctor(Doctor),
+}
+
+/// What the report is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Doctor {
+    /// The policy file; without one the installed or the embedded policy.
+    pub policy: Option<PathBuf>,
+    /// The directory of packs.
+    pub packs: PathBuf,
+    /// What `${workspace}` stands for; with it root is a single user.
+    pub workspace: Option<PathBuf>,
+    /// Which containment to use.
+    pub containment: Preference,
+    /// For a program.
+    pub json: bool,
 }
 
 /// A worker's settings.
@@ -72,6 +98,8 @@ pub(crate) enum Mode {
         front: PathBuf,
         /// Name or id of the supervisor's user.
         supervisor: String,
+        /// The user ids that are given to single runs.
+        dynamic_users: RangeInclusive<u32>,
     },
     /// For the user who started it.
     SingleUser {
@@ -101,8 +129,8 @@ pub(crate) enum UsageError {
     /// An option is unknown or lacks its value.
     #[error(transparent)]
     Option(#[from] lexopt::Error),
-    /// Neither `serve` nor `single-user`.
-    #[error("cannot tell what to do: say `serve` or `single-user`")]
+    /// No word that is known.
+    #[error("cannot tell what to do: say `serve`, `single-user` or `doctor`")]
     Command,
     /// An option that the command needs is not there.
     #[error("cannot start without `{0}`")]
@@ -110,6 +138,11 @@ pub(crate) enum UsageError {
     /// A value that an option does not know.
     #[error("cannot hold process trees by `{0}`: choose auto, cgroup, pid-namespace or subreaper")]
     Containment(String),
+    /// No range of user ids.
+    #[error(
+        "cannot give commands users of `{0}`: write a range without root and nobody, such as 61184-65519"
+    )]
+    Users(String),
 }
 
 /// Each option as given.
@@ -124,6 +157,8 @@ struct Given {
     workspace: Option<PathBuf>,
     audit: Option<PathBuf>,
     containment: Option<String>,
+    dynamic_users: Option<String>,
+    json: bool,
 }
 
 /// Reads a command line, without the program's name.
@@ -142,7 +177,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
+            Arg::Long("json") => given.json = true,
             Arg::Long("containment") => given.containment = Some(parser.value()?.string()?),
+            Arg::Long("dynamic-users") => given.dynamic_users = Some(parser.value()?.string()?),
             Arg::Value(command) if given.command.is_none() => {
                 given.command = Some(command.string()?);
             }
@@ -151,10 +188,23 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             }
         }
     }
+    if given.command.as_deref() == Some("doctor") {
+        return given.doctor().map(Action::Doctor);
+    }
     given.resolve().map(Action::Work)
 }
 
 impl Given {
+    fn doctor(self) -> Result<Doctor, UsageError> {
+        Ok(Doctor {
+            policy: self.policy,
+            packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
+            workspace: self.workspace,
+            containment: preference(self.containment.as_deref())?,
+            json: self.json,
+        })
+    }
+
     fn resolve(self) -> Result<Options, UsageError> {
         let mode = match self.command.as_deref() {
             Some("serve") => Mode::System {
@@ -162,6 +212,7 @@ impl Given {
                 socket: self.socket.ok_or(UsageError::Missing("--socket"))?,
                 front: self.front.ok_or(UsageError::Missing("--front"))?,
                 supervisor: self.supervisor.ok_or(UsageError::Missing("--supervisor"))?,
+                dynamic_users: range(self.dynamic_users)?,
             },
             Some("single-user") => Mode::SingleUser {
                 policy: self.policy,
@@ -175,6 +226,21 @@ impl Given {
             audit: self.audit.ok_or(UsageError::Missing("--audit"))?,
             containment: preference(self.containment.as_deref())?,
         })
+    }
+}
+
+/// A range of user ids that are neither root's nor one that means nobody.
+fn range(text: Option<String>) -> Result<RangeInclusive<u32>, UsageError> {
+    let Some(text) = text else { return Ok(SYSTEMD) };
+    let ends = text.split_once('-');
+    let ends = ends.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    let sound = |(from, to): &(u32, u32)| {
+        let nobody = [65_534, 65_535].iter().any(|id| (from..=to).contains(&id));
+        0 < *from && from <= to && *to < u32::MAX - 1 && !nobody
+    };
+    match ends.filter(sound) {
+        Some((from, to)) => Ok(from..=to),
+        None => Err(UsageError::Users(text)),
     }
 }
 
@@ -216,11 +282,18 @@ mod tests {
     #[test]
     fn what_is_missing_or_unknown_is_named() {
         for (words, error) in [
-            ("", "cannot tell what to do: say `serve` or `single-user`"),
+            (
+                "",
+                "cannot tell what to do: say `serve`, `single-user` or `doctor`",
+            ),
             ("serve --policy /p", "cannot start without `--socket`"),
             (
                 "single-user --audit /a",
                 "cannot start without `--workspace`",
+            ),
+            (
+                "serve --policy /p --socket /s --front /f --supervisor u --dynamic-users 0-9",
+                "cannot give commands users of `0-9`: write a range without root and nobody, such as 61184-65519",
             ),
             ("serve --polcy /p", "invalid option '--polcy'"),
             (

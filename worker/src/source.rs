@@ -11,9 +11,10 @@ pub(crate) enum PolicyError {
     /// Some file of it is not read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Its text has errors, which name their files.
+    /// Its text has errors, which name their files; they are no cause of it, or they
+    /// would be told twice.
     #[error("cannot use the policy\n{0}")]
-    Refused(#[from] Diagnostics),
+    Refused(Diagnostics),
 }
 
 /// The files of a policy, and for whom it is.
@@ -28,10 +29,18 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// What messages call it.
+    pub(crate) fn name(&self) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => policy::EMBEDDED_NAME.to_owned(),
+        }
+    }
+
     /// The policy as it is now.
     pub(crate) fn load(&self) -> Result<Policy, PolicyError> {
         let main = self.path.as_deref();
         let files = PolicyFiles::read_or_embedded(main, &self.packs, &self.setting)?;
-        Ok(files.parse(&self.setting)?)
+        files.parse(&self.setting).map_err(PolicyError::Refused)
     }
 }

@@ -3,6 +3,10 @@
 //! types, so that nothing outside has an invariant of memory to keep.
 
 pub(crate) mod mount;
+mod spawn;
+pub(crate) mod terminal;
+
+pub(crate) use spawn::spawn;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -15,6 +19,9 @@ use std::ptr;
 
 /// linux/sched.h; libc's constant has 32 bits and loses it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// linux/securebits.h: `SECBIT_NOROOT` and `SECBIT_NOROOT_LOCKED`.
+const NO_ROOT: libc::c_ulong = 0x3;
 
 /// Which side of [`fork`] this is.
 #[derive(Debug)]
@@ -49,33 +56,54 @@ pub(crate) struct Ended {
 /// `namespaces` are `CLONE_NEW*` flags; with `cgroup`, an open cgroup v2
 /// directory, the child starts its life in it.
 pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork, Errno> {
-    let mut pidfd: RawFd = -1;
-    // SAFETY: `clone_args` is a plain structure of integers, for which zero is "not used".
-    let mut args: libc::clone_args = unsafe { MaybeUninit::zeroed().assume_init() };
-    args.flags = u64::from(namespaces.cast_unsigned()) | libc::CLONE_PIDFD as u64;
-    args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
-    if let Some(directory) = cgroup {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = u64::from(directory.as_raw_fd().cast_unsigned());
-    }
+    let mut birth = Birth::new(u64::from(namespaces.cast_unsigned()), cgroup);
+    let arguments = birth.arguments();
     // SAFETY: without CLONE_VM the child has its own copy of all memory, like fork(2),
     // and this process has one thread, so no lock is held by a thread that is not copied;
-    // the kernel writes only to `pidfd`, which outlives the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            &raw mut args,
-            size_of::<libc::clone_args>(),
-        )
-    };
+    // the kernel writes only to `birth`, which outlives the call.
+    let result =
+        unsafe { libc::syscall(libc::SYS_clone3, arguments, size_of::<libc::clone_args>()) };
     match Errno::result(result)? {
         0 => Ok(Fork::Child),
-        pid => Ok(Fork::Parent(Process {
+        pid => Ok(Fork::Parent(birth.process(pid))),
+    }
+}
+
+/// What clone3(2) is asked for, and where it tells of the child.
+struct Birth {
+    arguments: libc::clone_args,
+    pidfd: RawFd,
+}
+
+impl Birth {
+    fn new(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Self {
+        // SAFETY: `clone_args` is a plain structure of integers, for which zero is "not used".
+        let mut arguments: libc::clone_args = unsafe { MaybeUninit::zeroed().assume_init() };
+        arguments.flags = flags | libc::CLONE_PIDFD as u64;
+        arguments.exit_signal = libc::SIGCHLD as u64;
+        if let Some(directory) = cgroup {
+            arguments.flags |= CLONE_INTO_CGROUP;
+            arguments.cgroup = u64::from(directory.as_raw_fd().cast_unsigned());
+        }
+        Self {
+            arguments,
+            pidfd: -1,
+        }
+    }
+
+    /// For the call itself, before which this must not move any more.
+    fn arguments(&mut self) -> *mut libc::clone_args {
+        self.arguments.pidfd = (&raw mut self.pidfd) as u64;
+        &raw mut self.arguments
+    }
+
+    /// The child, once the kernel has told its process id.
+    fn process(self, pid: libc::c_long) -> Process {
+        Process {
             pid: Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
             // SAFETY: CLONE_PIDFD succeeded, so this is a new descriptor that nothing else owns.
-            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-        })),
+            pidfd: unsafe { OwnedFd::from_raw_fd(self.pidfd) },
+        }
     }
 }
 
@@ -200,6 +228,30 @@ pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     }
 }
 
+/// A descriptor of the process that has this id now, pidfd_open(2).
+pub(crate) fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
+    // SAFETY: takes integers only.
+    let raw = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let raw = RawFd::try_from(raw).map_err(|_| Errno::EBADF)?;
+    // SAFETY: pidfd_open returned a new descriptor that nothing else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Sends `signal` to the process of `pidfd` and to no other, pidfd_send_signal(2).
+pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
+    // SAFETY: without information on the signal the kernel reads no memory of ours.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal as i32,
+            ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
 /// Marks every descriptor from `first` on close-on-exec, close_range(2). They stay
 /// open until then, so the pipe that reports a failed launch still works.
 pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
@@ -222,6 +274,21 @@ pub(crate) fn close_from(first: u32) -> Result<(), Errno> {
     // but it never returns to them: its only ways on are the functions of `init`.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     Errno::result(result).map(drop)
+}
+
+/// Makes user id 0 a user like any other when a program is executed, for good,
+/// `SECBIT_NOROOT` in capabilities(7). Needs `CAP_SETPCAP`.
+pub(crate) fn forget_root() -> Result<(), Errno> {
+    // SAFETY: takes integers only.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Whether that was done to this process, or one before it.
+pub(crate) fn has_forgotten_root() -> Result<bool, Errno> {
+    // SAFETY: takes integers only.
+    let bits = Errno::result(unsafe { libc::prctl(libc::PR_GET_SECUREBITS, 0, 0, 0, 0) })?;
+    Ok(libc::c_ulong::try_from(bits).is_ok_and(|bits| bits & NO_ROOT == NO_ROOT))
 }
 
 /// Lets this process stand behind others when processors are scarce, setpriority(2).

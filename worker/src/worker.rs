@@ -3,11 +3,12 @@
 //! It never touches a request.
 
 use crate::admission::{Admission, Now, Places};
-use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note};
+use crate::audit::{ASK_MAX, Ask, AuditError, Began, Ending, Entry, Log, Note, RunUser};
 use crate::bounds;
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
+use crate::fresh_users::FreshUsers;
 use crate::lane::{Lane, send_note};
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
@@ -62,6 +63,7 @@ pub(crate) struct Worker {
     lanes: BTreeMap<u64, LaneProcess>,
     next_lane: u64,
     runs: RunNames,
+    users: FreshUsers,
     admission: Admission,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
@@ -78,6 +80,8 @@ struct LaneProcess {
     run: Option<String>,
     /// What that run occupies.
     places: Places,
+    /// The user that is its own.
+    user: Option<u32>,
 }
 
 /// Names runs: unique over restarts without randomness.
@@ -111,6 +115,7 @@ impl Worker {
         source: Source,
         door: Door,
         log: Log,
+        users: FreshUsers,
         signals: SignalFd,
     ) -> Result<Self, WorkerError> {
         // What a lost lane leaves becomes ours, so that it is found and killed.
@@ -128,6 +133,7 @@ impl Worker {
             lanes: BTreeMap::new(),
             next_lane: FIRST_LANE,
             runs: RunNames::new(),
+            users,
             admission: Admission::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
@@ -309,6 +315,7 @@ impl Worker {
                         records: ours,
                         run: None,
                         places: Places::default(),
+                        user: None,
                     },
                 );
                 self.next_lane += 1;
@@ -332,7 +339,7 @@ impl Worker {
             .ok()
             .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
         let note = match ask {
-            Some(Ask::<Entry>::Record(entry)) => self.record(number, &entry),
+            Some(Ask::<Entry>::Record(entry)) => self.record(number, entry),
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
                 Ok(()) => Note::Recorded(None),
                 Err(reason) => Note::Failed(reason),
@@ -349,13 +356,17 @@ impl Worker {
         Ok(())
     }
 
-    fn record(&mut self, number: u64, entry: &Entry) -> Note {
+    fn record(&mut self, number: u64, mut entry: Entry) -> Note {
         let now = Now::read();
-        if let Entry::Start { bounds, .. } = entry
+        if let Entry::Start { bounds, .. } = &entry
             && let Some(denial) = self.admission.refusal(bounds, now)
         {
-            return self.deny(entry, denial);
+            return self.deny(&entry, denial);
         }
+        if let Some(denial) = self.give_user(number, &mut entry) {
+            return self.deny(&entry, denial);
+        }
+        let entry = &entry;
         let Some(lane) = self.lanes.get_mut(&number) else {
             return Note::Stop;
         };
@@ -365,6 +376,13 @@ impl Worker {
             let places = self.admission.count(bounds, now);
             let former = std::mem::replace(&mut lane.places, places);
             self.admission.leave(former);
+        }
+        let gone = written.is_err() && matches!(entry, Entry::Start { .. });
+        if gone || matches!(entry, Entry::End(_)) {
+            lane.user
+                .take()
+                .iter()
+                .for_each(|user| self.users.leave(*user));
         }
         if let Entry::End(_) = entry {
             self.admission.leave(std::mem::take(&mut lane.places));
@@ -376,6 +394,33 @@ impl Worker {
                 lost_line(&error)
             }
         }
+    }
+
+    /// Gives a start that wants one a user of its own; why not, where there is none.
+    fn give_user(&mut self, number: u64, entry: &mut Entry) -> Option<Denial> {
+        let Entry::Start { user, .. } = entry else {
+            return None;
+        };
+        // What a lane says that it has been given was not.
+        if *user == RunUser::Known {
+            return None;
+        }
+        let lane = self.lanes.get_mut(&number)?;
+        // It has ended the one before, or would not ask.
+        lane.user
+            .take()
+            .iter()
+            .for_each(|user| self.users.leave(*user));
+        let Some(fresh) = self.users.take() else {
+            return Some(Denial {
+                code: "too_many_running".to_owned(),
+                rule: "server.dynamic_users".to_owned(),
+                reason: "every user that could be given to the command is in use".to_owned(),
+            });
+        };
+        lane.user = Some(fresh);
+        *user = RunUser::Given(fresh);
+        None
     }
 
     /// Records that a limit leaves no room for the call that was to start.
@@ -407,9 +452,11 @@ impl Worker {
     fn lost(&mut self, lane: LaneProcess, status: i32) {
         let _deleted_already = self.events.delete(&lane.records);
         self.admission.leave(lane.places);
+        self.context.containment.tidy(lane.process.pid);
         let Some(run) = lane.run else { return };
         let living: BTreeSet<Pid> = self.lanes.values().map(|lane| lane.process.pid).collect();
         self.context.containment.sweep(lane.process.pid, &living);
+        lane.user.iter().for_each(|user| self.users.leave(*user));
         let reason =
             format!("cannot tell how the command ended: its lane was lost (wait status {status})");
         say(&format!("{reason}; run {run}"));
@@ -435,9 +482,12 @@ impl LaneProcess {
     }
 
     /// What the lane is told; only a start gives it a name, and an end takes it away.
-    fn note_recorded(&mut self, entry: &Entry) -> Option<String> {
+    fn note_recorded(&mut self, entry: &Entry) -> Option<Began> {
         match entry {
-            Entry::Start { .. } => self.run.clone(),
+            Entry::Start { .. } => Some(Began {
+                run: self.run.clone().unwrap_or_default(),
+                user: self.user,
+            }),
             Entry::End(_) => {
                 self.run = None;
                 None

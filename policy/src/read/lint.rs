@@ -304,7 +304,7 @@ fn writes(tool: &Tool) -> Option<String> {
     Some(format!("its argument `{}` may be written", parameter.name))
 }
 
-fn can_write(kind: &Kind) -> bool {
+pub(super) fn can_write(kind: &Kind) -> bool {
     match kind {
         Kind::Path { access, .. } => *access != Access::Read,
         Kind::List { of, .. } => can_write(of),

@@ -1,7 +1,7 @@
 //! Keys that hold times and sizes.
 
 use super::fields::Fields;
-use crate::quantity::{bytes, duration, size};
+use crate::quantity::{bytes, duration, size, time};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -18,6 +18,17 @@ impl Fields<'_, '_> {
             return None;
         }
         Some(time)
+    }
+
+    /// A time of at most `max`; none is one too.
+    pub(super) fn grace(&self, key: &str, max: Duration) -> Option<Duration> {
+        let grace = self.time(key)?;
+        if grace > max {
+            let message = format!("`{key}` must be at most {}", time(max));
+            self.reader.error(&self.span(key)?, message);
+            return None;
+        }
+        Some(grace)
     }
 
     /// Any time.

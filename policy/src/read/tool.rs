@@ -100,10 +100,37 @@ fn tool<'r>(
     };
     tool.names_caller = tool.looks_like_naming_caller();
     users_only(&fields, &tool);
+    one_input(&fields, &tool);
+    leaves_nothing(&fields, &tool);
     if reader.mistakes() == before {
         lint::tool(&fields, &tool);
     }
     Some(tool)
+}
+
+/// Notes files that a user who vanishes would leave to the next who has its number.
+fn leaves_nothing(fields: &Fields<'_, '_>, tool: &Tool) {
+    let mut parameters = tool.parameters.iter();
+    let dynamic = tool.profile.run_as == RunAs::Dynamic;
+    let writable = parameters.find(|one| lint::can_write(&one.kind));
+    if let (true, Some(one)) = (dynamic, writable) {
+        let message = format!(
+            "{} may write `{}` as a user that only one run has",
+            fields.owner, one.name
+        );
+        let hint = "what it makes would belong to whoever gets the user next; read only, or `run_as` a user";
+        fields.reader.error_hint(&one.at.span, message, hint);
+    }
+}
+
+/// Notes a standard input that would have to be two things.
+fn one_input(fields: &Fields<'_, '_>, tool: &Tool) {
+    if let (true, Some(at)) = (tool.profile.tty, fields.span("stdin")) {
+        let message = format!("{} has `stdin` and a terminal", fields.owner);
+        let profile = &tool.profile.name;
+        let hint = format!("profile `{profile}` has `tty = true`: the terminal is the input");
+        fields.reader.error_hint(&at, message, &hint);
+    }
 }
 
 /// `profile`, for a tool that names its `directory` itself.
@@ -145,11 +172,11 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 fn users_only(fields: &Fields<'_, '_>, tool: &Tool) {
     let (needs, hint) = match tool.profile.run_as {
         RunAs::Caller => ("runs as its caller", "let its profile `run_as` a user"),
-        RunAs::User { .. } if tool.names_caller => (
+        RunAs::User { .. } | RunAs::Dynamic if tool.names_caller => (
             "depends on its caller's account",
             "write what `${caller.…}` stands for, or name Unix users",
         ),
-        RunAs::User { .. } => return,
+        RunAs::User { .. } | RunAs::Dynamic => return,
     };
     let let_in = tool.rules.iter().filter(|rule| rule.effect != Effect::Deny);
     for rule in let_in.filter(|rule| rule.principal.takes_keys()) {

@@ -3,6 +3,7 @@
 mod groups;
 mod names;
 mod never;
+mod numbers;
 
 use groups::GROUPS;
 use names::NAMES;
@@ -43,6 +44,33 @@ impl SystemCalls {
     #[must_use]
     pub fn names() -> &'static [&'static str] {
         &NAMES
+    }
+
+    /// The number of the call `name` on this processor, which may not have it.
+    #[must_use]
+    pub fn number(name: &str) -> Option<u32> {
+        numbers::number(name)
+    }
+
+    /// The name of the call `number` on this processor.
+    #[must_use]
+    pub fn name(number: u64) -> Option<&'static str> {
+        numbers::name(number)
+    }
+
+    /// Why no profile can allow the call `name`; `None` when one can.
+    #[must_use]
+    pub fn never(name: &str) -> Option<&'static str> {
+        never(name)
+    }
+
+    /// The groups that a policy can name and that stand for the call `name`, with all
+    /// calls that each stands for.
+    pub fn groups_with(name: &str) -> impl Iterator<Item = (&'static str, BTreeSet<&'static str>)> {
+        let groups = GROUPS
+            .iter()
+            .filter_map(|(group, _)| Some((*group, allowable(group)?)));
+        groups.filter(move |(_, calls)| calls.contains(name))
     }
 
     /// Begins anew, with what every program needs.

@@ -135,9 +135,9 @@ fn run(run: &Run) -> Json {
         .collect();
     json!({
         "argv": run.argv,
-        "uid": run.identity.uid,
-        "gid": run.identity.gid,
-        "groups": run.identity.groups,
+        "uid": run.identity.as_ref().map(|one| one.uid),
+        "gid": run.identity.as_ref().map(|one| one.gid),
+        "groups": run.identity.as_ref().map(|one| &one.groups),
         "working_directory": run.working_directory,
         "environment": environment,
         "sandbox": run.sandbox,

@@ -1,13 +1,15 @@
 //! The administrator's commands: they read policies and tell about them.
 //!
-//! Nothing here runs a command, and `reload` alone talks to the service, so the
+//! Nothing here but `learn` runs a command, and `reload` alone talks to the service, so the
 //! others can be tried on a policy before it is in force, by anybody who can read it.
 
 mod call;
 mod check;
+mod doctor;
 mod examples;
 mod explain;
 mod findings;
+mod learn;
 pub(crate) mod options;
 mod reading;
 mod reload;
@@ -18,8 +20,10 @@ mod tools;
 mod user;
 
 pub(crate) use check::check;
+pub(crate) use doctor::doctor;
 pub(crate) use examples::test;
 pub(crate) use explain::explain;
+pub(crate) use learn::{learn, stub};
 pub(crate) use reload::reload;
 pub(crate) use replay::replay;
 pub(crate) use schema::schema;

@@ -53,6 +53,40 @@ pub(crate) struct Reader {
     pub(crate) workspace: Option<PathBuf>,
 }
 
+/// Tell what of the sandbox this machine holds, and what becomes of each profile.
+///
+/// Everything is tried, by the worker. Root is told of the service; everybody else,
+/// and root with --workspace, of `mini-mcp stdio`. What is held from a shell can be
+/// more or less than from a systemd unit, which restricts or delegates.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp doctor
+  mini-mcp doctor --policy policy.toml
+  mini-mcp doctor --json
+
+Exit status: 0 all is enforced, 1 a profile is refused or weaker than it asks,
+2 wrong usage, or it cannot be told.")]
+pub(crate) struct Doctor {
+    /// Policy file [default: /etc/mini-mcp/policy.toml for root, if it is there; else
+    /// the embedded policy]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Directory of the packs that the policy includes
+    #[arg(long, value_name = "DIR", default_value = policy_files::PACKS)]
+    pub(crate) packs: PathBuf,
+    /// Tell what `mini-mcp stdio` would do in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Program of the worker
+    /// [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) worker_program: Option<PathBuf>,
+}
+
 /// Tell how a call would be decided, by which rule, and what would run.
 ///
 /// Nothing runs. USER stands for a caller with all the groups that the account
@@ -192,6 +226,46 @@ pub(crate) struct Replay {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Run a command once, watch it, and print the profile and the tool it needs.
+///
+/// The command is not confined meanwhile. It gets the environment that tools have, and
+/// what --env adds; programs are looked for in /usr/local/bin, /usr/bin, /bin and
+/// their sbin. The policy knows what this one run did: other arguments may need more.
+/// Only root may.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp learn --as www-data -- git -C /srv/www status
+  sudo mini-mcp learn --as backup -o backup.toml -- tar -cf /srv/backup/etc.tar /etc
+  mini-mcp check backup.toml
+
+Without -o the policy goes to standard output, and what the command prints there to
+standard error. Exit status: 0 the command succeeded, 1 it failed (the policy is printed
+nevertheless) or could not be watched, 2 wrong usage.")]
+pub(crate) struct Learn {
+    /// Whom the command runs as [default: root]
+    #[arg(long = "as", value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// File for the policy
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Variable of the environment that the command needs
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) environment: Vec<Pair>,
+    /// The command
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// What `learn` starts: stops until it is watched, then becomes the command.
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(crate) struct LearnStub {
+    pub(crate) user: String,
+    #[arg(required = true, last = true)]
+    pub(crate) command: Vec<String>,
 }
 
 /// Have the service take up the policy that is in its files now.

@@ -44,7 +44,9 @@ A result `denied [code] rule: reason` is the decision of the server's policy. Re
 does not change it: choose other arguments or another tool, or tell the user which rule refused; \
 the resource mini-mcp://policy lists all that is allowed. \
 A result `failed [code] reason` means that an allowed call could not be carried out. \
-`[exit code N]` comes from the command itself.";
+`[exit code N]` comes from the command itself. `[blocked by the sandbox: …]` tells what its \
+confinement stopped; files and system calls that are refused with an error show only in its own \
+words, such as `Permission denied` or `Operation not permitted`.";
 
 /// The MCP server that one client talks to.
 pub(crate) struct Handler {

@@ -6,7 +6,7 @@ use crate::sanitize::{harmless, harmless_word};
 use nix::sys::signal::Signal;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde_json::{Value, json};
-use wire::{Denial, Failure, Outcome, Status};
+use wire::{Blocked, Denial, Failure, Outcome, Status};
 
 /// Longest tool name that is repeated to the client, in bytes.
 const NAME_MAX: usize = 128;
@@ -61,6 +61,8 @@ fn finished(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> CallTool
         "wall_ms": milliseconds(outcome.wall_us),
         "cpu_ms": milliseconds(outcome.cpu_us),
         "memory_peak_bytes": outcome.memory_peak,
+        "blocked": outcome.blocked.iter().map(|one| one.word()).collect::<Vec<_>>(),
+        "held_by_rlimits": outcome.held_by_rlimits.iter().map(|one| one.word()).collect::<Vec<_>>(),
     });
     let succeeded = exit_code == Some(0) && !outcome.timed_out && !outcome.cancelled;
     let text = text(outcome, stdout, stderr);
@@ -81,7 +83,26 @@ fn text(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> String {
         start_line(&mut text);
         text.push_str(&format!("[{status}]"));
     }
+    for blocked in &outcome.blocked {
+        start_line(&mut text);
+        text.push_str(&format!("[blocked by the sandbox: {}]", words(*blocked)));
+    }
     text
+}
+
+/// What was stopped, in words.
+fn words(blocked: Blocked) -> &'static str {
+    match blocked {
+        Blocked::SystemCall => {
+            "a system call that `system_calls` of the profile does not have (SIGSYS)"
+        }
+        Blocked::FileSize => "a file would have become larger than `limit_fsize` (SIGXFSZ)",
+        Blocked::CpuTime => "the processor time of `limit_cpu` is used up (SIGXCPU)",
+        Blocked::Memory => {
+            "the processes needed more than `memory_max`, and the kernel killed them"
+        }
+        Blocked::Tasks => "more processes or threads than `tasks_max` were refused",
+    }
 }
 
 fn start_line(text: &mut String) {
@@ -160,6 +181,7 @@ fn milliseconds(microseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::Floor;
 
     fn captured(text: &str) -> Captured {
         Captured {
@@ -178,6 +200,8 @@ mod tests {
             cpu_us: 1500,
             memory_peak: 4096,
             wall_us: 2_500_000,
+            blocked: Vec::new(),
+            held_by_rlimits: vec![Floor::Memory],
         }
     }
 
@@ -213,6 +237,21 @@ mod tests {
         let killed = outcome(Status::Signaled(11));
         assert_eq!(text_of(&killed, "", ""), "[killed by SIGSEGV]");
         assert_eq!(signal_name(40), "SIG40");
+    }
+
+    #[test]
+    fn what_the_sandbox_stopped_is_told_apart() {
+        let mut killed = outcome(Status::Signaled(31));
+        killed.blocked = vec![Blocked::SystemCall];
+        let text = text_of(&killed, "out", "");
+        assert!(
+            text.starts_with("out\n[killed by SIGSYS]\n[blocked by the sandbox: a system call"),
+            "{text}"
+        );
+        let result = finished(&killed, &captured("out"), &captured(""));
+        let structure = result.structured_content.unwrap();
+        assert_eq!(structure["blocked"], json!(["system_call"]));
+        assert_eq!(structure["held_by_rlimits"], json!(["memory_max"]));
     }
 
     #[test]

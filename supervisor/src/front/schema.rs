@@ -331,6 +331,19 @@ fn output_schema() -> JsonObject {
             "wall_ms": {"type": "number"},
             "cpu_ms": {"type": "number"},
             "memory_peak_bytes": {"type": "integer"},
+            "blocked": {
+                "type": "array",
+                "items": {"enum": ["system_call", "limit_fsize", "limit_cpu", "memory_max", "tasks_max"]},
+                "description": "what the sandbox is known to have stopped. Files, sockets and system calls that it refuses \
+                    with an error are not in here: the program says so itself, as `Permission denied` or `Operation not \
+                    permitted`",
+            },
+            "held_by_rlimits": {
+                "type": "array",
+                "items": {"enum": ["memory_max", "tasks_max"]},
+                "description": "limits that hold for each process (memory_max) or for the user (tasks_max) instead of for the \
+                    whole command, because the host has no cgroup controller for them",
+            },
             "denied": {
                 "type": "object",
                 "description": "the policy does not allow the call; nothing ran",
@@ -358,7 +371,7 @@ fn output_schema() -> JsonObject {
             {"required": [
                 "run_id", "exit_code", "signal", "timed_out", "cancelled", "stdout", "stderr",
                 "stdout_truncated", "stderr_truncated", "stdout_bytes", "stderr_bytes",
-                "wall_ms", "cpu_ms", "memory_peak_bytes",
+                "wall_ms", "cpu_ms", "memory_peak_bytes", "blocked", "held_by_rlimits",
             ]},
             {"required": ["denied"]},
             {"required": ["failed"]},

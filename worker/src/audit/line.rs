@@ -2,7 +2,7 @@
 
 use super::json::{Object, quoted};
 use super::log::hexadecimal;
-use super::{Call, Decider, Ending, Entry, Input, Told};
+use super::{Call, Decider, Ending, Entry, Input, RunUser, Told};
 use wire::{Argument, Given, Outcome, Status, Value};
 
 /// The line for `entry`, after sequence and time; `run` names the run that it
@@ -16,6 +16,7 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
             argv,
             directory,
             stdin,
+            user,
             bounds: _,
         } => {
             let line = with_call(
@@ -31,6 +32,10 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
             let line = match directory {
                 Some(directory) => line.text("directory", directory),
                 None => line,
+            };
+            let line = match user {
+                RunUser::Given(user) => line.literal("dynamic_user", user),
+                RunUser::Known | RunUser::Fresh => line,
             };
             match stdin {
                 Some(stdin) => line.object("stdin", input(stdin)),
@@ -153,6 +158,11 @@ fn outcome(outcome: &Outcome) -> Object {
         Status::Exited(code) => (Some(code), None),
         Status::Signaled(signal) => (None, Some(signal)),
     };
+    let blocked = outcome.blocked.iter().map(|one| one.word().to_owned());
+    let floor = outcome
+        .held_by_rlimits
+        .iter()
+        .map(|one| one.word().to_owned());
     Object::new()
         .number("exit_code", exit_code)
         .number("signal", signal)
@@ -161,4 +171,6 @@ fn outcome(outcome: &Outcome) -> Object {
         .literal("cpu_us", outcome.cpu_us)
         .literal("memory_peak", outcome.memory_peak)
         .literal("wall_us", outcome.wall_us)
+        .texts("blocked", &blocked.collect::<Vec<_>>())
+        .texts("held_by_rlimits", &floor.collect::<Vec<_>>())
 }

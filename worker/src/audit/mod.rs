@@ -3,7 +3,7 @@
 //! Only the worker's first process writes it; lanes send it [`Entry`]s and wait
 //! for the answer. What cannot be recorded is not done.
 
-mod json;
+pub(crate) mod json;
 mod line;
 mod log;
 
@@ -31,6 +31,8 @@ pub(crate) enum Entry {
         directory: Option<String>,
         /// What it reads, if it is not nothing.
         stdin: Option<Input>,
+        /// Whose user it runs as.
+        user: RunUser,
         /// What must leave room for it; not written down.
         bounds: Vec<Bound>,
     },
@@ -54,6 +56,26 @@ pub(crate) enum Entry {
         /// Why.
         failure: wire::Failure,
     },
+}
+
+/// Whose user a command runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RunUser {
+    /// The one that the policy says.
+    Known,
+    /// One that nobody else has: the first process is to give it.
+    Fresh,
+    /// This one, which nobody else has.
+    Given(u32),
+}
+
+/// A run that may start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Began {
+    /// Its name.
+    pub run: String,
+    /// The user that is its own, where it wants one.
+    pub user: Option<u32>,
 }
 
 impl Entry {
@@ -160,8 +182,8 @@ pub(crate) enum Ask<E> {
 /// What the first process tells a lane.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Note {
-    /// The entry stands in the trail; for [`Entry::Start`], the name of the run.
-    Recorded(Option<String>),
+    /// The entry stands in the trail; for [`Entry::Start`], the run.
+    Recorded(Option<Began>),
     /// A limit leaves no room for the call, which is recorded: nothing may run.
     Denied(wire::Denial),
     /// It could not be written: nothing may run.

@@ -6,20 +6,22 @@ use super::files::{Files, Input};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
-use crate::audit::{self, Call, Decider, Ending, Entry, Told};
+use crate::audit::{self, Began, Call, Decider, Ending, Entry, RunUser, Told};
 use crate::context::{Context, Trust};
 use crate::create::Maker;
 use crate::explain::explain;
 use crate::sandbox::child::{self, Directory, Plan};
+use crate::sandbox::landlock::open_terminal;
 use crate::sandbox::launch::{Running, launch};
 use crate::sandbox::limits::Limits;
 use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::privilege;
+use crate::sandbox::terminal::Terminal;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use policy::{Arguments, Caller, Controller, Decision, Grant, Identity, Stdin};
+use policy::{Arguments, Caller, Containment, Controller, Decision, Grant, Identity, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::ffi::{CString, NulError};
@@ -84,11 +86,14 @@ impl Lane {
             Ok(opened) => opened,
             Err(failure) => return self.refuse(call, failure),
         };
-        let name = match self.records.record(&start(call, bounds, &grant))? {
-            Ok(name) => name.unwrap_or_default(),
+        let Began { run: name, user } = match self.records.record(&start(call, bounds, &grant))? {
+            Ok(began) => began.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
         };
-        let running = match self.start(&grant, (&mut files, domain), &output) {
+        let fresh = user.map(|user| of_its_own(user, &grant));
+        let running = identity(&self.context.trust, &grant, fresh.as_ref())
+            .and_then(|whom| self.start((&grant, whom), (&mut files, domain), &output));
+        let running = match running {
             Ok(running) => running,
             Err(failure) => {
                 return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
@@ -98,14 +103,19 @@ impl Lane {
         drop((output, files));
 
         let reason = match self.reply(&Reply::Started { run: name.clone() }) {
-            Ok(()) => self.watch(&running, client, grant.profile().timeout),
+            Ok(()) => self.watch(&running, client, grant.profile()),
             Err(_) => Reason::Abandoned,
         };
-        let end = running
+        let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
-        let outcome = outcome(name, reason, &end)?;
-        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))
+        let floor = self.context.containment.floor();
+        let outcome = outcome(name, reason, &end, floor)?;
+        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))?;
+        // While nobody waits.
+        drop(remains);
+        self.groups.prepare(&self.context.containment);
+        Ok(())
     }
 
     /// Records a denial of the supervisor's own.
@@ -163,6 +173,9 @@ impl Lane {
         if let Some((controller, key)) = self.context.containment.missing(limits) {
             return Err(no_controller(grant, controller, key));
         }
+        if let Some(held) = self.context.containment.too_weak(grant.profile()) {
+            return Err(weakly_held(grant, held));
+        }
         let files = Files::open(grant)?;
         let domain = self.domain(grant, &files)?;
         Ok((files, domain))
@@ -178,21 +191,21 @@ impl Lane {
     /// again when it does not start.
     fn start(
         &mut self,
-        grant: &Grant,
+        (grant, identity): (&Grant, Option<&Identity>),
         (files, domain): (&mut Files<'_>, RulesetCreated),
         output: &Output,
     ) -> Result<Running, Failure> {
         if !files.are_to_be_made() {
-            return self.launch(grant, (files, domain), output);
+            return self.launch((grant, identity), (files, domain), output);
         }
         let maker = Maker {
-            identity: identity(&self.context.trust, grant),
+            identity,
             umask: Mode::from_bits_truncate(grant.profile().umask),
         };
         files.make(maker)?;
         let running = self
             .domain(grant, files)
-            .and_then(|domain| self.launch(grant, (files, domain), output));
+            .and_then(|domain| self.launch((grant, identity), (files, domain), output));
         if running.is_err() {
             files.unmake(maker);
         }
@@ -201,29 +214,57 @@ impl Lane {
 
     fn launch(
         &mut self,
-        grant: &Grant,
+        (grant, identity): (&Grant, Option<&Identity>),
         (files, domain): (&Files<'_>, RulesetCreated),
         output: &Output,
     ) -> Result<Running, Failure> {
         let places = files.places();
         let sight = self.domains.sight(grant, &places);
         let sight = sight.map_err(|error| failure("sandbox", &error))?;
+        let terminal = grant.profile().tty.then(|| Terminal::open(identity));
+        let terminal = terminal.transpose().map_err(no_terminal)?;
+        let domain = match &terminal {
+            None => domain,
+            Some(terminal) => open_terminal(domain, terminal.command()).map_err(no_terminal)?,
+        };
         let namespaces = Namespaces::new(grant.profile(), sight);
-        let tasks = self
-            .tasks
-            .elsewhere(&self.context.containment, grant.identity().uid);
+        let tasks = match grant.identity() {
+            Some(identity) => self
+                .tasks
+                .elsewhere(&self.context.containment, identity.uid),
+            // Nobody else has that user.
+            None => 0,
+        };
+        // The relay of a terminal is a task of the same user.
+        let tasks = tasks.saturating_add(u64::from(grant.profile().tty));
         let limits = Limits::new(grant.profile(), tasks);
-        let mut plan = plan(&self.context, grant, files, (domain, limits), output)
-            .map_err(|error| failure("launch", &error))?;
-        plan.namespaces = namespaces;
-        self.launched += 1;
-        launch(
-            plan,
-            grant.profile(),
-            &self.context.containment,
-            self.launched,
+        let mut plan = plan(
+            &self.context,
+            (grant, identity),
+            files,
+            (domain, limits),
+            output,
         )
-        .map_err(|error| failure("launch", &error))
+        .map_err(|error| failure("launch", &error))?;
+        plan.namespaces = namespaces;
+        if let Some(terminal) = &terminal {
+            plan.take(terminal.command());
+        }
+        let containment = &self.context.containment;
+        let group = self.groups.take(containment);
+        let group = group.map_err(|error| failure("launch", &error))?;
+        let running = launch(plan, grant.profile(), containment, group)
+            .map_err(|error| failure("launch", &error))?;
+        let Some(terminal) = terminal else {
+            return Ok(running);
+        };
+        match terminal.relay(output.stdout.as_fd(), identity) {
+            Ok(relay) => Ok(running.carried_by(relay)),
+            Err(errno) => {
+                running.end().map_err(|error| failure("launch", &error))?;
+                Err(no_terminal(errno))
+            }
+        }
     }
 
     /// Records a denial and answers whoever decided it.
@@ -348,6 +389,10 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant) -> Entry {
             .and_then(|index| grant.paths().get(index))
             .map(|path| path.path().display().to_string()),
         stdin: read(grant.stdin()),
+        user: match grant.identity() {
+            Some(_) => RunUser::Known,
+            None => RunUser::Fresh,
+        },
         bounds,
     }
 }
@@ -380,7 +425,7 @@ fn read(stdin: &Stdin) -> Option<audit::Input> {
 
 fn plan<'a>(
     context: &'a Context,
-    grant: &'a Grant,
+    (grant, identity): (&'a Grant, Option<&'a Identity>),
     files: &'a Files<'_>,
     (domain, limits): (RulesetCreated, Limits),
     output: &'a Output,
@@ -410,32 +455,82 @@ fn plan<'a>(
             (Input::Text(text), _) => child::Stdin::Open(text.as_fd()),
             (Input::Nothing | Input::File(_), _) => child::Stdin::Open(context.null.as_fd()),
         },
+        terminal: false,
         stdout: &output.stdout,
         stderr: &output.stderr,
         limits,
         scheduling: &profile.scheduling,
         umask: Mode::from_bits_truncate(profile.umask),
-        identity: identity(&context.trust, grant),
+        identity,
         capabilities: privilege::granted(profile).map_err(PlanError::Capability)?,
-        bounded: context.bounded,
         domain,
         namespaces: None,
         filter: context
             .filters
             .of_profile(profile)
             .ok_or(PlanError::Filter)?,
+        patience: u32::try_from(profile.timeout.as_secs() + 1).unwrap_or(u32::MAX),
     })
 }
 
-/// Whom a command becomes; `None` when the worker is that user already.
-fn identity<'a>(trust: &Trust, grant: &'a Grant) -> Option<&'a Identity> {
-    matches!(trust, Trust::Front(_)).then(|| grant.identity())
+/// Whom a command becomes; `None` when the worker is that user already. Where the
+/// policy names nobody it is `fresh`, or nothing runs.
+fn identity<'a>(
+    trust: &Trust,
+    grant: &'a Grant,
+    fresh: Option<&'a Identity>,
+) -> Result<Option<&'a Identity>, Failure> {
+    match (trust, grant.identity()) {
+        (Trust::Only(_), Some(_)) => Ok(None),
+        (Trust::Front(_), Some(identity)) => Ok(Some(identity)),
+        (Trust::Front(_), None) if fresh.is_some() => Ok(fresh),
+        (Trust::Front(_) | Trust::Only(_), None) => Err(Failure {
+            code: "launch".to_owned(),
+            reason: "cannot give the command a user of its own".to_owned(),
+        }),
+    }
+}
+
+/// The identity of `user`, which only this run has: its group has the same number.
+fn of_its_own(user: u32, grant: &Grant) -> Identity {
+    let groups = grant.profile().supplementary_groups.iter().flatten();
+    Identity {
+        uid: user,
+        gid: user,
+        groups: groups.map(|group| group.gid).collect(),
+    }
 }
 
 pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {
     Failure {
         code: code.to_owned(),
         reason: explain(error),
+    }
+}
+
+fn no_terminal(errno: Errno) -> Failure {
+    let reason = format!(
+        "cannot make a terminal for the command: {}\n\
+         hint: /dev/ptmx must be there for the worker; `tty = false` needs none",
+        explain(&errno)
+    );
+    Failure {
+        code: "launch".to_owned(),
+        reason,
+    }
+}
+
+fn weakly_held(grant: &Grant, held: Containment) -> Failure {
+    let (profile, needed) = (&grant.profile().name, grant.profile().minimum_containment);
+    let reason = format!(
+        "cannot hold commands of profile `{profile}` by more than a {}: its `minimum_containment` is `{}`\n\
+         hint: give the worker a cgroup v2 hierarchy of its own (under systemd, Delegate=yes), or accept less",
+        held.name(),
+        needed.name()
+    );
+    Failure {
+        code: "sandbox".to_owned(),
+        reason,
     }
 }
 

@@ -10,6 +10,7 @@ mod attest;
 mod bounds;
 mod call;
 mod files;
+mod groups;
 mod logins;
 mod records;
 mod watch;
@@ -20,6 +21,7 @@ use crate::sandbox::landlock::Domains;
 use crate::sandbox::prepared::Mounts;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sys;
+use groups::Groups;
 use logins::Logins;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -67,8 +69,7 @@ pub(crate) struct Lane {
     tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
-    /// How many commands it has launched.
-    launched: u64,
+    groups: Groups,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -86,7 +87,7 @@ impl Lane {
             logins: Logins::default(),
             tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
-            launched: 0,
+            groups: Groups::default(),
             deaf: false,
             hung_up: false,
         }
@@ -108,6 +109,7 @@ impl Lane {
         // Orphans of a command become children of the lane, which reaps them.
         prctl::set_child_subreaper(true).map_err(broken)?;
         prctl::set_name(c"mini-mcp-lane").map_err(broken)?;
+        self.context.filters.wear().map_err(broken)?;
         if !self.greet()? {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
-use crate::audit::{ASK_MAX, Ask, Entry, Note};
+use crate::audit::{ASK_MAX, Ask, Began, Entry, Note};
 use crate::sys;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
@@ -72,7 +72,7 @@ impl Records {
     pub(super) fn record(
         &mut self,
         entry: &Entry,
-    ) -> Result<Result<Option<String>, Refusal>, HangUp> {
+    ) -> Result<Result<Option<Began>, Refusal>, HangUp> {
         self.ask(&Ask::Record(entry))
     }
 
@@ -85,7 +85,7 @@ impl Records {
         }))
     }
 
-    fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<String>, Refusal>, HangUp> {
+    fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<Began>, Refusal>, HangUp> {
         let packet = postcard::to_allocvec(ask).ok();
         let Some(packet) = packet.filter(|packet| packet.len() <= ASK_MAX) else {
             let reason =

@@ -2,13 +2,15 @@
 
 use super::{HangUp, Lane};
 use crate::sandbox::launch::{End, Running};
+use crate::sandbox::tree;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
+use policy::Profile;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
-use wire::{Outcome, Request, Status};
+use wire::{Blocked, Floor, Outcome, Request, Status};
 
 /// Why a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,14 +37,31 @@ enum Event {
 }
 
 impl Lane {
-    /// Waits until the program of `running` ends, or must be ended.
+    /// Waits until the program of `running` ends, or must be ended. When its time is
+    /// up it is asked to end and has `timeout_stop` for that; a caller who gives up, or
+    /// goes away, waits for nothing.
     pub(super) fn watch(
         &mut self,
         running: &Running,
         client: Option<&OwnedFd>,
-        timeout: Duration,
+        profile: &Profile,
     ) -> Reason {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + profile.timeout;
+        let reason = self.watch_until(running, client, deadline);
+        if reason == Reason::Deadline && !profile.timeout_stop.is_zero() {
+            tree::terminate_descendants();
+            // Whatever ends it now, its time was up.
+            self.watch_until(running, client, Instant::now() + profile.timeout_stop);
+        }
+        reason
+    }
+
+    fn watch_until(
+        &mut self,
+        running: &Running,
+        client: Option<&OwnedFd>,
+        deadline: Instant,
+    ) -> Reason {
         loop {
             match self.first_event(running, client, deadline) {
                 Event::Ended => return Reason::Exit,
@@ -110,7 +129,12 @@ fn until(deadline: Instant) -> PollTimeout {
 }
 
 /// What the supervisor and the audit trail are told.
-pub(super) fn outcome(run: String, reason: Reason, end: &End) -> Result<Outcome, HangUp> {
+pub(super) fn outcome(
+    run: String,
+    reason: Reason,
+    end: &End,
+    held_by_rlimits: Vec<Floor>,
+) -> Result<Outcome, HangUp> {
     let status = match WaitStatus::from_raw(Pid::from_raw(0), end.status) {
         Ok(WaitStatus::Exited(_, code)) => Status::Exited(code),
         Ok(WaitStatus::Signaled(_, signal, _)) => Status::Signaled(signal as i32),
@@ -124,5 +148,52 @@ pub(super) fn outcome(run: String, reason: Reason, end: &End) -> Result<Outcome,
         cpu_us: end.cpu_us,
         memory_peak: end.memory_peak,
         wall_us: u64::try_from(end.wall.as_micros()).unwrap_or(u64::MAX),
+        blocked: blocked(status, end),
+        held_by_rlimits,
     })
+}
+
+/// What the kernel tells of: a signal that the sandbox makes it send, and what a
+/// cgroup counts. Nothing is concluded from an exit code.
+fn blocked(status: Status, end: &End) -> Vec<Blocked> {
+    let signal = match status {
+        Status::Signaled(libc::SIGSYS) => Some(Blocked::SystemCall),
+        Status::Signaled(libc::SIGXFSZ) => Some(Blocked::FileSize),
+        Status::Signaled(libc::SIGXCPU) => Some(Blocked::CpuTime),
+        Status::Signaled(_) | Status::Exited(_) => None,
+    };
+    let memory = (end.memory_kills > 0).then_some(Blocked::Memory);
+    let tasks = (end.tasks_refused > 0).then_some(Blocked::Tasks);
+    [signal, memory, tasks].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(status: i32, memory_kills: u64, tasks_refused: u64) -> Vec<Blocked> {
+        let end = End {
+            status,
+            cpu_us: 0,
+            memory_peak: 0,
+            wall: Duration::ZERO,
+            memory_kills,
+            tasks_refused,
+        };
+        let outcome = outcome(String::new(), Reason::Exit, &end, Vec::new());
+        outcome.unwrap().blocked
+    }
+
+    #[test]
+    fn what_the_kernel_tells_is_told_and_nothing_else() {
+        assert_eq!(told(0, 0, 0), []);
+        // Exit codes of shells are their own words.
+        assert_eq!(told((128 + libc::SIGSYS) << 8, 0, 0), []);
+        assert_eq!(told(libc::SIGKILL, 0, 0), []);
+        assert_eq!(told(libc::SIGSYS, 0, 0), [Blocked::SystemCall]);
+        assert_eq!(told(libc::SIGXFSZ, 0, 0), [Blocked::FileSize]);
+        assert_eq!(told(libc::SIGXCPU, 0, 0), [Blocked::CpuTime]);
+        assert_eq!(told(libc::SIGKILL, 2, 0), [Blocked::Memory]);
+        assert_eq!(told(0, 1, 1), [Blocked::Memory, Blocked::Tasks]);
+    }
 }

@@ -12,9 +12,13 @@ use policy::{Controller, Profile};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+
+/// The child of its group that a worker moves to.
+const ASIDE: &str = "mini-mcp.main";
 
 /// A cgroup that cannot be used.
 #[derive(Debug, Error)]
@@ -75,21 +79,9 @@ impl Base {
         })
     }
 
-    /// A fresh group for the next command of `lane`, bounded as `profile` says.
-    pub(crate) fn create(
-        &self,
-        lane: Pid,
-        number: u64,
-        profile: &Profile,
-    ) -> Result<Cgroup, CgroupError> {
-        let group = self.group(&format!("{lane}-{number}"))?;
-        match group.bound(profile, &self.controllers) {
-            Ok(()) => Ok(group),
-            Err(error) => {
-                let _left = remove(&group.path);
-                Err(error)
-            }
-        }
+    /// A fresh group for a command of `lane`; `number` tells its groups apart.
+    pub(crate) fn create(&self, lane: Pid, number: u64) -> Result<Cgroup, CgroupError> {
+        self.group(&format!("{lane}-{number}"))
     }
 
     /// A group without bounds, to try what the kernel allows.
@@ -100,9 +92,8 @@ impl Base {
     fn group(&self, name: &str) -> Result<Cgroup, CgroupError> {
         let path = self.path.join(name);
         fs::create_dir(&path).map_err(failed("make", &path))?;
-        Ok(Cgroup {
-            directory: File::open(&path).map_err(failed("open", &path))?,
-            path,
+        Cgroup::open(&path, &self.controllers).inspect_err(|_| {
+            let _left = remove(&path);
         })
     }
 
@@ -112,7 +103,7 @@ impl Base {
     }
 
     /// Whether groups here can be bounded by `controller`.
-    pub(super) fn has(&self, controller: Controller) -> bool {
+    pub(crate) fn has(&self, controller: Controller) -> bool {
         self.controllers.contains(&controller)
     }
 
@@ -137,11 +128,23 @@ impl Base {
     }
 }
 
-/// The group of one command.
+/// The group of one command. What is asked of it at the end is opened at the beginning,
+/// which can be while nobody waits.
 #[derive(Debug)]
 pub(crate) struct Cgroup {
     path: PathBuf,
     directory: File,
+    /// `cgroup.events`.
+    events: File,
+    counters: Counters,
+    controllers: BTreeSet<Controller>,
+}
+
+impl Drop for Cgroup {
+    /// Kills whatever is left in the group and removes it, unless it is gone already.
+    fn drop(&mut self) {
+        let _left = remove(&self.path);
+    }
 }
 
 /// What a whole tree used.
@@ -151,40 +154,41 @@ pub(crate) struct Usage {
     pub cpu_us: Option<u64>,
     /// Largest memory in bytes, where the kernel tells.
     pub memory_peak: Option<u64>,
+    /// How many processes were killed because there was no more memory.
+    pub memory_kills: u64,
+    /// How many tasks were refused.
+    pub tasks_refused: u64,
 }
 
 impl Cgroup {
-    /// For `CLONE_INTO_CGROUP`.
-    pub(super) fn directory(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.directory.as_fd()
-    }
-
-    /// Kills whatever is left in the group, removes it, and tells what it used.
-    pub(super) fn end(self) -> Result<Usage, CgroupError> {
-        // Processes that are left would go on using.
-        kill(&self.path).map_err(failed("kill", &self.path))?;
-        let cpu = fs::read_to_string(self.path.join("cpu.stat")).unwrap_or_default();
-        let peak = fs::read_to_string(self.path.join("memory.peak")).unwrap_or_default();
-        remove(&self.path).map_err(failed("remove", &self.path))?;
-        let cpu_us = cpu
-            .lines()
-            .find_map(|line| line.strip_prefix("usage_usec ")?.trim().parse().ok());
-        Ok(Usage {
-            cpu_us,
-            memory_peak: peak.trim().parse().ok(),
+    fn open(path: &Path, controllers: &BTreeSet<Controller>) -> Result<Self, CgroupError> {
+        let file = |name| File::open(path.join(name));
+        Ok(Self {
+            directory: File::open(path).map_err(failed("open", path))?,
+            events: file("cgroup.events").map_err(failed("watch", path))?,
+            counters: Counters {
+                cpu: file("cpu.stat").ok(),
+                memory_peak: file("memory.peak").ok(),
+                memory: file("memory.events").ok(),
+                pids: file("pids.events").ok(),
+            },
+            controllers: controllers.clone(),
+            path: path.to_path_buf(),
         })
     }
 
-    fn bound(
-        &self,
-        profile: &Profile,
-        controllers: &BTreeSet<Controller>,
-    ) -> Result<(), CgroupError> {
+    /// For `CLONE_INTO_CGROUP`.
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Sets the limits of `profile`.
+    pub(super) fn bound(&self, profile: &Profile) -> Result<(), CgroupError> {
         for Setting {
             file,
             value,
             needed,
-        } in settings(profile, controllers)
+        } in settings(profile, &self.controllers)
         {
             let path = self.path.join(file);
             if needed || path.exists() {
@@ -193,6 +197,49 @@ impl Cgroup {
         }
         Ok(())
     }
+
+    /// Kills whatever is left in the group, and tells what it used. The group is empty
+    /// from then on; it is removed when this is dropped.
+    pub(super) fn end(&self) -> Result<Usage, CgroupError> {
+        // Processes that are left would go on using.
+        kill(&self.path, &self.events).map_err(failed("kill", &self.path))?;
+        Ok(self.counters.usage())
+    }
+}
+
+/// What the kernel counts in a group; files of controllers that are not there say nothing.
+#[derive(Debug)]
+struct Counters {
+    /// `cpu.stat`.
+    cpu: Option<File>,
+    /// `memory.peak`.
+    memory_peak: Option<File>,
+    /// `memory.events`.
+    memory: Option<File>,
+    /// `pids.events`.
+    pids: Option<File>,
+}
+
+impl Counters {
+    fn usage(&self) -> Usage {
+        let read = |file: &Option<File>| {
+            let text = file.as_ref().and_then(|file| beginning(file).ok());
+            text.unwrap_or_default()
+        };
+        Usage {
+            cpu_us: counted(&read(&self.cpu), "usage_usec"),
+            memory_peak: read(&self.memory_peak).trim().parse().ok(),
+            memory_kills: counted(&read(&self.memory), "oom_kill").unwrap_or_default(),
+            tasks_refused: counted(&read(&self.pids), "max").unwrap_or_default(),
+        }
+    }
+}
+
+/// The number of `name` in a file of lines `NAME NUMBER`.
+fn counted(lines: &str, name: &str) -> Option<u64> {
+    let mut words = lines.lines().filter_map(|line| line.split_once(' '));
+    let (_, number) = words.find(|(word, _)| *word == name)?;
+    number.trim().parse().ok()
 }
 
 /// This process's group in the cgroup v2 hierarchy, as a directory.
@@ -243,9 +290,43 @@ fn listed(line: &str) -> BTreeSet<Controller> {
 
 /// Moves this process into a child of its group, as a delegated unit must.
 fn step_aside(own: &Path) -> io::Result<()> {
-    let aside = own.join("mini-mcp.main");
+    let aside = own.join(ASIDE);
     fs::create_dir_all(&aside)?;
     fs::write(aside.join("cgroup.procs"), "0")
+}
+
+/// Where a process is that only tries what a worker would do: it goes back there.
+#[derive(Debug)]
+pub(crate) struct Visit(Option<PathBuf>);
+
+impl Visit {
+    /// Begins in this process's own group.
+    pub(crate) fn begin() -> Self {
+        Self(own_group().ok())
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(own) = self
+            .0
+            .take()
+            .filter(|own| own_group().is_ok_and(|now| now != *own))
+        {
+            go_back(&own);
+        }
+    }
+}
+
+/// Undoes [`enable_controllers`] and [`step_aside`] in `own`, as far as the kernel
+/// lets us: controllers that are enabled below keep processes out.
+fn go_back(own: &Path) {
+    for controller in Controller::ALL {
+        let _not_enabled = fs::write(own.join("cgroup.subtree_control"), format!("-{controller}"));
+    }
+    if fs::write(own.join("cgroup.procs"), "0").is_ok() {
+        let _in_use = fs::remove_dir(own.join(ASIDE));
+    }
 }
 
 /// Removes what workers left that were killed themselves.
@@ -275,17 +356,19 @@ fn children(path: &Path) -> Vec<PathBuf> {
 fn remove(path: &Path) -> io::Result<()> {
     loop {
         match fs::remove_dir(path) {
-            Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => kill(path)?,
+            Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => {
+                kill(path, &File::open(path.join("cgroup.events"))?)?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => return result,
         }
     }
 }
 
-/// Kills every process in the group and waits until there is none.
-fn kill(path: &Path) -> io::Result<()> {
-    let events = File::open(path.join("cgroup.events"))?;
-    while is_populated(&events)? {
+/// Kills every process in the group and waits until there is none; `events` is its
+/// `cgroup.events`.
+fn kill(path: &Path, events: &File) -> io::Result<()> {
+    while beginning(events)?.starts_with("populated 1") {
         fs::write(path.join("cgroup.kill"), "1")?;
         // The kernel reports a change of `populated` as an exceptional condition.
         let mut descriptors = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
@@ -297,13 +380,11 @@ fn kill(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn is_populated(events: &File) -> io::Result<bool> {
-    let mut buffer = [0; 64];
-    let length = std::os::unix::fs::FileExt::read_at(events, &mut buffer, 0)?;
-    Ok(buffer
-        .get(..length)
-        .unwrap_or_default()
-        .starts_with(b"populated 1"))
+/// The first bytes of a file of a group, where all stands that is asked for.
+fn beginning(file: &File) -> io::Result<String> {
+    let mut buffer = [0; 256];
+    let length = FileExt::read_at(file, &mut buffer, 0)?;
+    Ok(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned())
 }
 
 #[cfg(test)]
@@ -350,15 +431,42 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_has_not_the_file_of_a_limit_is_refused() {
-        let directory = fake(&[]);
-        let group = Cgroup {
-            directory: File::open(directory.path()).unwrap(),
-            path: directory.path().join("gone"),
+    fn a_group_tells_what_was_used_killed_and_refused() {
+        let usage = |files: &[(&str, &str)]| {
+            let directory = fake(&[&[("cgroup.events", "")], files].concat());
+            let group = Cgroup::open(directory.path(), &BTreeSet::new()).unwrap();
+            group.counters.usage()
         };
+        let some = usage(&[
+            ("cpu.stat", "usage_usec 17\nuser_usec 1\n"),
+            ("memory.peak", "4096\n"),
+            ("memory.events", "low 0\nmax 9\noom 3\noom_kill 2\n"),
+            ("pids.events", "max 5\n"),
+        ]);
+        assert_eq!((some.cpu_us, some.memory_peak), (Some(17), Some(4096)));
+        assert_eq!((some.memory_kills, some.tasks_refused), (2, 5));
+        let none = usage(&[]);
+        assert_eq!((none.cpu_us, none.memory_peak), (None, None));
+        assert_eq!((none.memory_kills, none.tasks_refused), (0, 0));
+    }
+
+    #[test]
+    fn who_only_tries_goes_back() {
+        let own = fake(&[("cgroup.procs", ""), ("cgroup.subtree_control", "")]);
+        fs::create_dir(own.path().join(ASIDE)).unwrap();
+        go_back(own.path());
+        assert_eq!(read(own.path(), "cgroup.procs"), "0");
+        assert!(!own.path().join(ASIDE).exists());
+    }
+
+    #[test]
+    fn a_group_that_has_not_the_file_of_a_limit_is_refused() {
+        let directory = fake(&[("cgroup.events", "")]);
+        let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+        group.path = directory.path().join("gone");
         let policy = crate::sandbox::settings::tests::policy("cpu_quota = '50%'");
         let profile = policy.profiles().next().unwrap();
-        let error = group.bound(profile, &Controller::ALL.into()).unwrap_err();
+        let error = group.bound(profile).unwrap_err();
         assert!(
             error.to_string().starts_with("cannot limit cgroup"),
             "{error}"

@@ -1,8 +1,9 @@
 //! What a command's process does between its birth and execve(2).
 //!
-//! The process is a copy of its lane (clone3(2) without `CLONE_VM`), so this is
-//! ordinary code; it ends in `execve` or in a [`Failure`] written to the pipe
-//! that the lane reads. docs/sandbox.md lists the same stages with their reasons.
+//! The process borrows its lane's memory, which waits meanwhile, or has a copy of it
+//! where it is born into namespaces. Either way this is ordinary code that owns nothing
+//! of its [`Plan`]; it ends in `execve` or in a [`Failure`] that the lane learns of.
+//! docs/sandbox.md lists the same stages with their reasons.
 
 use super::limits::Limits;
 use super::namespaces::{Mapping, Namespaces};
@@ -16,7 +17,7 @@ use nix::fcntl::OFlag;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{self, Mode};
-use nix::unistd::{self, Pid};
+use nix::unistd::{self, Pid, alarm};
 use policy::{Identity, PathGrant, Scheduling};
 use seccompiler::BpfProgram;
 use std::convert::Infallible;
@@ -37,6 +38,8 @@ pub(crate) struct Plan<'a> {
     pub directory: Directory<'a>,
     /// Standard input.
     pub stdin: Stdin<'a>,
+    /// Whether the standard streams are a terminal, to be the controlling one.
+    pub terminal: bool,
     /// Standard output.
     pub stdout: &'a OwnedFd,
     /// Standard error.
@@ -51,14 +54,23 @@ pub(crate) struct Plan<'a> {
     pub identity: Option<&'a Identity>,
     /// The capabilities it keeps; mostly none.
     pub capabilities: CapsHashSet,
-    /// Whether the worker's own bounding set is bounded, so that this one must be.
-    pub bounded: bool,
     /// Files, and TCP and scopes where the kernel has them.
     pub domain: RulesetCreated,
     /// What is set apart from the host, if anything is.
     pub namespaces: Option<Namespaces<'a>>,
     /// System calls.
     pub filter: &'a BpfProgram,
+    /// Whole seconds until the set-up must have come to its end.
+    pub patience: u32,
+}
+
+impl<'a> Plan<'a> {
+    /// Has `terminal` be the standard streams.
+    pub(crate) fn take(&mut self, terminal: &'a OwnedFd) {
+        self.stdin = Stdin::Open(terminal.as_fd());
+        (self.stdout, self.stderr) = (terminal, terminal);
+        self.terminal = true;
+    }
 }
 
 /// Where a command starts.
@@ -171,49 +183,74 @@ impl Failure {
     }
 }
 
-/// Becomes the command, or reports why not and ends. `parent` is this process's
-/// parent as it sees it.
-pub(super) fn become_command(
-    plan: Plan<'_>,
+/// Becomes the command, or tells by the pipe `report` why not and ends. `parent` is this
+/// process's parent as it sees it.
+pub(super) fn become_or_report(
+    plan: &Plan<'_>,
     parent: Pid,
     mapping: Option<Mapping>,
     report: OwnedFd,
 ) -> ! {
-    let Err(failure) = stages(plan, parent, mapping);
+    let failure = become_command(plan, parent, mapping, &mut Progress::default());
     // If the lane is gone there is nobody to tell.
     let _unheard = File::from(report).write_all(&failure.encode());
     sys::exit(127)
 }
 
-fn stages(
-    mut plan: Plan<'_>,
+/// How far a child came; it cannot tell itself that it was killed on its way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Some stage before the last.
+    #[default]
+    SettingUp,
+    /// The last stage, which ends this code.
+    Executing,
+}
+
+/// Becomes the command; returns, with the reason, only where that fails. The process can
+/// then only end. `progress` is up to date at every moment.
+pub(super) fn become_command(
+    plan: &Plan<'_>,
     parent: Pid,
     mapping: Option<Mapping>,
+    progress: &mut Progress,
+) -> Failure {
+    let Err(failure) = stages(plan, parent, mapping, progress);
+    failure
+}
+
+fn stages(
+    plan: &Plan<'_>,
+    parent: Pid,
+    mapping: Option<Mapping>,
+    progress: &mut Progress,
 ) -> Result<Infallible, Failure> {
     let at = |stage| move |errno| Failure { stage, errno };
 
     sys::default_signals().map_err(at(Stage::Signals))?;
+    // A file system that does not answer holds up this process and nobody else for long.
+    alarm::set(plan.patience);
     // A session of its own has no controlling terminal to inject input into.
     unistd::setsid().map_err(at(Stage::Session))?;
     // Cannot fail, so it is no stage.
     stat::umask(plan.umask);
-    connect_streams(&plan).map_err(at(Stage::Streams))?;
+    connect_streams(plan).map_err(at(Stage::Streams))?;
     plan.limits.apply().map_err(at(Stage::Limits))?;
     super::scheduling::apply(plan.scheduling).map_err(at(Stage::Scheduling))?;
     if let Some(mapping) = mapping {
         let mapped = mapping.write();
         mapped.map_err(|error| at(Stage::UserNamespace)(raw(&error)))?;
     }
-    if let Some(namespaces) = plan.namespaces.take() {
+    if let Some(namespaces) = &plan.namespaces {
         // Mounts are made with privileges, but looked up with the user's rights.
-        namespaces
-            .enter(plan.identity)
-            .map_err(at(Stage::Namespaces))?;
-        if let Some(own) = namespaces.own() {
-            plan.domain =
-                super::landlock::open_own(plan.domain, &own).map_err(at(Stage::Landlock))?;
-        }
+        let entered = namespaces.enter(plan.identity);
+        entered.map_err(at(Stage::Namespaces))?;
     }
+    let own = plan.namespaces.as_ref().and_then(Namespaces::own);
+    let opened = own.map(|own| super::landlock::open_own(&plan.domain, &own));
+    let opened = opened.transpose().map_err(at(Stage::Landlock))?;
+    // Not put into the plan: where memory is shared the lane would close what it has not.
+    let domain = opened.as_ref().unwrap_or(&plan.domain);
     // As root where possible: of a user's few keys the kernel counts those of all commands.
     sys::mount::new_session_keyring().map_err(at(Stage::Keyring))?;
 
@@ -230,7 +267,7 @@ fn stages(
     }
     // A user id of 0 keeps its capabilities across setresuid(2).
     privilege::set_capabilities(kept).map_err(at(Stage::Capabilities))?;
-    privilege::verify(plan.identity, kept, plan.bounded || bounded).map_err(at(Stage::Verify))?;
+    privilege::verify(plan.identity, kept, bounded).map_err(at(Stage::Verify))?;
 
     // The kernel clears the parent-death signal whenever the user id changes.
     tie_to(parent).map_err(at(Stage::ParentDeath))?;
@@ -239,8 +276,10 @@ fn stages(
     // Likewise: a file that the user may not read is not read for him.
     open_stdin(&plan.stdin).map_err(at(Stage::Input))?;
 
+    alarm::cancel();
+
     prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
-    super::landlock::restrict(plan.domain).map_err(at(Stage::Landlock))?;
+    super::landlock::restrict(domain).map_err(at(Stage::Landlock))?;
     // On exec, not now: the report pipe must live until then, or failure looks like success.
     sys::close_on_exec_from(3).map_err(at(Stage::Descriptors))?;
     let limits = plan.limits.apply_to_descriptors();
@@ -252,6 +291,7 @@ fn stages(
         stage: Stage::Execute,
         errno: Errno::ENOENT,
     })?;
+    *progress = Progress::Executing;
     unistd::execve(program, &plan.argv, &plan.environment).map_err(at(Stage::Execute))
 }
 
@@ -264,7 +304,11 @@ fn connect_streams(plan: &Plan<'_>) -> Result<(), Errno> {
         Stdin::Open(descriptor) | Stdin::File(_, _, descriptor) => descriptor,
     })?;
     unistd::dup2_stdout(plan.stdout.as_fd())?;
-    unistd::dup2_stderr(plan.stderr.as_fd())
+    unistd::dup2_stderr(plan.stderr.as_fd())?;
+    if plan.terminal {
+        sys::terminal::take_control(plan.stdout.as_fd())?;
+    }
+    Ok(())
 }
 
 fn enter(directory: &Directory<'_>) -> Result<(), Errno> {

@@ -1,15 +1,16 @@
 //! How the process tree of a command is held, so that all of it can be killed:
 //! chosen once when the worker starts, by trying.
 
-use super::cgroup::{Base, CgroupError};
+use super::cgroup::{Base, Cgroup, CgroupError};
 use super::tree;
 use crate::options::Preference;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::unistd::{Pid, Uid};
-use policy::{CgroupLimits, Controller};
+use policy::{CgroupLimits, Controller, Profile, Strength};
 use std::collections::BTreeSet;
 use thiserror::Error;
+use wire::Floor;
 
 /// The containments there are, strongest first.
 #[derive(Debug)]
@@ -60,43 +61,85 @@ impl Containment {
 
     /// What it is called on the command line and in the log.
     pub(crate) fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    fn kind(&self) -> policy::Containment {
         match self {
-            Self::Cgroup(_) => "cgroup",
-            Self::PidNamespace { .. } => "pid-namespace",
-            Self::Subreaper => "subreaper",
+            Self::Cgroup(_) => policy::Containment::Cgroup,
+            Self::PidNamespace { .. } => policy::Containment::PidNamespace,
+            Self::Subreaper => policy::Containment::Subreaper,
         }
+    }
+
+    /// How commands of `profile` are held, if that is weaker than it accepts.
+    pub(crate) fn too_weak(&self, profile: &Profile) -> Option<policy::Containment> {
+        let own = match profile.isolation.strength {
+            Strength::Isolated => policy::Containment::PidNamespace,
+            Strength::Default | _ => policy::Containment::Subreaper,
+        };
+        let held = self.kind().max(own);
+        (held < profile.minimum_containment).then_some(held)
     }
 
     /// The first controller that `limits` need and that this does not have, with the
     /// key that asks for it.
     pub(crate) fn missing(&self, limits: &CgroupLimits) -> Option<(Controller, &'static str)> {
-        let has = |controller| match self {
-            Self::Cgroup(base) => base.has(controller),
-            Self::PidNamespace { .. } | Self::Subreaper => false,
-        };
         limits
             .needs()
             .into_iter()
-            .find(|(controller, _)| !has(*controller))
+            .find(|(controller, _)| !self.has(*controller))
+    }
+
+    /// The limits of a whole tree that no controller holds here.
+    pub(crate) fn floor(&self) -> Vec<Floor> {
+        let all = [
+            (Controller::Memory, Floor::Memory),
+            (Controller::Pids, Floor::Tasks),
+        ];
+        let alone = all.into_iter().filter(|(one, _)| !self.has(*one));
+        alone.map(|(_, floor)| floor).collect()
+    }
+
+    fn has(&self, controller: Controller) -> bool {
+        match self {
+            Self::Cgroup(base) => base.has(controller),
+            Self::PidNamespace { .. } | Self::Subreaper => false,
+        }
     }
 
     /// Flags of clone(2) for a command's first process.
-    pub(super) fn namespaces(user: bool) -> i32 {
-        if user {
-            libc::CLONE_NEWUSER | libc::CLONE_NEWPID
-        } else {
-            libc::CLONE_NEWPID
+    pub(super) fn namespaces(&self) -> i32 {
+        match self {
+            Self::PidNamespace { user: true } => libc::CLONE_NEWUSER | libc::CLONE_NEWPID,
+            Self::PidNamespace { user: false } => libc::CLONE_NEWPID,
+            Self::Cgroup(_) | Self::Subreaper => 0,
+        }
+    }
+
+    /// A group for the next command of this process, where groups hold commands.
+    pub(crate) fn group(&self, number: u64) -> Result<Option<Cgroup>, CgroupError> {
+        match self {
+            Self::Cgroup(base) => base.create(Pid::this(), number).map(Some),
+            Self::PidNamespace { .. } | Self::Subreaper => Ok(None),
+        }
+    }
+
+    /// Removes the groups of a lane that has ended, the one for its next command too.
+    pub(crate) fn tidy(&self, lane: Pid) {
+        if let Self::Cgroup(base) = self {
+            base.sweep(lane);
         }
     }
 
     /// Ends what a lost lane left behind; `lanes` are those that live.
     pub(crate) fn sweep(&self, lost: Pid, lanes: &BTreeSet<Pid>) {
-        match self {
-            Self::Cgroup(base) => base.sweep(lost),
-            // Its init died with the lane, and all else with its init.
-            Self::PidNamespace { .. } => {}
-            Self::Subreaper => tree::kill_descendants(lanes),
+        if let Self::Cgroup(base) = self {
+            base.sweep(lost);
         }
+        // What dies with the lane, an init or the relay of a terminal, may take a moment:
+        // it is waited for here, so that nothing of the run is left when this returns.
+        tree::kill_descendants(lanes);
     }
 
     /// Leaves the host as it was, in the last lane of a worker that was killed.
@@ -114,8 +157,9 @@ impl Containment {
 
     fn pid_namespace() -> Result<Self, ContainmentError> {
         let user = !Uid::effective().is_root();
-        try_fork(Self::namespaces(user), None).map_err(ContainmentError::PidNamespace)?;
-        Ok(Self::PidNamespace { user })
+        let made = Self::PidNamespace { user };
+        try_fork(made.namespaces(), None).map_err(ContainmentError::PidNamespace)?;
+        Ok(made)
     }
 }
 
@@ -129,8 +173,8 @@ impl Base {
 }
 
 /// Makes a process that ends at once.
-fn try_fork(namespaces: i32, group: Option<&super::cgroup::Cgroup>) -> Result<(), Errno> {
-    match sys::fork(namespaces, group.map(super::cgroup::Cgroup::directory))? {
+fn try_fork(namespaces: i32, group: Option<&Cgroup>) -> Result<(), Errno> {
+    match sys::fork(namespaces, group.map(Cgroup::directory))? {
         Fork::Child => sys::exit(0),
         Fork::Parent(Process { pid, .. }) => sys::wait(Some(pid)).map(drop),
     }

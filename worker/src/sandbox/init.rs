@@ -19,14 +19,19 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// Runs the namespace to its end. `status` takes the wait status of the command,
 /// four bytes in little-endian order; it stays empty when this process is killed.
-pub(super) fn run(plan: Plan<'_>, mapping: Option<Mapping>, status: OwnedFd, report: OwnedFd) -> ! {
+pub(super) fn run(
+    plan: &Plan<'_>,
+    mapping: Option<Mapping>,
+    status: OwnedFd,
+    report: OwnedFd,
+) -> ! {
     // An error here leaves `status` and `report` empty: the lane says so.
     let code = i32::from(serve(plan, mapping, status, report).is_err());
     sys::exit(code)
 }
 
 fn serve(
-    plan: Plan<'_>,
+    plan: &Plan<'_>,
     mapping: Option<Mapping>,
     status: OwnedFd,
     report: OwnedFd,
@@ -39,7 +44,7 @@ fn serve(
         mapping.write()?;
     }
     match sys::fork(0, None)? {
-        Fork::Child => child::become_command(plan, Pid::from_raw(1), None, report),
+        Fork::Child => child::become_or_report(plan, Pid::from_raw(1), None, report),
         Fork::Parent(command) => {
             drop(report);
             // The command's root becomes this process's too; its directory then holds

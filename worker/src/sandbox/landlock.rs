@@ -6,6 +6,7 @@
 //! are compared with what they were, so that a file replaced by an upgrade is
 //! found; rules that a path argument adds make a ruleset of their own.
 
+use super::abi::linux;
 use super::namespaces::{Shut, Sight};
 use super::prepared::{self, Mounts};
 use super::view::{Own, Place, View};
@@ -48,13 +49,16 @@ const DEVICES: [(&str, bool); 5] = [
     ("/dev/urandom", false),
 ];
 
+/// What a program calls its terminal, where it has one.
+const TERMINAL: &str = "/dev/tty";
+
 /// Files that cannot be restricted as the profile demands.
 #[derive(Debug, Error)]
 pub(crate) enum DomainError {
     /// The kernel is too old, or Landlock is switched off.
     #[error(
         "cannot restrict files: the kernel has Landlock ABI {have}, profile `{profile}` needs {need}\n\
-         hint: use a newer kernel (ABI 6 is Linux 6.12), or accept less with `minimum_landlock = {have}`"
+         hint: use a newer kernel (ABI {need} is Linux {}){}", linux(*.need), accept(*.have)
     )]
     Kernel {
         /// The profile.
@@ -87,6 +91,14 @@ pub(crate) enum DomainError {
     /// The kernel refused a rule.
     #[error("cannot build a Landlock ruleset")]
     Ruleset(#[from] RulesetError),
+}
+
+fn accept(abi: u32) -> String {
+    match abi {
+        // Nothing runs without Landlock.
+        0 => "; `landlock` must stand in /sys/kernel/security/lsm".to_owned(),
+        abi => format!(", or accept less with `minimum_landlock = {abi}`"),
+    }
 }
 
 /// Builds rulesets and remembers those that calls have in common.
@@ -141,21 +153,11 @@ impl Domains {
         opened: &[&Opened],
     ) -> Result<RulesetCreated, DomainError> {
         let profile = grant.profile();
-        if self.abi < profile.minimum_landlock {
-            let (profile, need) = (profile.name.clone(), profile.minimum_landlock);
-            return Err(DomainError::Kernel {
-                profile,
-                need,
-                have: self.abi,
-            });
-        }
-        if matches!(profile.network, Network::Connect(_)) && self.abi < CONNECT_ABI {
-            return Err(DomainError::Ports(self.abi));
-        }
+        holds(profile, self.abi)?;
         let abi = ABI::from(i32::try_from(self.abi).unwrap_or(i32::MAX));
         let prepared = self.prepared(grant, abi)?;
-        // What a mount namespace adds must not get into the ruleset that calls share.
-        if opened.is_empty() && !profile.isolation.mounts() {
+        // What a mount namespace or a terminal adds must not get into the ruleset that calls share.
+        if opened.is_empty() && !profile.isolation.mounts() && !profile.tty {
             let path = |error| DomainError::Path(grant.program().to_path_buf(), error);
             return prepared.ruleset.try_clone().map_err(path);
         }
@@ -290,6 +292,57 @@ impl Domains {
     }
 }
 
+/// Whether Landlock `abi` holds what `profile` asks of it.
+///
+/// # Errors
+/// Why every call is refused.
+pub(crate) fn holds(profile: &Profile, abi: u32) -> Result<(), DomainError> {
+    let need = profile.minimum_landlock;
+    if abi < need {
+        return Err(DomainError::Kernel {
+            profile: profile.name.clone(),
+            need,
+            have: abi,
+        });
+    }
+    if matches!(profile.network, Network::Connect(_)) && abi < CONNECT_ABI {
+        return Err(DomainError::Ports(abi));
+    }
+    Ok(())
+}
+
+/// Whether the paths that `profile` grants are there and can be granted; those that
+/// depend on the caller are left to his call.
+///
+/// # Errors
+/// Why every call is refused.
+pub(crate) fn paths(profile: &Profile) -> Result<(), DomainError> {
+    let granted = granted(profile).filter(|(rule, _)| !names_caller(&rule.path));
+    for (PathRule { path, optional, .. }, right) in granted {
+        Rule::new(path, right, *optional)?;
+        if profile.isolation.strength == Strength::Isolated && path == Path::new("/") {
+            return Err(DomainError::Whole(profile.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn names_caller(path: &Path) -> bool {
+    path.to_string_lossy().contains("${caller.")
+}
+
+/// Whether this kernel refuses what a ruleset of its own ABI does not grant, in a
+/// process that ends after the trial.
+pub(crate) fn attempt(abi: u32) -> Result<(), Errno> {
+    let abi = ABI::from(i32::try_from(abi).unwrap_or(i32::MAX));
+    let domain = build(abi, &[], &Network::None).map_err(|_| Errno::ENOTSUP)?;
+    restrict(&domain)?;
+    match File::open("/") {
+        Err(error) if error.raw_os_error() == Some(Errno::EACCES as i32) => Ok(()),
+        Ok(_) | Err(_) => Err(Errno::ENOTSUP),
+    }
+}
+
 /// What tells rules apart: the tool, and the caller where his rules are his alone.
 /// No tool has a blank in its name.
 fn key(grant: &Grant) -> Cow<'_, str> {
@@ -300,8 +353,8 @@ fn key(grant: &Grant) -> Cow<'_, str> {
 }
 
 /// Enters the domain; there is no way back.
-pub(super) fn restrict(domain: RulesetCreated) -> Result<(), Errno> {
-    let status = domain.restrict_self().map_err(|_| Errno::last())?;
+pub(super) fn restrict(domain: &RulesetCreated) -> Result<(), Errno> {
+    let status = copy(domain)?.restrict_self().map_err(|_| Errno::last())?;
     if status.ruleset == RulesetStatus::FullyEnforced {
         Ok(())
     } else {
@@ -309,8 +362,14 @@ pub(super) fn restrict(domain: RulesetCreated) -> Result<(), Errno> {
     }
 }
 
-/// Opens to `domain` what a command's view has of its own, by the names it has there.
-pub(super) fn open_own(domain: RulesetCreated, own: &Own) -> Result<RulesetCreated, Errno> {
+/// What is used up is a copy: the lane may share this memory, and keeps its own.
+fn copy(domain: &RulesetCreated) -> Result<RulesetCreated, Errno> {
+    let raw = |error: io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    domain.try_clone().map_err(raw)
+}
+
+/// `domain`, opened to what a command's view has of its own, by the names it has there.
+pub(super) fn open_own(domain: &RulesetCreated, own: &Own) -> Result<RulesetCreated, Errno> {
     let abi = ABI::from(i32::try_from(sys::landlock_abi()).unwrap_or(i32::MAX));
     let listed = own
         .listed
@@ -320,13 +379,23 @@ pub(super) fn open_own(domain: RulesetCreated, own: &Own) -> Result<RulesetCreat
     let all = listed
         .chain(own.read.iter().map(each(Right::Read)))
         .chain(own.write.iter().map(each(Right::Write)));
-    let mut domain = domain;
+    let mut domain = copy(domain)?;
     for (path, rights) in all {
         let file = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
         let rule = PathBeneath::new(&file, rights);
         domain = domain.add_rule(rule).map_err(|_| Errno::last())?;
     }
     Ok(domain)
+}
+
+/// Opens a terminal of the command's own to `domain`.
+pub(crate) fn open_terminal(
+    domain: RulesetCreated,
+    terminal: &OwnedFd,
+) -> Result<RulesetCreated, Errno> {
+    let abi = ABI::from(i32::try_from(sys::landlock_abi()).unwrap_or(i32::MAX));
+    let rule = PathBeneath::new(terminal, rights(abi, Right::Terminal, false));
+    domain.add_rule(rule).map_err(|_| Errno::last())
 }
 
 /// What a rule lets a command do with a path.
@@ -340,6 +409,8 @@ enum Right {
     Device {
         writable: bool,
     },
+    /// The command's own: with the device commands that the filter leaves.
+    Terminal,
 }
 
 impl From<Access> for Right {
@@ -426,20 +497,29 @@ fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
             true,
         )?);
     }
-    for (paths, right) in [
-        (&profile.read, Right::Read),
-        (&profile.write, Right::Write),
-        (&profile.execute, Right::Execute),
-        (&profile.unix_sockets, Right::Connect),
-    ] {
-        for PathRule { path, optional, .. } in paths {
-            rules.push(Rule::new(path, right, *optional)?);
-        }
+    if profile.tty {
+        rules.push(Rule::new(Path::new(TERMINAL), Right::Terminal, true)?);
+    }
+    for (PathRule { path, optional, .. }, right) in granted(profile) {
+        rules.push(Rule::new(path, right, *optional)?);
     }
     for path in executables(grant.program(), profile) {
         rules.push(Rule::new(&path, Right::Execute, false)?);
     }
     Ok(rules)
+}
+
+/// The paths of `profile`, and what each is granted for.
+fn granted<'a>(profile: &'a Profile) -> impl Iterator<Item = (&'a PathRule, Right)> {
+    let all = [
+        (&profile.read, Right::Read),
+        (&profile.write, Right::Write),
+        (&profile.execute, Right::Execute),
+        (&profile.unix_sockets, Right::Connect),
+    ];
+    let each =
+        |(rules, right): (&'a Vec<PathRule>, Right)| rules.iter().map(move |rule| (rule, right));
+    all.into_iter().flat_map(each)
 }
 
 /// The program, and the loaders that it and the profile's executables ask for.
@@ -503,6 +583,7 @@ fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
         Right::Connect => AccessFs::ResolveUnix.into(),
         Right::Device { writable: true } => AccessFs::ReadFile | AccessFs::WriteFile,
         Right::Device { writable: false } => AccessFs::ReadFile.into(),
+        Right::Terminal => AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
     };
     let known = AccessFs::from_all(abi);
     if directory {
@@ -511,3 +592,6 @@ fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
         rights & AccessFs::from_file(abi)
     }
 }
+
+#[cfg(test)]
+mod tests;

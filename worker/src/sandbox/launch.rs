@@ -1,10 +1,11 @@
 //! Starts a command in its containment, and ends it with its whole tree.
 
 use super::cgroup::{Cgroup, CgroupError, Usage};
-use super::child::{self, FAILURE_SIZE, Failure, Plan, Stage};
+use super::child::{self, FAILURE_SIZE, Failure, Plan, Progress, Stage};
 use super::containment::Containment;
 use super::init;
 use super::namespaces::{Mapping, Namespaces};
+use super::terminal::Relay;
 use super::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
@@ -14,9 +15,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, pipe2};
 use policy::Profile;
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -50,6 +52,15 @@ pub(crate) enum LaunchError {
     Silent,
 }
 
+impl From<Failure> for LaunchError {
+    fn from(Failure { stage, errno }: Failure) -> Self {
+        Self::Stage {
+            stage,
+            source: errno,
+        }
+    }
+}
+
 fn hint(stage: Stage, errno: Errno) -> &'static str {
     match (stage, errno) {
         (Stage::Execute, Errno::EACCES) => {
@@ -74,6 +85,8 @@ pub(crate) struct Running {
     process: Process,
     hold: Hold,
     started: Instant,
+    /// Carries what it writes to a terminal.
+    relay: Option<Relay>,
 }
 
 /// What is needed to end the whole tree.
@@ -84,6 +97,16 @@ enum Hold {
     /// Where init writes the wait status of the program.
     PidNamespace(OwnedFd),
     Subreaper,
+}
+
+impl Hold {
+    fn of(group: Option<Cgroup>, status: Option<OwnedFd>) -> Self {
+        match (group, status) {
+            (Some(group), status) => Self::Cgroup(group, status),
+            (None, Some(status)) => Self::PidNamespace(status),
+            (None, None) => Self::Subreaper,
+        }
+    }
 }
 
 /// The end of a command and of everything it started.
@@ -97,46 +120,49 @@ pub(crate) struct End {
     pub memory_peak: u64,
     /// From launch to the end of the tree.
     pub wall: Duration,
+    /// Processes that the kernel killed because of `memory_max`, where it tells.
+    pub memory_kills: u64,
+    /// Tasks beyond `tasks_max` that it refused, where it tells.
+    pub tasks_refused: u64,
 }
 
-/// Starts the command of `plan` and returns once it is executed. `number` tells
-/// apart the commands of this lane.
+/// A command's first process, once it has executed the program or failed to.
+struct Born {
+    process: Process,
+    /// Where init writes the wait status of the program, if there is an init.
+    status: Option<OwnedFd>,
+    failed: Option<LaunchError>,
+}
+
+/// The empty group of a command that has ended, which is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Remains(#[expect(dead_code, reason = "kept to be dropped")] Option<Cgroup>);
+
+/// Starts the command of `plan` in `group`, if there is one, and returns once it is
+/// executed.
 pub(crate) fn launch(
     plan: Plan<'_>,
     profile: &Profile,
     containment: &Containment,
-    number: u64,
+    group: Option<Cgroup>,
 ) -> Result<Running, LaunchError> {
     let started = Instant::now();
-    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let (process, hold) = match containment {
-        Containment::Cgroup(base) => {
-            let group = base.create(Pid::this(), number, profile)?;
-            match spawn_in(plan, &group, report_end) {
-                Ok((process, status)) => (process, Hold::Cgroup(group, status)),
-                Err(error) => {
-                    group.end()?;
-                    return Err(error);
-                }
-            }
-        }
-        Containment::PidNamespace { user } => {
-            let more = Containment::namespaces(*user);
-            let (process, status) = spawn_init(plan, more, None, report_end)?;
-            (process, Hold::PidNamespace(status))
-        }
-        Containment::Subreaper if counts_processes(&plan) => {
-            let (process, status) = spawn_init(plan, 0, None, report_end)?;
-            (process, Hold::PidNamespace(status))
-        }
-        Containment::Subreaper => (spawn(plan, None, report_end)?, Hold::Subreaper),
-    };
+    if let Some(group) = &group {
+        group.bound(profile)?;
+    }
+    let born = bear(
+        plan,
+        containment.namespaces(),
+        group.as_ref(),
+        profile.timeout,
+    )?;
     let running = Running {
-        process,
-        hold,
+        process: born.process,
+        hold: Hold::of(group, born.status),
         started,
+        relay: None,
     };
-    match failure(report, profile.timeout) {
+    match born.failed {
         None => Ok(running),
         Some(error) => {
             running.end()?;
@@ -145,10 +171,27 @@ pub(crate) fn launch(
     }
 }
 
-fn counts_processes(plan: &Plan<'_>) -> bool {
-    plan.namespaces
-        .as_ref()
-        .is_some_and(Namespaces::counts_processes)
+/// Makes the command's first process, in `more` namespaces than those of `plan`.
+fn bear(
+    plan: Plan<'_>,
+    more: i32,
+    group: Option<&Cgroup>,
+    patience: Duration,
+) -> Result<Born, LaunchError> {
+    match flags(&plan) | more {
+        0 if memory_stays_closed() => borrowing(&plan, group),
+        flags if flags & libc::CLONE_NEWPID == 0 => copied(&plan, flags, group, patience),
+        flags => with_init(&plan, flags, group, patience),
+    }
+}
+
+/// Whether the memory of a process stays closed to its user when it changes to him,
+/// `fs.suid_dumpable` in proc_sys_fs(5): else he must not have the lane's, even for a moment.
+fn memory_stays_closed() -> bool {
+    static CLOSED: OnceLock<bool> = OnceLock::new();
+    *CLOSED.get_or_init(|| {
+        fs::read_to_string("/proc/sys/fs/suid_dumpable").is_ok_and(|value| value.trim() != "1")
+    })
 }
 
 /// The flags of clone(2) for `plan`: a user namespace, where privileges are missing,
@@ -165,50 +208,74 @@ fn mapping(flags: i32) -> Option<Mapping> {
     (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
 }
 
-fn fork(flags: i32, group: Option<&Cgroup>) -> Result<Fork, LaunchError> {
-    sys::fork(flags, group.map(Cgroup::directory)).map_err(|errno| match flags {
-        0 => LaunchError::Fork(errno),
-        _ => LaunchError::Namespaces(errno),
+/// A process that borrows this one's memory until it executes the program.
+fn borrowing(plan: &Plan<'_>, group: Option<&Cgroup>) -> Result<Born, LaunchError> {
+    let lane = Pid::this();
+    let (mut failure, mut progress) = (None, Progress::default());
+    let process = sys::spawn(group.map(Cgroup::directory), &mut || {
+        failure = Some(child::become_command(plan, lane, None, &mut progress));
+        sys::exit(127)
+    });
+    let failed = match (failure, progress) {
+        (Some(failure), _) => Some(failure.into()),
+        (None, Progress::Executing) => None,
+        (None, Progress::SettingUp) => Some(LaunchError::Silent),
+    };
+    Ok(Born {
+        process: process.map_err(LaunchError::Fork)?,
+        status: None,
+        failed,
     })
 }
 
-fn spawn_in(
-    plan: Plan<'_>,
-    group: &Cgroup,
-    report: OwnedFd,
-) -> Result<(Process, Option<OwnedFd>), LaunchError> {
-    if counts_processes(&plan) {
-        let (process, status) = spawn_init(plan, 0, Some(group), report)?;
-        Ok((process, Some(status)))
-    } else {
-        Ok((spawn(plan, Some(group), report)?, None))
-    }
-}
-
-fn spawn(plan: Plan<'_>, group: Option<&Cgroup>, report: OwnedFd) -> Result<Process, LaunchError> {
-    let lane = Pid::this();
-    let flags = flags(&plan);
-    let mapping = mapping(flags);
-    match fork(flags, group)? {
-        Fork::Child => child::become_command(plan, lane, mapping, report),
-        Fork::Parent(process) => Ok(process),
-    }
-}
-
-/// With `more` flags than those of `plan`.
-fn spawn_init(
-    plan: Plan<'_>,
-    more: i32,
+/// A process with a copy of this one's memory, in namespaces that are filled with more
+/// than should be done to shared memory.
+fn copied(
+    plan: &Plan<'_>,
+    flags: i32,
     group: Option<&Cgroup>,
-    report: OwnedFd,
-) -> Result<(Process, OwnedFd), LaunchError> {
+    patience: Duration,
+) -> Result<Born, LaunchError> {
+    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
+    let (lane, mapping) = (Pid::this(), mapping(flags));
+    match fork(flags, group)? {
+        Fork::Child => child::become_or_report(plan, lane, mapping, report_end),
+        Fork::Parent(process) => {
+            drop(report_end);
+            Ok(Born {
+                process,
+                status: None,
+                failed: failure(report, patience),
+            })
+        }
+    }
+}
+
+/// The init of a pid namespace, whose child is the command.
+fn with_init(
+    plan: &Plan<'_>,
+    flags: i32,
+    group: Option<&Cgroup>,
+    patience: Duration,
+) -> Result<Born, LaunchError> {
+    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
     let (status, status_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let flags = flags(&plan) | more;
     let mapping = mapping(flags);
     match fork(flags, group)? {
-        Fork::Child => init::run(plan, mapping, status_end, report),
-        Fork::Parent(process) => Ok((process, status)),
+        Fork::Child => init::run(plan, mapping, status_end, report_end),
+        Fork::Parent(process) => {
+            drop((status_end, report_end));
+            Ok(Born {
+                process,
+                status: Some(status),
+                failed: failure(report, patience),
+            })
+        }
     }
+}
+
+fn fork(flags: i32, group: Option<&Cgroup>) -> Result<Fork, LaunchError> {
+    sys::fork(flags, group.map(Cgroup::directory)).map_err(LaunchError::Namespaces)
 }
 
 /// Reads the pipe that closes when the program is executed.
@@ -219,13 +286,9 @@ fn failure(report: OwnedFd, patience: Duration) -> Option<LaunchError> {
     let mut bytes = [0; FAILURE_SIZE];
     match File::from(report).read(&mut bytes) {
         Ok(0) => None,
-        Ok(FAILURE_SIZE) => Some(Failure::decode(bytes).map_or(
-            LaunchError::Silent,
-            |Failure { stage, errno }| LaunchError::Stage {
-                stage,
-                source: errno,
-            },
-        )),
+        Ok(FAILURE_SIZE) => {
+            Some(Failure::decode(bytes).map_or(LaunchError::Silent, LaunchError::from))
+        }
         Ok(_) | Err(_) => Some(LaunchError::Silent),
     }
 }
@@ -247,10 +310,19 @@ impl Running {
         self.process.pidfd.as_fd()
     }
 
+    /// `relay` carries what it writes, and ends after it.
+    pub(crate) fn carried_by(self, relay: Relay) -> Self {
+        Self {
+            relay: Some(relay),
+            ..self
+        }
+    }
+
     /// Kills whatever is left of the tree and reaps it. On return nothing of the
-    /// command runs any more.
-    pub(crate) fn end(self) -> Result<End, LaunchError> {
+    /// command runs any more; what is returned besides may be dropped later.
+    pub(crate) fn end(self) -> Result<(End, Remains), LaunchError> {
         let pid = self.process.pid;
+        let mut remains = Remains(None);
         let (status, ended, usage) = match self.hold {
             Hold::Cgroup(group, status) => {
                 let init = self.process.pidfd.as_fd();
@@ -258,6 +330,7 @@ impl Running {
                 let usage = group.end()?;
                 let ended = reap(pid)?;
                 tree::reap_ended();
+                remains = Remains(Some(group));
                 (told.unwrap_or(ended.status), ended, usage)
             }
             Hold::PidNamespace(status) => {
@@ -273,16 +346,24 @@ impl Running {
                     let _ended_since = kill(pid, Signal::SIGKILL);
                 }
                 let ended = reap(pid)?;
-                tree::kill_descendants(&BTreeSet::new());
+                let spared: BTreeSet<Pid> = self.relay.iter().map(Relay::pid).collect();
+                tree::kill_descendants(&spared);
                 (ended.status, ended, Usage::default())
             }
         };
-        Ok(End {
+        let wall = self.started.elapsed();
+        if let Some(relay) = self.relay {
+            relay.finish();
+        }
+        let end = End {
             status,
             cpu_us: usage.cpu_us.unwrap_or(ended.cpu_us),
             memory_peak: usage.memory_peak.unwrap_or(ended.memory_peak),
-            wall: self.started.elapsed(),
-        })
+            wall,
+            memory_kills: usage.memory_kills,
+            tasks_refused: usage.tasks_refused,
+        };
+        Ok((end, remains))
     }
 }
 

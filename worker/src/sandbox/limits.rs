@@ -15,7 +15,9 @@ impl Limits {
     pub(crate) fn new(profile: &Profile, tasks_elsewhere: u64) -> Self {
         let tasks = profile.tasks_max.saturating_add(tasks_elsewhere);
         let always = [
-            (Resource::RLIMIT_CORE, 0),
+            // Not 0: a program that the kernel pipes dumps into would get it all the same,
+            // core(5). No file is as small as this.
+            (Resource::RLIMIT_CORE, 1),
             (Resource::RLIMIT_FSIZE, profile.limit_fsize),
             (Resource::RLIMIT_NOFILE, profile.limit_nofile),
             (Resource::RLIMIT_NPROC, tasks),

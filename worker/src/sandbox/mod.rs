@@ -4,6 +4,7 @@
 //! modules are one restriction each. Whatever cannot be enforced is an error
 //! before anything is executed.
 
+pub(crate) mod abi;
 pub(crate) mod cgroup;
 pub(crate) mod child;
 pub(crate) mod containment;
@@ -16,11 +17,12 @@ pub(crate) mod namespaces;
 mod pin;
 pub(crate) mod prepared;
 pub(crate) mod privilege;
-mod program;
+pub(crate) mod program;
 mod scheduling;
 pub(crate) mod seccomp;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod tasks;
+pub(crate) mod terminal;
 mod trace;
 pub(crate) mod tree;
 pub(crate) mod view;

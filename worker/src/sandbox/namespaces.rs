@@ -86,11 +86,6 @@ impl<'a> Namespaces<'a> {
         self.flags
     }
 
-    /// Whether processes have numbers of their own, and so need an init.
-    pub(super) fn counts_processes(&self) -> bool {
-        self.flags & libc::CLONE_NEWPID != 0
-    }
-
     /// What of the file system is not the host's.
     pub(super) fn own(&self) -> Option<view::Own> {
         match &self.sight {

@@ -1,6 +1,7 @@
 //! Ids and capabilities: dropped, then verified, then asked for again.
 //! capabilities(7), credentials(7).
 
+use crate::sys;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -18,7 +19,8 @@ pub(crate) fn granted(profile: &Profile) -> Result<CapsHashSet, Errno> {
         .collect()
 }
 
-/// Takes all but `keep` out of the bounding set where this process may, and tells
+/// Takes all but `keep` out of the bounding set where this process may, and from user
+/// id 0 what makes it more than others when a program is executed, and tells
 /// whether it did: the privileged worker when it starts, a command of a worker that
 /// kept some, and a command in a user namespace of its own, which begins with a full
 /// set. A single user's worker has none to lose.
@@ -32,6 +34,7 @@ pub(crate) fn bound(keep: &CapsHashSet) -> Result<bool, Errno> {
     for capability in bounding.difference(keep) {
         caps::drop(None, CapSet::Bounding, *capability).map_err(|_| Errno::last())?;
     }
+    sys::forget_root()?;
     Ok(true)
 }
 
@@ -69,25 +72,32 @@ pub(crate) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Reads back what the kernel made of it, and tries to become root again.
+/// Reads back what the kernel made of it, and tries to become root again. `bounding`:
+/// whether this process's bounding set and secure bits may be others than those of its
+/// lane, which were verified when the worker began: the one cannot grow, the others are
+/// locked.
 ///
 /// # Errors
 /// `EPERM` when anything but `kept` is left, or something of it is missing.
 pub(crate) fn verify(
     identity: Option<&Identity>,
     kept: &CapsHashSet,
-    bounded: bool,
+    bounding: bool,
 ) -> Result<(), Errno> {
-    let sets = [
-        CapSet::Effective,
-        CapSet::Permitted,
-        CapSet::Inheritable,
-        CapSet::Ambient,
-    ];
-    for set in sets.into_iter().chain(bounded.then_some(CapSet::Bounding)) {
+    // The kernel keeps the ambient set within both of these, capabilities(7): where they
+    // are empty it need not be asked for each capability there is.
+    let ambient = (!kept.is_empty()).then_some(CapSet::Ambient);
+    let sets = [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable];
+    let more = ambient
+        .into_iter()
+        .chain(bounding.then_some(CapSet::Bounding));
+    for set in sets.into_iter().chain(more) {
         if caps::read(None, set).map_err(|_| Errno::last())? != *kept {
             return Err(Errno::EPERM);
         }
+    }
+    if bounding && !sys::has_forgotten_root()? {
+        return Err(Errno::EPERM);
     }
     if let Some(identity) = identity {
         verify_ids(identity)?;

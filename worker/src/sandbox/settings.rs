@@ -80,7 +80,7 @@ pub(super) fn settings(profile: &Profile, controllers: &BTreeSet<Controller>) ->
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use policy::{Account, Accounts, Policy};
 
@@ -97,7 +97,7 @@ pub(super) mod tests {
     }
 
     /// A policy of one profile with `body`.
-    pub(in crate::sandbox) fn policy(body: &str) -> Policy {
+    pub(crate) fn policy(body: &str) -> Policy {
         let text = format!("version = 1\n[profile.p]\n{body}\n");
         Policy::parse("p", &text, &policy::Setting::System, &Nobody).unwrap()
     }

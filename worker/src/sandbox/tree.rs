@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 /// Kills every descendant of this process but those in `spared` and theirs, and
@@ -28,6 +29,32 @@ pub(crate) fn kill_descendants(spared: &BTreeSet<Pid>) {
         }
         std::thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// Asks every descendant of this process to end, and lets those continue that are
+/// stopped, as systemd does. Who is born meanwhile is not asked.
+pub(crate) fn terminate_descendants() {
+    for process in known_descendants() {
+        for signal in [Signal::SIGTERM, Signal::SIGCONT] {
+            let _ended_since = sys::pidfd_send_signal(process.as_fd(), signal);
+        }
+    }
+}
+
+/// The descendants of this process, by descriptors. The relay of a terminal is among
+/// them; it blocks what a lane blocks. A process whose parent waits for
+/// it gives its number away, perhaps to a stranger: only a number that was a
+/// descendant's before and after it was opened is one's.
+fn known_descendants() -> Vec<OwnedFd> {
+    let nobody = BTreeSet::new();
+    let found = descendants(Pid::this(), &nobody);
+    let opened: Vec<(Pid, OwnedFd)> = found
+        .into_iter()
+        .filter_map(|pid| Some((pid, sys::pidfd_open(pid).ok()?)))
+        .collect();
+    let still = descendants(Pid::this(), &nobody);
+    let known = opened.into_iter().filter(|(pid, _)| still.contains(pid));
+    known.map(|(_, process)| process).collect()
 }
 
 /// Waits for `pid` if it has ended and is a child of ours.

@@ -3,8 +3,9 @@
 use super::super::fields::Fields;
 use super::super::nearest::nearest;
 use super::super::{Located, lint};
+use super::{Written, chain};
 use crate::capability::Refused;
-use crate::{Capability, Group, RunAs, Setting};
+use crate::{Capability, Group, Profile, RunAs, Setting, Strength};
 use std::collections::BTreeSet;
 
 pub(super) fn run_as(fields: &Fields<'_, '_>) -> Option<RunAs> {
@@ -41,6 +42,72 @@ pub(super) fn run_as(fields: &Fields<'_, '_>) -> Option<RunAs> {
         uid: account.uid,
         gid: account.gid,
     })
+}
+
+pub(super) fn dynamic_user(fields: &Fields<'_, '_>) -> Option<bool> {
+    let written = fields.boolean("dynamic_user")?.value;
+    if written && !privileged(fields, "dynamic_user") {
+        return None;
+    }
+    Some(written)
+}
+
+/// Whom `chain` runs as: the nearest profile that says so counts. `None` when that
+/// one says two things.
+pub(super) fn resolve(chain: &[&Written<'_, '_>]) -> Option<RunAs> {
+    let says = |one: &&Written<'_, '_>| one.run_as.is_some() || one.dynamic_user.is_some();
+    let Some(at) = chain.iter().position(says) else {
+        return Some(RunAs::Caller);
+    };
+    let nearest_run_as = || chain::nearest(chain, |one| one.run_as.clone());
+    let one = chain.get(at)?;
+    match (&one.run_as, one.dynamic_user) {
+        (None, Some(true)) => Some(RunAs::Dynamic),
+        // Those that extend it need not say so again.
+        (Some(_), Some(true)) if at > 0 => None,
+        (Some(_), Some(true)) => {
+            let message = format!("{} has both `run_as` and `dynamic_user`", one.fields.owner);
+            let hint = "with `dynamic_user` it runs as a user that only one run has";
+            let at = one.fields.span("dynamic_user")?;
+            one.fields.reader.error_hint(&at, message, hint);
+            None
+        }
+        (_, Some(false) | None) => Some(nearest_run_as().unwrap_or(RunAs::Caller)),
+    }
+}
+
+/// System calls that make what outlives a command and belongs to its user.
+const SHARED: [&str; 4] = ["mq_open", "msgget", "semget", "shmget"];
+
+/// Notes what a user who vanishes would leave to the next who has its number.
+pub(super) fn vanishes(fields: &Fields<'_, '_>, profile: &Profile) {
+    if profile.run_as != RunAs::Dynamic {
+        return;
+    }
+    let isolated = profile.isolation.strength == Strength::Isolated;
+    let shares = |call: &&&str| profile.system_calls.added.contains(**call);
+    let (message, hint) = if !profile.write.is_empty() {
+        (
+            "may write files as a user that only one run has".to_owned(),
+            "what it makes would belong to whoever gets the user next; leave `write` out, or `run_as` a user",
+        )
+    } else if !profile.isolation.private_tmp {
+        (
+            "has `dynamic_user` and no private /tmp".to_owned(),
+            "add `private_tmp = true` or `strength = \"isolated\"`: what is left in /tmp would be the next user's",
+        )
+    } else if let (false, Some(call)) = (isolated, SHARED.iter().find(shares)) {
+        (
+            format!("has `dynamic_user` and may call `{call}`"),
+            "what that makes would be the next user's; take it out, or add `strength = \"isolated\"`",
+        )
+    } else {
+        return;
+    };
+    let at = fields.span("dynamic_user");
+    let at = at.unwrap_or_else(|| fields.head.clone());
+    let message = format!("{} {message}", fields.owner);
+    fields.reader.error_hint(&at, message, hint);
 }
 
 /// Exactly the groups that are named.

@@ -11,7 +11,8 @@ use super::document::{Document, Entry};
 use super::environment::{Variables, environment, variables};
 use super::fields::Fields;
 use super::{Defined, Located, Span, lint};
-use crate::{Capability, CgroupLimits, Group, PathRule, ProcessLimits, Profile};
+use crate::profile::TIMEOUT_STOP;
+use crate::{Capability, CgroupLimits, Containment, Group, PathRule, ProcessLimits, Profile};
 use crate::{Refusal, RunAs, Scheduling, Setting};
 use chain::{chain, joined, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,16 +20,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 39] = [
+const KEYS: [&str; 43] = [
     "extends",
     "read",
     "write",
     "execute",
     "run_as",
+    "dynamic_user",
     "supplementary_groups",
     "capabilities",
     "umask",
     "timeout",
+    "timeout_stop",
     "memory_max",
     "memory_high",
     "memory_swap_max",
@@ -47,6 +50,7 @@ const KEYS: [&str; 39] = [
     "oom_score_adjust",
     "io_scheduling_class",
     "output_max",
+    "tty",
     "strength",
     "private_tmp",
     "tmp_size",
@@ -56,6 +60,7 @@ const KEYS: [&str; 39] = [
     "system_calls",
     "system_call_error_number",
     "minimum_landlock",
+    "minimum_containment",
     "working_directory",
     "environment",
     "dangerous_environment",
@@ -65,6 +70,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT_STOP_MAX: Duration = Duration::from_secs(600);
 const MEMORY_MAX: u64 = 512 * MIB;
 const TASKS_MAX: u32 = 64;
 const LIMIT_FSIZE: u64 = 64 * MIB;
@@ -83,10 +89,12 @@ struct Written<'r, 't> {
     write: Vec<PathRule>,
     execute: Vec<PathRule>,
     run_as: Option<RunAs>,
+    dynamic_user: Option<bool>,
     groups: Option<Vec<Group>>,
     capabilities: Option<BTreeSet<Capability>>,
     umask: Option<u32>,
     timeout: Option<Duration>,
+    timeout_stop: Option<Duration>,
     memory_max: Option<u64>,
     tasks_max: Option<u32>,
     limit_fsize: Option<u64>,
@@ -95,10 +103,12 @@ struct Written<'r, 't> {
     scheduling: Scheduling,
     cgroup: CgroupLimits,
     output_max: Option<u64>,
+    tty: Option<bool>,
     apart: isolation::Apart,
     system_calls: Option<system_calls::Changes>,
     refusal: Option<Refusal>,
     minimum_landlock: Option<u32>,
+    minimum_containment: Option<Containment>,
     working_directory: Option<PathBuf>,
     environment: Variables,
 }
@@ -135,10 +145,12 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         write: write(&fields),
         execute: paths(&fields, "execute", |_, _| {}),
         run_as: identity::run_as(&fields),
+        dynamic_user: identity::dynamic_user(&fields),
         groups: identity::groups(&fields),
         capabilities: identity::capabilities(&fields),
         umask: quantities::umask(&fields),
         timeout: fields.duration("timeout"),
+        timeout_stop: fields.grace("timeout_stop", TIMEOUT_STOP_MAX),
         memory_max: fields.size("memory_max", MIB..=u64::MAX >> 1),
         tasks_max: number("tasks_max", 1..=65_536),
         limits: resources::limits(&fields),
@@ -147,10 +159,12 @@ fn written<'r, 't>(entry: &Entry<'r, 't>) -> Option<Written<'r, 't>> {
         limit_fsize: fields.size("limit_fsize", 0..=u64::MAX >> 1),
         limit_nofile: number("limit_nofile", 8..=1_048_576),
         output_max: fields.size("output_max", KIB..=16 * MIB),
+        tty: fields.boolean("tty").map(|written| written.value),
         apart: isolation::apart(&fields),
         system_calls: system_calls::changes(&fields),
         refusal: system_calls::refusal(&fields),
         minimum_landlock: number("minimum_landlock", 1..=99),
+        minimum_containment: resources::containment(&fields),
         working_directory: directory.and_then(|text| reader.path(&text)),
         environment: variables(&fields),
         sound: reader.mistakes() == before,
@@ -172,11 +186,12 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         read: joined(chain, |one| &one.read),
         write: joined(chain, |one| &one.write),
         execute: joined(chain, |one| &one.execute),
-        run_as: nearest(chain, |one| one.run_as.clone()).unwrap_or(RunAs::Caller),
+        run_as: identity::resolve(chain)?,
         supplementary_groups: nearest(chain, |one| one.groups.clone()),
         capabilities: nearest(chain, |one| one.capabilities.clone()).unwrap_or_default(),
         umask: nearest(chain, |one| one.umask).unwrap_or(UMASK),
         timeout: nearest(chain, |one| one.timeout).unwrap_or(TIMEOUT),
+        timeout_stop: nearest(chain, |one| one.timeout_stop).unwrap_or(TIMEOUT_STOP),
         memory_max: nearest(chain, |one| one.memory_max).unwrap_or(MEMORY_MAX),
         tasks_max: nearest(chain, |one| one.tasks_max)
             .unwrap_or(TASKS_MAX)
@@ -190,13 +205,17 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
         cgroup: resources::nearest_cgroup(chain),
         system_calls: system_calls::resolve(chain),
         output_max: nearest(chain, |one| one.output_max).unwrap_or(OUTPUT_MAX),
+        tty: nearest(chain, |one| one.tty).unwrap_or(false),
         network,
         unix_sockets,
         isolation,
         minimum_landlock: nearest(chain, |one| one.minimum_landlock).unwrap_or(MINIMUM_LANDLOCK),
+        minimum_containment: nearest(chain, |one| one.minimum_containment)
+            .unwrap_or(Containment::Subreaper),
         working_directory,
         environment: environment(chain.iter().rev().map(|one| &one.environment)),
     };
+    identity::vanishes(&chain.first()?.fields, &profile);
     lint::root_with_capabilities(&chain.first()?.fields, &profile);
     Some(profile)
 }

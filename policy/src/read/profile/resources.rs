@@ -6,7 +6,7 @@ use super::super::nearest::hint;
 use super::chain::nearest;
 use super::quantities::{percent, seconds};
 use super::{KIB, MIB, Written};
-use crate::{CgroupLimits, Controller, IoClass, ProcessLimits, Scheduling};
+use crate::{CgroupLimits, Containment, Controller, IoClass, ProcessLimits, Scheduling};
 use std::collections::BTreeSet;
 
 /// Highest share of processors: 64 of them.
@@ -49,6 +49,12 @@ pub(super) fn cgroup(fields: &Fields<'_, '_>) -> CgroupLimits {
         memory_swap_max: fields.size("memory_swap_max", 0..=SIZE_MAX),
         minimum: minimum(fields),
     }
+}
+
+/// The weakest containment to accept; any has at least the weakest there is.
+pub(super) fn containment(fields: &Fields<'_, '_>) -> Option<Containment> {
+    let words = [Containment::PidNamespace, Containment::Cgroup].map(|one| (one.name(), one));
+    fields.word("minimum_containment", &words)
 }
 
 fn minimum(fields: &Fields<'_, '_>) -> Option<BTreeSet<Controller>> {

@@ -30,6 +30,13 @@ pub(super) fn profile() -> Json {
             by_default(text("\"caller\", or a user"), "caller"),
         ),
         (
+            "dynamic_user",
+            flag(
+                "whether each run has a user and a group that no other has",
+                false,
+            ),
+        ),
+        (
             "supplementary_groups",
             texts("exactly these groups; without it the caller's own, or none for a fixed user"),
         ),
@@ -47,8 +54,15 @@ pub(super) fn profile() -> Json {
         (
             "timeout",
             by_default(
-                time("wall time until the whole process tree is killed; at most 24h"),
+                time("wall time until the whole process tree gets SIGTERM; at most 24h"),
                 "30s",
+            ),
+        ),
+        (
+            "timeout_stop",
+            by_default(
+                time("wall time from then until what is left is killed; at most 10min"),
+                "2s",
             ),
         ),
         (
@@ -131,6 +145,13 @@ pub(super) fn profile() -> Json {
             ),
         ),
         (
+            "tty",
+            flag(
+                "whether the standard streams are a terminal of the command's own",
+                false,
+            ),
+        ),
+        (
             "network",
             by_default(
                 word("what may be reached", &["none", "unix", "loopback", "full"]),
@@ -190,6 +211,13 @@ pub(super) fn profile() -> Json {
         (
             "minimum_landlock",
             by_default(integer("oldest Landlock ABI to run under", 1, 99), 6),
+        ),
+        (
+            "minimum_containment",
+            word(
+                "the weakest way of holding processes together to run under",
+                &["pid-namespace", "cgroup"],
+            ),
         ),
         ("working_directory", about(path(), DIRECTORY)),
         (

@@ -3,7 +3,7 @@
 
 use super::{Action, Check, Denied, KIND, Sockets, Test};
 use seccompiler::{BpfProgram, sock_filter};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 // linux/bpf_common.h
 const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
@@ -33,6 +33,7 @@ pub(super) const FOREIGN: u32 = 0x4000_0000;
 pub(super) const UNASSIGNED: u32 = 480;
 
 /// A range of system call numbers from `first` up to the next range.
+#[derive(Clone, Copy)]
 struct Range {
     first: u32,
     outcome: Outcome,
@@ -54,33 +55,82 @@ pub(super) fn program(actions: &BTreeMap<u32, Action>, denied: Denied) -> BpfPro
         kill(),
         statement(LOAD, NUMBER),
     ];
-    program.extend(search(&ranges(actions, denied)));
+    program.extend(search(&ranges(outcome_of(actions, denied), &ABOVE)));
     program
 }
 
-fn ranges(actions: &BTreeMap<u32, Action>, denied: Denied) -> Vec<Range> {
+/// The program that allows just the calls of `base`, for a process whose children get
+/// the [`rest`] of theirs.
+pub(super) fn base(base: &BTreeSet<u32>) -> BpfProgram {
+    let allowed = base.iter().map(|number| (*number, Action::Allow));
+    program(&allowed.collect(), Denied::Fails(libc::EPERM))
+}
+
+/// What [`base`] leaves to say of `actions`, which allow nothing beyond it: where both
+/// are installed the kernel takes the stricter of two answers, and of two errors that of
+/// the program installed last.
+pub(super) fn rest(
+    actions: &BTreeMap<u32, Action>,
+    denied: Denied,
+    base: &BTreeSet<u32>,
+) -> BpfProgram {
+    let whole = outcome_of(actions, denied);
+    let said = |number| match whole(number) {
+        outcome if base.contains(&number) || outcome != BASE_DENIES => outcome,
+        _ => Outcome::Act(Action::Allow),
+    };
+    let mut program = vec![statement(LOAD, NUMBER)];
+    let above = Range {
+        first: UNASSIGNED,
+        outcome: Outcome::Act(Action::Allow),
+    };
+    program.extend(search(&ranges(said, &[above])));
+    program
+}
+
+/// What [`base`] says of a call that it does not allow.
+const BASE_DENIES: Outcome = Outcome::Act(Action::Refuse(libc::EPERM));
+
+fn outcome_of(actions: &BTreeMap<u32, Action>, denied: Denied) -> impl Fn(u32) -> Outcome {
     let denied = match denied {
         Denied::Fails(errno) => Outcome::Act(Action::Refuse(errno)),
         Denied::Killed => Outcome::Kill,
     };
-    let mut ranges: Vec<Range> = Vec::new();
-    let mut push = |first, outcome| {
-        if ranges.last().is_none_or(|last| last.outcome != outcome) {
-            ranges.push(Range { first, outcome });
-        }
-    };
-    for number in 0..UNASSIGNED {
-        push(
-            number,
-            actions
-                .get(&number)
-                .map_or(denied, |action| Outcome::Act(*action)),
-        );
+    move |number| match actions.get(&number) {
+        Some(action) => Outcome::Act(*action),
+        None => denied,
     }
-    push(UNASSIGNED, Outcome::Act(Action::Refuse(libc::ENOSYS)));
-    push(FOREIGN, Outcome::Kill);
+}
+
+/// The ranges of the numbers there are, and those `above` them.
+fn ranges(outcome: impl Fn(u32) -> Outcome, above: &[Range]) -> Vec<Range> {
+    let mut ranges: Vec<Range> = Vec::new();
+    let numbers = (0..UNASSIGNED).map(|first| Range {
+        first,
+        outcome: outcome(first),
+    });
+    for range in numbers.chain(above.iter().copied()) {
+        if ranges
+            .last()
+            .is_none_or(|last| last.outcome != range.outcome)
+        {
+            ranges.push(range);
+        }
+    }
     ranges
 }
+
+/// Numbers that are not assigned, and those of another ABI.
+const ABOVE: [Range; 2] = [
+    Range {
+        first: UNASSIGNED,
+        outcome: Outcome::Act(Action::Refuse(libc::ENOSYS)),
+    },
+    Range {
+        first: FOREIGN,
+        outcome: Outcome::Kill,
+    },
+];
 
 fn search(ranges: &[Range]) -> BpfProgram {
     let (low, high) = ranges.split_at(ranges.len() / 2);

@@ -2,7 +2,7 @@
 //! plain reading of the table and against filters that seccompiler lays out.
 
 use super::compile::{ARCHITECTURE, ARGUMENTS, FOREIGN, NUMBER, THIS_ARCHITECTURE, UNASSIGNED};
-use super::{Action, Check, Denied, KIND, Reach, Sockets, Test, compile, table};
+use super::{Action, Check, Denied, KIND, Reach, Sockets, Test, compile, lane, table};
 use crate::sandbox::settings::tests::policy;
 use policy::SystemCalls;
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
@@ -47,6 +47,22 @@ fn run(program: &BpfProgram, architecture: u32, call: Call) -> u32 {
             other => panic!("unknown instruction {other:#x}"),
         }
     }
+}
+
+/// What the kernel does where both are installed, `last` after `first`, seccomp(2): of
+/// the answers the one with the lowest number as a signed action, and of equal actions
+/// that of the program installed last.
+fn run_both(first: &BpfProgram, last: &BpfProgram, architecture: u32, call: Call) -> u32 {
+    let strictness = |answer: u32| (answer & libc::SECCOMP_RET_ACTION_FULL).cast_signed();
+    let answers = [last, first].map(|program| run(program, architecture, call));
+    answers
+        .into_iter()
+        .min_by_key(|one| strictness(*one))
+        .unwrap()
+}
+
+fn filter(list: &SystemCalls, reach: Reach) -> BpfProgram {
+    compile::program(&table::actions(list, reach), list.refusal.into())
 }
 
 /// The lists that the proof is made for.
@@ -125,12 +141,6 @@ fn read(actions: &BTreeMap<u32, Action>, denied: u32, call: Call) -> u32 {
 }
 
 /// Sockets and pairs of every family, type with flags, and protocol that is near one.
-fn socket_calls() -> impl Iterator<Item = Call> {
-    [libc::SYS_socket, libc::SYS_socketpair]
-        .into_iter()
-        .flat_map(|call| socket_calls_of(u32::try_from(call).unwrap()))
-}
-
 fn socket_calls_of(number: u32) -> impl Iterator<Item = Call> {
     let kinds = (0..8_u64).flat_map(|kind| [kind, kind | 0o2_004_000, kind | 0x10, kind | 1 << 32]);
     let kinds: Vec<u64> = kinds.collect();
@@ -168,18 +178,14 @@ fn socket_calls_of(number: u32) -> impl Iterator<Item = Call> {
 }
 
 /// Calls of two arguments that say whom they are about, on both sides of what is allowed.
-fn priority_calls() -> impl Iterator<Item = Call> {
+fn priority_calls_of(number: u32) -> impl Iterator<Item = Call> {
     let values = [0, 1, 2, 3, 0xffff_ffff, 1 << 32, 1 | 1 << 32, u64::MAX];
-    [libc::SYS_setpriority, libc::SYS_ioprio_set]
-        .into_iter()
-        .flat_map(move |call| {
-            values.into_iter().flat_map(move |which| {
-                values.map(|who| Call {
-                    number: u32::try_from(call).unwrap(),
-                    arguments: [which, who, 5, 0, 0, 0],
-                })
-            })
+    values.into_iter().flat_map(move |which| {
+        values.map(|who| Call {
+            number,
+            arguments: [which, who, 5, 0, 0, 0],
         })
+    })
 }
 
 const REACHES: [Reach; 4] = [Reach::None, Reach::Unix, Reach::Connect, Reach::Full];
@@ -204,18 +210,28 @@ fn any_socket(allowed: &[Sockets]) -> Vec<SeccompRule> {
     each.collect()
 }
 
-/// Every number that means anything, and arguments on both sides of each boundary of
-/// what is asked of it.
-fn calls() -> impl Iterator<Item = Call> {
-    let actions = table::actions(&SystemCalls::default(), Reach::Full);
+/// Every number that means anything, with [`calls_of`] each.
+fn calls(actions: &BTreeMap<u32, Action>) -> impl Iterator<Item = Call> {
     let numbers = (0..600).chain([FOREIGN - 1, FOREIGN, FOREIGN + 1, FOREIGN + 59, u32::MAX]);
-    numbers.flat_map(move |number| {
-        let check = actions.get(&number).and_then(checked);
-        values(check).into_iter().map(move |value| Call {
+    numbers.flat_map(|number| calls_of(number, actions.get(&number).copied()))
+}
+
+/// Arguments on both sides of each boundary of what `action` asks.
+fn calls_of(number: u32, action: Option<Action>) -> Vec<Call> {
+    let check = action.as_ref().and_then(checked);
+    let mut all: Vec<Call> = values(check)
+        .into_iter()
+        .map(|value| Call {
             number,
             arguments: [value; 6],
         })
-    })
+        .collect();
+    match action {
+        Some(Action::Socket(_)) => all.extend(socket_calls_of(number)),
+        Some(Action::Own(_)) => all.extend(priority_calls_of(number)),
+        _ => {}
+    }
+    all
 }
 
 /// Where arguments make no difference, a few show that they do not.
@@ -328,22 +344,17 @@ fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
     }
 }
 
-/// A filter of seccompiler's that matches the calls with `outcome`; it has one
-/// action for those that match, so there must be one filter for each outcome.
-fn seccompiler(list: &SystemCalls, reach: Reach, outcome: u32) -> BpfProgram {
-    let actions = table::actions(list, reach);
-    let mut all = BTreeMap::new();
-    for number in 0..600_u32 {
-        let action = match number {
-            UNASSIGNED.. => Some(Action::Refuse(libc::ENOSYS)),
-            _ => actions.get(&number).copied(),
-        };
-        if let Some(rules) = rules(action, denied(list), outcome) {
-            all.insert(i64::from(number), rules);
-        }
-    }
+/// A filter of seccompiler's that matches the calls of `number` with `outcome`. It lays
+/// calls out as a chain that is walked number by number, so each has a filter of its own.
+fn seccompiler(number: u32, action: Option<Action>, denied: u32, outcome: u32) -> BpfProgram {
+    let action = match number {
+        UNASSIGNED.. => Some(Action::Refuse(libc::ENOSYS)),
+        _ => action,
+    };
+    let rules = rules(action, denied, outcome);
+    let all = rules.map(|rules| (i64::from(number), rules)).into_iter();
     let (other, this) = (SeccompAction::Trap, SeccompAction::Log);
-    SeccompFilter::new(all, other, this, TARGET)
+    SeccompFilter::new(all.collect(), other, this, TARGET)
         .unwrap()
         .try_into()
         .unwrap()
@@ -353,9 +364,9 @@ fn seccompiler(list: &SystemCalls, reach: Reach, outcome: u32) -> BpfProgram {
 fn the_tree_means_what_the_table_says() {
     for list in lists() {
         for reach in REACHES {
-            let program = super::filter(&list, reach);
+            let program = filter(&list, reach);
             let actions = table::actions(&list, reach);
-            for call in calls().chain(socket_calls()).chain(priority_calls()) {
+            for call in calls(&actions) {
                 let result = run(&program, THIS_ARCHITECTURE, call);
                 let expected = read(&actions, denied(&list), call);
                 assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
@@ -367,34 +378,75 @@ fn the_tree_means_what_the_table_says() {
 #[test]
 fn the_tree_is_equal_to_what_seccompiler_makes() {
     for (list, reach) in both() {
-        let tree = super::filter(&list, reach);
-        let outcomes = [
-            libc::SECCOMP_RET_ALLOW,
-            libc::SECCOMP_RET_KILL_PROCESS,
-            refused(libc::EPERM),
-            refused(libc::EACCES),
-            refused(libc::ENOSYS),
-            refused(libc::EOPNOTSUPP),
-        ];
-        let filters = outcomes.map(|outcome| (outcome, seccompiler(&list, reach, outcome)));
-        for call in calls()
-            .filter(|call| call.number < 600)
-            .chain(socket_calls())
-            .chain(priority_calls())
-        {
-            let result = run(&tree, THIS_ARCHITECTURE, call);
-            let action = table::actions(&list, reach).get(&call.number).copied();
-            if matches!(action, Some(Action::Socket(_))) && result == refused(libc::EACCES) {
-                let (_, allow) = &filters[0];
-                let other = run(allow, THIS_ARCHITECTURE, call);
-                assert_eq!(other, libc::SECCOMP_RET_TRAP, "{call:x?} of {list:?}");
-                continue;
-            }
-            let matching = filters.iter().filter(|(_, filter)| {
-                run(filter, THIS_ARCHITECTURE, call) == libc::SECCOMP_RET_LOG
+        let tree = filter(&list, reach);
+        let actions = table::actions(&list, reach);
+        for number in 0..600 {
+            let action = actions.get(&number).copied();
+            let filters = OUTCOMES.map(|outcome| {
+                let filter = seccompiler(number, action, denied(&list), outcome);
+                (outcome, filter)
             });
-            let matching: Vec<u32> = matching.map(|(outcome, _)| *outcome).collect();
-            assert_eq!(matching, [result], "{call:x?} of {list:?} and {reach:?}");
+            for call in calls_of(number, action) {
+                let result = run(&tree, THIS_ARCHITECTURE, call);
+                let equal = is_result(&filters, action, call, result);
+                assert!(equal, "{call:x?} of {list:?} and {reach:?}: {result:x}");
+            }
+        }
+    }
+}
+
+/// What a call can come to.
+const OUTCOMES: [u32; 6] = [
+    libc::SECCOMP_RET_ALLOW,
+    libc::SECCOMP_RET_KILL_PROCESS,
+    libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned(),
+    libc::SECCOMP_RET_ERRNO | libc::EACCES.cast_unsigned(),
+    libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned(),
+    libc::SECCOMP_RET_ERRNO | libc::EOPNOTSUPP.cast_unsigned(),
+];
+
+/// Whether `call` has `result` and nothing else by `filters`, of which there is one for
+/// each of [`OUTCOMES`].
+fn is_result(
+    filters: &[(u32, BpfProgram); 6],
+    action: Option<Action>,
+    call: Call,
+    result: u32,
+) -> bool {
+    let matches =
+        |filter: &BpfProgram| run(filter, THIS_ARCHITECTURE, call) == libc::SECCOMP_RET_LOG;
+    if matches!(action, Some(Action::Socket(_))) && result == refused(libc::EACCES) {
+        let [(_, allow), ..] = filters;
+        return !matches(allow);
+    }
+    filters
+        .iter()
+        .all(|(outcome, filter)| matches(filter) == (*outcome == result))
+}
+
+/// A lane of a policy with all these lists, and of one with each alone.
+#[test]
+fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
+    let tables = || both().map(|(list, reach)| table::actions(&list, reach));
+    let together: Vec<_> = tables().collect();
+    let together = lane::needs(together.iter());
+    for (list, reach) in both() {
+        let actions = table::actions(&list, reach);
+        let alone = lane::needs([&actions].into_iter());
+        for common in [&together, &alone] {
+            let base = compile::base(common);
+            let rest = compile::rest(&actions, list.refusal.into(), common);
+            for call in calls(&actions) {
+                let result = run_both(&base, &rest, THIS_ARCHITECTURE, call);
+                let expected = read(&actions, denied(&list), call);
+                assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
+            }
+            let foreign = Call {
+                number: 1,
+                arguments: [0; 6],
+            };
+            let result = run_both(&base, &rest, 0x4000_0003, foreign);
+            assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
         }
     }
 }
@@ -406,7 +458,7 @@ fn a_foreign_architecture_is_killed() {
         arguments: [0; 6],
     };
     for list in lists() {
-        let result = run(&super::filter(&list, Reach::Full), 0x4000_0003, call);
+        let result = run(&filter(&list, Reach::Full), 0x4000_0003, call);
         assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
     }
 }
@@ -414,7 +466,7 @@ fn a_foreign_architecture_is_killed() {
 #[test]
 fn the_programs_stay_small() {
     for list in lists() {
-        let length = super::filter(&list, Reach::Full).len();
+        let length = filter(&list, Reach::Full).len();
         assert!(length < 500, "{length} instructions");
     }
 }
@@ -453,7 +505,7 @@ fn no_list_allows_what_undoes_the_sandbox() {
 #[test]
 fn memory_and_queues_are_shared_only_where_a_list_says_so() {
     for reach in REACHES {
-        let program = super::filter(&SystemCalls::default(), reach);
+        let program = filter(&SystemCalls::default(), reach);
         for number in [
             libc::SYS_shmget,
             libc::SYS_shmat,
@@ -478,7 +530,7 @@ fn memory_and_queues_are_shared_only_where_a_list_says_so() {
 #[test]
 fn datagrams_are_of_unix_sockets_alone() {
     for reach in REACHES {
-        let program = super::filter(&SystemCalls::default(), reach);
+        let program = filter(&SystemCalls::default(), reach);
         for (call, kind) in [libc::SYS_socket, libc::SYS_socketpair]
             .into_iter()
             .flat_map(|call| [2, 2 | 0o2_000_000, 2 | 0o4000, 2 | 1 << 32].map(|kind| (call, kind)))

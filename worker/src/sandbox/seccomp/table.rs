@@ -8,7 +8,6 @@
 //! (io_uring, userfaultfd, perf, keyctl), shares memory with strangers (SysV and
 //! POSIX queues), or administers the host (clock, swap, quota, reboot, syslog).
 
-use super::numbers::number;
 use super::{Action, Check, Reach, Sockets, Test};
 use libc::{
     EACCES, ENOSYS, EOPNOTSUPP, EPERM, SYS_clone, SYS_clone3, SYS_fchmod, SYS_fchmodat,
@@ -217,8 +216,12 @@ fn special(reach: Reach) -> [(c_long, Action); 21] {
         (SYS_clone, check(0, Test::Without(NEW_NAMESPACE), EPERM)),
         (SYS_prctl, check(0, Test::OneOf(PRCTL), EPERM)),
         (SYS_personality, check(0, Test::OneOf(PERSONALITY), EPERM)),
-        // Both put input into a terminal, where somebody's shell reads it.
-        (SYS_ioctl, check(1, Test::NoneOf(&[0x5412, 0x541c]), EPERM)),
+        // TIOCSTI and TIOCLINUX put input into a terminal, where somebody's shell reads it;
+        // TIOCSETD loads line disciplines, which are a surface of the kernel by themselves.
+        (
+            SYS_ioctl,
+            check(1, Test::NoneOf(&[0x5412, 0x541c, 0x5423]), EPERM),
+        ),
         (SYS_socket, Action::Socket(sockets(reach))),
         // It connects past Landlock, which looks at connect(2).
         (SYS_sendto, without_fast_open(3)),
@@ -275,12 +278,16 @@ const ALWAYS: [(c_long, Action); 3] = [
 pub(super) fn actions(list: &SystemCalls, reach: Reach) -> BTreeMap<u32, Action> {
     let mut special = numbered(special(reach));
     special.extend(numbered(special_here()));
-    let mut allowed: BTreeSet<u32> = list.added.iter().filter_map(|call| number(call)).collect();
+    let mut allowed: BTreeSet<u32> = list
+        .added
+        .iter()
+        .filter_map(|call| SystemCalls::number(call))
+        .collect();
     if list.from_default {
         let removed: BTreeSet<u32> = list
             .removed
             .iter()
-            .filter_map(|call| number(call))
+            .filter_map(|call| SystemCalls::number(call))
             .collect();
         let plain = ALLOWED.iter().chain(ALLOWED_HERE);
         let plain = plain.filter_map(|call| u32::try_from(*call).ok());

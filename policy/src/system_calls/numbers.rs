@@ -1,4 +1,4 @@
-//! Numbers of system calls by name, on this processor.
+//! Numbers of system calls by name, on this processor: constants of its C library.
 
 use libc::c_long;
 
@@ -156,20 +156,33 @@ pub(super) fn number(name: &str) -> Option<u32> {
     u32::try_from(*number).ok()
 }
 
+/// The name of the system call `number`.
+pub(super) fn name(number: u64) -> Option<&'static str> {
+    let mut rows = COMMON.iter().chain(HERE);
+    let (name, _) = rows.find(|(_, known)| u64::try_from(*known) == Ok(number))?;
+    Some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system_calls::NAMES;
 
     #[test]
     fn every_call_that_a_policy_can_name_has_its_number() {
         let ours: Vec<&str> = COMMON.iter().chain(HERE).map(|(name, _)| *name).collect();
         for name in &ours {
-            assert!(policy::SystemCalls::names().contains(name), "{name}");
+            assert!(NAMES.contains(name), "{name}");
         }
         if cfg!(target_arch = "x86_64") {
-            assert_eq!(ours.len(), policy::SystemCalls::names().len());
+            assert_eq!(ours.len(), NAMES.len());
         }
         assert_eq!(number("read"), u32::try_from(libc::SYS_read).ok());
         assert_eq!(number("no_such_call"), None);
+        assert_eq!(
+            number("read").and_then(|read| name(read.into())),
+            Some("read")
+        );
+        assert_eq!(name(u64::MAX), None);
     }
 }
