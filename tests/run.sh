@@ -32,12 +32,30 @@ packages() {
 	setsid util-linux
 	groff groff-base
 	git git
-	curl curl
+	node nodejs
+	make make
+	rg ripgrep
 	sqlite3 sqlite3
+	openssl openssl
+	curl curl
+	man man-db
+	less less
+	perl perl
+	script bsdutils
+	pgrep procps
+	bc bc
+	bzip2 bzip2
+	xz xz-utils
+	zstd zstd
+	patch patch
+	column bsdextrautils
+	journalctl systemd
+	infocmp ncurses-bin
 	bash bash
-	perl perl-base
 	awk mawk
 	find findutils
+	chromium chromium
+	chromedriver chromium-driver
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

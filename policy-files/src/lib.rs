@@ -14,7 +14,9 @@ mod walk;
 pub use accounts::HostAccounts;
 pub use trust::Untrusted;
 
-use policy::{Diagnostics, EMBEDDED, EMBEDDED_NAME, Policy, Setting, Source};
+use policy::{
+    Diagnostics, EMBEDDED, EMBEDDED_NAME, Policy, SHIPPED, SHIPPED_NAME, Setting, Source,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -110,11 +112,37 @@ impl PolicyFiles {
     /// The policy that comes with the program.
     #[must_use]
     pub fn embedded() -> Self {
-        Self(vec![PolicyFile {
-            name: EMBEDDED_NAME.to_owned(),
-            text: EMBEDDED.to_owned(),
+        Self(Vec::new()).and(EMBEDDED_NAME, EMBEDDED.to_owned())
+    }
+
+    /// The profiles that come with the program, without anything that uses them.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self(Vec::new()).and(SHIPPED_NAME, SHIPPED.to_owned())
+    }
+
+    /// These files and a text of the program's own, which diagnostics call `name`.
+    #[must_use]
+    pub fn and(mut self, name: &str, text: String) -> Self {
+        self.0.push(PolicyFile {
+            name: name.to_owned(),
+            text,
             pack: None,
-        }])
+        });
+        self
+    }
+
+    /// These files and `others`, as one policy.
+    #[must_use]
+    pub fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// Whether `word` stands anywhere in them.
+    #[must_use]
+    pub fn mention(&self, word: &str) -> bool {
+        self.0.iter().any(|file| file.text.contains(word))
     }
 
     /// The files as the policy language takes them.

@@ -4,12 +4,14 @@
 use crate::argument::{Accepted, Fault, Item, Place, accept};
 use crate::quote::quoted;
 use crate::template::Element;
-use crate::{Arguments, Denial, PathGrant, Stdin, Tool};
+use crate::{Arguments, Denial, Parameter, PathGrant, Secret, Stdin, Tool};
 use std::path::PathBuf;
 
 /// A tool with the arguments of a call in their places.
 pub(crate) struct Filled {
     pub(crate) argv: Vec<String>,
+    /// What of it is secret.
+    pub(crate) secrets: Vec<Secret>,
     /// The grant of each path in it, and of the directory it starts in.
     pub(crate) paths: Vec<PathGrant>,
     pub(crate) stdin: Stdin,
@@ -25,7 +27,7 @@ pub(crate) fn fill(tool: &Tool, arguments: &Arguments) -> Result<Filled, Denial>
         arguments,
         base: directory.as_ref().map(PathGrant::path),
     };
-    let (argv, mut paths) = call.command()?;
+    let (argv, secrets, mut paths) = call.command()?;
     let starts_in = directory.map(|directory| {
         let told = paths.iter().position(|path| *path == directory);
         told.unwrap_or_else(|| {
@@ -35,6 +37,7 @@ pub(crate) fn fill(tool: &Tool, arguments: &Arguments) -> Result<Filled, Denial>
     });
     Ok(Filled {
         argv,
+        secrets,
         paths,
         stdin: call.stdin()?,
         starts_in,
@@ -56,6 +59,9 @@ fn directory(tool: &Tool, arguments: &Arguments) -> Result<Option<PathGrant>, De
     Ok(items.next().and_then(|item| item.path))
 }
 
+/// The argument vector, what of it is secret, and the grant of each path in it.
+type Command = (Vec<String>, Vec<Secret>, Vec<PathGrant>);
+
 /// One call.
 struct Call<'a> {
     tool: &'a Tool,
@@ -65,11 +71,11 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The argument vector, and the grant of each path in it.
-    fn command(&self) -> Result<(Vec<String>, Vec<PathGrant>), Denial> {
+    /// The argument vector, what of it is secret, and the grant of each path in it.
+    fn command(&self) -> Result<Command, Denial> {
         let template = &self.tool.template;
         let mut argv = Vec::with_capacity(template.elements.len() + 1);
-        let mut paths = Vec::new();
+        let (mut secrets, mut paths) = (Vec::new(), Vec::new());
         argv.push(template.program.clone());
         for element in &template.elements {
             match element {
@@ -77,6 +83,10 @@ impl Call<'_> {
                 Element::Value { parameter, prefix } => {
                     let accepted = self.argument(*parameter, prefix.is_empty())?;
                     for item in accepted.map_or_else(Vec::new, Accepted::items) {
+                        secrets.extend(self.is_secret(*parameter).then_some(Secret {
+                            element: argv.len(),
+                            prefix: prefix.len(),
+                        }));
                         argv.push(prefixed(prefix, item.text));
                         paths.extend(item.path);
                     }
@@ -88,7 +98,7 @@ impl Call<'_> {
                 }
             }
         }
-        Ok((argv, paths))
+        Ok((argv, secrets, paths))
     }
 
     fn stdin(&self) -> Result<Stdin, Denial> {
@@ -132,8 +142,26 @@ impl Call<'_> {
         accepted.map_err(|fault| Denial {
             code: fault.code,
             rule: format!("tool.{}.args.{}", self.tool.name, parameter.name),
-            reason: format!("argument {} {}", quoted(&parameter.name), fault.reason),
+            reason: format!(
+                "argument {} {}",
+                quoted(&parameter.name),
+                said(parameter, fault)
+            ),
         })
+    }
+
+    fn is_secret(&self, index: usize) -> bool {
+        let parameter = self.tool.parameters.get(index);
+        parameter.is_some_and(|parameter| parameter.secret)
+    }
+}
+
+/// What is wrong with a value. Reasons repeat values, but not secret ones.
+fn said(parameter: &Parameter, fault: Fault) -> String {
+    if parameter.secret {
+        format!("is secret, and refused: {}", fault.code)
+    } else {
+        fault.reason
     }
 }
 

@@ -1,6 +1,7 @@
 //! The verdict on one call, and the terms it carries.
 
 use crate::{Access, Existence, FileKind, Limit, Profile};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,8 +26,10 @@ pub struct Grant {
     pub(crate) principal: String,
     pub(crate) rule: String,
     pub(crate) argv: Vec<String>,
+    pub(crate) secrets: Vec<Secret>,
     pub(crate) paths: Vec<PathGrant>,
     pub(crate) stdin: Stdin,
+    pub(crate) stdin_is_secret: bool,
     pub(crate) starts_in: Option<usize>,
     pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) identity: Option<Identity>,
@@ -60,6 +63,21 @@ impl Grant {
         &self.argv
     }
 
+    /// What of the argument vector no record may repeat.
+    #[must_use]
+    pub fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    /// SHA-256 of the restrictions and of the user to run under: equal exactly where
+    /// these terms are, as long as the worker is of the same version.
+    #[must_use]
+    pub fn sandbox_digest(&self) -> [u8; 32] {
+        // What is derived names every field, so that none can be forgotten here.
+        let terms = format!("{:?} {:?}", self.profile, self.identity);
+        Sha256::digest(terms).into()
+    }
+
     /// The absolute path of the program.
     #[must_use]
     pub fn program(&self) -> &Path {
@@ -76,6 +94,12 @@ impl Grant {
     #[must_use]
     pub fn stdin(&self) -> &Stdin {
         &self.stdin
+    }
+
+    /// Whether no record may repeat what stands in [`Grant::stdin`].
+    #[must_use]
+    pub fn stdin_is_secret(&self) -> bool {
+        self.stdin_is_secret
     }
 
     /// Which of [`Grant::paths`] the command starts in; `None` for the working
@@ -117,6 +141,15 @@ impl Grant {
     pub fn profile(&self) -> &Profile {
         &self.profile
     }
+}
+
+/// An element of an argument vector that ends in a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secret {
+    /// Index of the element.
+    pub element: usize,
+    /// How many bytes stand before the secret in it.
+    pub prefix: usize,
 }
 
 /// A path argument: leave to use one file or directory.

@@ -56,6 +56,14 @@ impl Tool {
         Some(&parameter.name)
     }
 
+    pub(crate) fn has_secret_stdin(&self) -> bool {
+        let parameter = self
+            .template
+            .stdin
+            .and_then(|index| self.parameters.get(index));
+        parameter.is_some_and(Parameter::secret)
+    }
+
     /// The restrictions it runs under.
     #[must_use]
     pub fn profile(&self) -> &Profile {
@@ -130,6 +138,7 @@ pub struct Parameter {
     pub(crate) kind: Kind,
     pub(crate) default: Option<Value>,
     pub(crate) optional: bool,
+    pub(crate) secret: bool,
     pub(crate) requires: Vec<String>,
     pub(crate) conflicts: Vec<String>,
 }
@@ -163,6 +172,12 @@ impl Parameter {
     #[must_use]
     pub fn required(&self) -> bool {
         self.default.is_none() && !self.optional
+    }
+
+    /// Whether its value stands in no record and in no reason, but for a keyed digest.
+    #[must_use]
+    pub fn secret(&self) -> bool {
+        self.secret
     }
 
     /// The arguments that a call must also give when it gives this one.

@@ -1,7 +1,8 @@
 //! What can be typed: the commands and options of `mini-mcp`.
 
+use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{
-    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Schema, Test, Tools,
+    Check, Doctor, Explain, Learn, LearnStub, Reload, Replay, Run, Schema, Status, Test, Tools,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ Examples:
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
+  mini-mcp run --profile isolated -- ls /
+                                       run a command in the sandbox of a profile
 
 Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
@@ -44,7 +47,11 @@ pub(crate) enum Command {
     Tools(Tools),
     Test(Test),
     Replay(Replay),
+    Audit(Audit),
+    Report(Report),
+    Status(Status),
     Reload(Reload),
+    Run(Run),
     Schema(Schema),
 }
 

@@ -17,6 +17,10 @@ pub(crate) enum Error {
     ReadPolicy(#[from] ReadError),
     #[error("cannot read the audit trail `{}`", path.display())]
     ReadTrail { path: PathBuf, source: io::Error },
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot find run `{0}` in the audit trail")]
+    NoRun(String),
     /// The diagnostics name the file themselves.
     #[error("cannot use the policy\n{0}")]
     Mistakes(#[from] Diagnostics),
@@ -36,6 +40,10 @@ pub(crate) enum Error {
     Worker(#[from] LaneError),
     #[error("cannot connect to `{}`", path.display())]
     Connect { path: PathBuf, source: io::Error },
+    #[error("cannot ask the worker at `{}`", path.display())]
+    ConnectAdmin { path: PathBuf, source: io::Error },
+    #[error("cannot understand the worker: it is of another version")]
+    OtherVersion,
     #[error("cannot use `{}`: the service closed the connection without an answer", path.display())]
     Refused { path: PathBuf },
     #[error("cannot reload the policy: {0}\nthe former policy stays in force")]
@@ -76,6 +84,10 @@ impl Error {
             {
                 Some("name another policy file")
             }
+            Self::ReadTrail { source, .. } => cure(TRAIL_CURES, source),
+            Self::NoRun(_) => {
+                Some("`mini-mcp audit --json` names each; the client has it as `run_id`")
+            }
             Self::NoUser { .. } => Some("name a user of this host, or his user id"),
             Self::NoState => Some("name a file with --audit"),
             Self::Listen { source, .. } => cure(LISTEN_CURES, source),
@@ -86,6 +98,8 @@ impl Error {
             ),
             Self::Worker(error) => error.hint(),
             Self::Connect { source, .. } => cure(CONNECT_CURES, source),
+            Self::ConnectAdmin { source, .. } => cure(ADMIN_CURES, source),
+            Self::OtherVersion => Some("install supervisor and worker of the same release"),
             Self::Refused { .. } => Some(
                 "a principal of the policy must name your user or one of your groups; \
                  `journalctl -u mini-mcp` says who was refused",
@@ -98,7 +112,7 @@ impl Error {
                  /sys/kernel/security/lsm",
             ),
             Self::ReadPolicy(_)
-            | Self::ReadTrail { .. }
+            | Self::Write { .. }
             | Self::Mistakes(_)
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }
@@ -154,6 +168,29 @@ const LISTEN_CURES: &Cures = &[
         io::ErrorKind::PermissionDenied,
         "start it as its service: `systemctl start mini-mcp`",
     ),
+];
+
+const ADMIN_CURES: &Cures = &[
+    (
+        io::ErrorKind::NotFound,
+        "start the worker with `systemctl start mini-mcp-worker`, or name its --admin socket with --socket",
+    ),
+    (
+        io::ErrorKind::ConnectionRefused,
+        "nothing answers there: start the worker with `systemctl start mini-mcp-worker`",
+    ),
+    (
+        io::ErrorKind::PermissionDenied,
+        "root alone may ask: sudo mini-mcp status",
+    ),
+];
+
+const TRAIL_CURES: &Cures = &[
+    (
+        io::ErrorKind::PermissionDenied,
+        "root alone may read it: put `sudo` before the command",
+    ),
+    (io::ErrorKind::NotFound, "name the trail with --audit"),
 ];
 
 const CONNECT_CURES: &Cures = &[

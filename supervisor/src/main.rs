@@ -23,6 +23,7 @@ mod serve;
 mod signals;
 mod stdio;
 mod summary;
+mod trail;
 mod vanish;
 mod watch;
 mod workspace;
@@ -54,7 +55,11 @@ fn main() -> ExitCode {
 fn tell(usage: &clap::Error) -> ExitCode {
     // Nobody is left to be told when this fails.
     let _ = usage.print();
-    if usage.use_stderr() {
+    let runs = std::env::args_os().nth(1).is_some_and(|word| word == "run");
+    if usage.use_stderr() && runs {
+        // Of a command's own status 2 is not ours to take.
+        ExitCode::from(admin::REFUSED)
+    } else if usage.use_stderr() {
         ExitCode::from(2)
     } else {
         ExitCode::SUCCESS
@@ -82,7 +87,11 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Schema(_) => admin::schema()?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
+        Command::Status(options) => return Ok(admin::status(&options)),
+        Command::Report(options) => admin::report(&options)?,
+        Command::Audit(options) => return admin::audit(&options),
         Command::Replay(options) => return Ok(admin::replay(&options)),
+        Command::Run(options) => return Ok(admin::run(&options)),
     }
     Ok(ExitCode::SUCCESS)
 }

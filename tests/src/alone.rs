@@ -1,6 +1,6 @@
 //! `mini-mcp stdio`: a server of her own for Alice, who has no privileges.
 
-use crate::log::entries;
+use crate::log::happened;
 use crate::{ALICE, Client, Entry, Process, command_as, eventually, scratch};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -113,10 +113,10 @@ impl Alone {
         path
     }
 
-    /// The lines of the audit trail so far.
+    /// What happened, by the audit trail so far.
     #[must_use]
     pub fn audit(&self) -> Vec<Entry> {
-        entries(&self.path("state/audit.jsonl"))
+        happened(&self.path("state/audit.jsonl"))
     }
 
     fn text(&self) -> String {

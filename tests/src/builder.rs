@@ -14,7 +14,7 @@ pub struct SiteBuilder {
     policy: String,
     containment: String,
     audit: Option<PathBuf>,
-    worker: Vec<String>,
+    worker_options: Vec<String>,
 }
 
 impl SiteBuilder {
@@ -23,7 +23,7 @@ impl SiteBuilder {
             policy: policy.to_owned(),
             containment: "auto".to_owned(),
             audit: None,
-            worker: Vec::new(),
+            worker_options: Vec::new(),
         }
     }
 
@@ -41,10 +41,11 @@ impl SiteBuilder {
         self
     }
 
-    /// One more option of the worker.
+    /// Another option of the worker, and its value.
     #[must_use]
     pub fn worker_option(mut self, name: &str, value: &str) -> SiteBuilder {
-        self.worker.extend([name.to_owned(), value.to_owned()]);
+        self.worker_options
+            .extend([name.to_owned(), value.to_owned()]);
         self
     }
 
@@ -58,7 +59,7 @@ impl SiteBuilder {
         make_folders(directory.path());
         let own = directory.path().join("audit/audit.jsonl");
         let audit = self.audit.unwrap_or(own);
-        let site = Site::new(directory, audit, self.containment, self.worker);
+        let site = Site::new(directory, audit, self.containment, self.worker_options);
         site.file("policy.toml", &self.policy.replace("@site@", &site.text()));
         site
     }

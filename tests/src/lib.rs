@@ -9,10 +9,12 @@
 
 mod alone;
 mod binaries;
+mod browser;
 mod builder;
 mod called;
 mod cgroup;
 mod client;
+pub mod everyday;
 mod front;
 mod inbox;
 mod lane;
@@ -21,6 +23,7 @@ pub mod man;
 mod peer;
 mod process;
 pub mod python;
+mod runs;
 mod scratch;
 mod site;
 mod small_disk;
@@ -29,6 +32,7 @@ mod wait;
 
 pub use alone::Alone;
 pub use binaries::{binary, target_directory};
+pub use browser::Browser;
 pub use builder::{CONTAINMENTS, SiteBuilder};
 pub use called::Called;
 pub use client::Client;
@@ -37,6 +41,7 @@ pub use lane::{Hangup, Lane, Pipes};
 pub use log::Entry;
 pub use peer::{bound_and_connected, command_as, connect_as};
 pub use process::Process;
+pub use runs::Starter;
 pub use scratch::scratch;
 pub use site::Site;
 pub use small_disk::SmallDisk;

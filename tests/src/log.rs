@@ -34,6 +34,17 @@ impl Entry {
     }
 }
 
+/// What only keeps the chain, or tells more of a run.
+const BESIDES: [&str; 5] = ["checkpoint", "close", "turn", "running", "output"];
+
+/// What happened: the lines of the audit trail at `path` but those of the chain itself.
+#[must_use]
+pub(crate) fn happened(path: &Path) -> Vec<Entry> {
+    let mut entries = entries(path);
+    entries.retain(|entry| !BESIDES.contains(&entry.event()));
+    entries
+}
+
 /// The lines of the audit trail at `path`, each of which must be one JSON object.
 ///
 /// # Panics

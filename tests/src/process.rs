@@ -129,6 +129,11 @@ impl Process {
         kill(Pid::from_raw(self.0), Signal::SIGKILL).expect("the process lives");
     }
 
+    /// Sends SIGHUP.
+    pub fn hang_up(self) {
+        kill(Pid::from_raw(self.0), Signal::SIGHUP).expect("the process lives");
+    }
+
     /// One file of the process as text; empty when the process is gone.
     #[must_use]
     pub fn bytes(self, file: &str) -> String {

@@ -2,7 +2,7 @@
 //! with sockets, policy and audit file of their own in a scratch directory.
 
 use crate::cgroup::of_worker;
-use crate::log::entries;
+use crate::log::{entries, happened};
 use crate::users::System;
 use crate::wait::listens;
 use crate::{Entry, FRONT, Process, SiteBuilder, command_as, eventually};
@@ -88,6 +88,7 @@ impl Site {
         command.arg("--audit").arg(&self.audit);
         command.args(["--supervisor", FRONT.name]);
         command.args(["--containment", &self.containment]);
+        command.arg("--admin").arg(self.admin_socket());
         command.args(&self.worker_options);
         command.stdin(Stdio::null());
         command
@@ -141,6 +142,12 @@ impl Site {
         self.path("worker/worker.sock")
     }
 
+    /// The socket where root asks the worker.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.path("worker/admin.sock")
+    }
+
     /// Writes a file that all may read; its path.
     ///
     /// # Panics
@@ -164,10 +171,22 @@ impl Site {
             .digest()
     }
 
-    /// The lines of the audit trail so far.
+    /// What happened, by the audit trail so far.
     #[must_use]
     pub fn audit(&self) -> Vec<Entry> {
+        happened(&self.audit)
+    }
+
+    /// Every line of the audit trail so far.
+    #[must_use]
+    pub fn trail(&self) -> Vec<Entry> {
         entries(&self.audit)
+    }
+
+    /// The file of the audit trail.
+    #[must_use]
+    pub fn trail_file(&self) -> &Path {
+        &self.audit
     }
 
     /// Waits for a line of the audit trail that `wanted` accepts.
@@ -214,6 +233,11 @@ impl Site {
         let mut child = self.worker.take().expect("it was started");
         child.kill().expect("it runs");
         child.wait().expect("a child can be waited for");
+    }
+
+    /// Stops the worker in order and waits until it is gone.
+    pub fn stop_worker(&mut self) {
+        Site::stop(self.worker.take());
     }
 
     /// The lanes: the worker's forked copies, each of which serves one connection.

@@ -42,7 +42,7 @@ fn a_call_makes_two_lines() {
     let called = client.call("print", &json!({"first": "a\"b\u{1f600}"}));
     assert_eq!(called.exit_code(), Some(0));
     let trail = site.audit();
-    assert_gapless(&trail);
+    assert_gapless(&site.trail());
     let [open, start, end] = &trail[..] else {
         panic!("{trail:?}")
     };
@@ -118,7 +118,7 @@ fn denials_are_recorded() {
             .is_unknown_tool()
     );
     let trail = site.audit();
-    assert_gapless(&trail);
+    assert_gapless(&site.trail());
     let [_, dash, tool, bob] = &trail[..] else {
         panic!("{trail:?}")
     };
@@ -154,7 +154,7 @@ fn refusals_are_recorded() {
         called.0
     );
     let trail = site.audit();
-    assert_gapless(&trail);
+    assert_gapless(&site.trail());
     let last = trail.last().expect("a line");
     assert_eq!(
         (last.text("code"), last.text("reason")),
@@ -268,7 +268,7 @@ fn the_trail_goes_on_and_is_closed() {
         Some(0)
     );
     let trail = site.audit();
-    assert_gapless(&trail);
+    assert_gapless(&site.trail());
     let events: Vec<&str> = trail.iter().map(Entry::event).collect();
     assert_eq!(events, ["open", "start", "end", "open", "start", "end"]);
     let runs: Vec<&str> = trail

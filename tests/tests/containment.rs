@@ -2,6 +2,7 @@
 
 use harness::{ALICE, BASE, CONTAINMENTS, Client, Process, Site, eventually, unique};
 use serde_json::json;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const MORE: &str = r#"
@@ -399,7 +400,15 @@ fn a_fork_bomb_is_bounded_and_cleaned_up() {
 fn a_shortage_passes() {
     let mut site = Site::with(BASE).worker_only();
     let worker = site.worker();
-    set_descriptor_limit(worker, 8);
+    // It listens before it has opened all that it needs; what it waits by comes last.
+    let open = eventually("it waits", Duration::from_secs(10), || {
+        let open = worker.descriptors();
+        let waits = |file: &PathBuf| file.to_string_lossy().contains("eventpoll");
+        open.values().any(waits).then_some(open)
+    });
+    let free = (0..).find(|number| !open.contains_key(number));
+    let free = free.and_then(|number| u32::try_from(number).ok());
+    set_descriptor_limit(worker, free.expect("a number"));
     let relief = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(500));
         set_descriptor_limit(worker, 1024);

@@ -8,22 +8,25 @@
 //!
 //! The life of a connection: `Hello` → `Welcome`, then any number of
 //! `Run` → `Denied` | `Failed` | `Started` … `Finished`, and
-//! `Report` → `Recorded` | `Failed` and `Reload` → `Reloaded` | `Failed`. While a command runs, the only request is
+//! `Report` → `Recorded` | `Failed` and `Reload` → `Reloaded` | `Failed`; `Output`
+//! may follow `Finished`, once, and has no answer. While a command runs, the only request is
 //! `Cancel`, and hanging up means the same.
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod frame;
 mod message;
 
+pub use admin::{ADMIN_VERSION, About, Answer, AuditHead, Question, WorkerStatus};
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
-    Argument, Blocked, Claim, Denial, Failure, Floor, Given, Hello, Outcome, PolicyDigest, Reply,
-    Report, Request, Run, Status, Value, Welcome,
+    Argument, Blocked, Claim, Denial, Failure, Floor, Given, Hello, Outcome, Output, PolicyDigest,
+    Reply, Report, Request, Run, Status, StreamDigest, Value, Welcome,
 };
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

@@ -22,6 +22,26 @@ pub enum Request {
     Reload(PolicyDigest),
     /// Kill the running command; its `Finished` still follows.
     Cancel,
+    /// Record what the command printed that has finished. Has no reply.
+    Output(Output),
+}
+
+/// What a command printed, as the supervisor read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Standard output.
+    pub stdout: StreamDigest,
+    /// Standard error.
+    pub stderr: StreamDigest,
+}
+
+/// All of one stream, kept or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamDigest {
+    /// Of all its bytes.
+    pub sha256: [u8; 32],
+    /// How many there were.
+    pub bytes: u64,
 }
 
 /// Opens a connection.
@@ -208,6 +228,22 @@ impl Blocked {
             Self::CpuTime => "limit_cpu",
             Self::Memory => "memory_max",
             Self::Tasks => "tasks_max",
+        }
+    }
+
+    /// What happened, for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::SystemCall => {
+                "a system call that `system_calls` of the profile does not have (SIGSYS)"
+            }
+            Self::FileSize => "a file would have become larger than `limit_fsize` (SIGXFSZ)",
+            Self::CpuTime => "the processor time of `limit_cpu` is used up (SIGXCPU)",
+            Self::Memory => {
+                "the processes needed more than `memory_max`, and the kernel killed them"
+            }
+            Self::Tasks => "more processes or threads than `tasks_max` were refused",
         }
     }
 }

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use wire::{
     Argument, Blocked, Claim, Denial, FRAME_MAX, Failure, Floor, FrameError, Given, Hello, Outcome,
-    Reply, Report, Request, Run, Status, VERSION, Value, Welcome, decode, encode,
+    Output, Reply, Report, Request, Run, Status, StreamDigest, VERSION, Value, Welcome, decode,
+    encode,
 };
 
 fn value() -> impl Strategy<Value = Value> {
@@ -66,6 +67,13 @@ fn request() -> impl Strategy<Value = Request> {
         }),
         any::<[u8; 32]>().prop_map(Request::Reload),
         Just(Request::Cancel),
+        (any::<[u8; 32]>(), any::<u64>()).prop_map(|(sha256, bytes)| {
+            let (stdout, stderr) = (
+                StreamDigest { sha256, bytes: 0 },
+                StreamDigest { sha256, bytes },
+            );
+            Request::Output(Output { stdout, stderr })
+        }),
     ]
 }
 

@@ -1,14 +1,16 @@
 //! The worker's own privileges: no more capabilities than launching needs, and
 //! none that could be gained, capabilities(7).
 
-use crate::options::Mode;
+use crate::context::Trust;
+use crate::doctor;
+use crate::sandbox::containment::Containment;
 use crate::sandbox::{namespaces, privilege};
 use crate::sys;
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
-use policy::{Network, Policy};
+use policy::{Network, Policy, Profile};
 use thiserror::Error;
 
 /// Without these no command can be launched as another user.
@@ -53,6 +55,20 @@ pub(crate) fn granted(policy: &Policy) -> Result<CapsHashSet, Errno> {
     Ok(all)
 }
 
+/// Which profiles of `policy` refuse every call on this machine, and why.
+pub(crate) fn refusing(policy: &Policy, containment: &Containment) -> Vec<String> {
+    let abi = sys::landlock_abi();
+    let each = |profile: &Profile| {
+        let name = profile.name.clone();
+        let refusals = doctor::refusals(profile, abi, containment).into_iter();
+        refusals.map(move |why| format!("profile `{name}` refuses every call: {why}"))
+    };
+    policy
+        .profiles()
+        .flat_map(|profile| each(profile))
+        .collect()
+}
+
 /// The capabilities that the worker itself needs for namespaces of `policy`.
 pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
     let mut needed = CapsHashSet::new();
@@ -71,7 +87,7 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
 /// Bounds this process, and so every lane, but for what it is to grant to commands; a
 /// single user without privileges has nothing to bound.
 pub(crate) fn apply(
-    mode: &Mode,
+    trust: &Trust,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
 ) -> Result<(), BoundsError> {
@@ -82,7 +98,7 @@ pub(crate) fn apply(
     if privilege::bound(grants).map_err(BoundsError::Kernel)? {
         verify(grants)?;
     }
-    if matches!(mode, Mode::System { .. }) {
+    if trust.single_user().is_none() {
         let wanted = [wanted(grants), needed.iter().copied().collect()].concat();
         keep(&wanted, grants)?;
     }

@@ -40,26 +40,33 @@ pub(crate) enum Trust {
     /// There is one caller: the user who started this process, and who alone can
     /// reach it.
     Only(Peer),
+    /// Root started this process for one command and said for whom.
+    Administrator(Peer),
 }
 
 impl Trust {
     /// The single user who is served, if there is one.
     pub(crate) fn single_user(&self) -> Option<u32> {
         match self {
-            Self::Front(_) => None,
+            Self::Front(_) | Self::Administrator(_) => None,
             Self::Only(peer) => Some(peer.uid),
         }
     }
 
     /// The user whom this process runs as.
     pub(crate) fn myself() -> nix::Result<Self> {
+        Self::own().map(Self::Only)
+    }
+
+    /// The same, without saying that nobody else is served.
+    pub(crate) fn own() -> nix::Result<Peer> {
         let groups = getgroups()?.into_iter().map(Gid::as_raw).collect();
-        Ok(Self::Only(Peer {
+        Ok(Peer {
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
             groups,
             login: None,
-        }))
+        })
     }
 }
 

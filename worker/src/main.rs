@@ -6,6 +6,7 @@
 //! asynchronous runtime, no network and no parser but the policy's and the
 //! wire's. `unsafe` is in [`sys`] and nowhere else.
 
+mod admin;
 mod admission;
 mod audit;
 mod bounds;
@@ -14,9 +15,13 @@ mod create;
 mod doctor;
 mod door;
 mod explain;
+mod files;
 mod fresh_users;
+mod groups;
 mod input;
 mod lane;
+mod launcher;
+mod once;
 mod open;
 mod options;
 mod sandbox;
@@ -25,6 +30,7 @@ mod source;
 mod sys;
 mod worker;
 
+use admin::Admin;
 use audit::Log;
 use context::{Context, Trust};
 use door::Door;
@@ -42,7 +48,11 @@ use std::process::ExitCode;
 use worker::{Worker, say};
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args_os().skip(1)) {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == "run").is_some() {
+        return once::run(arguments);
+    }
+    match options::parse(arguments) {
         Ok(Action::Help) => {
             print!("{}", options::HELP);
             ExitCode::SUCCESS
@@ -97,10 +107,11 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         ),
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
-    let mut log = Log::open(&options.audit)?;
+    let admin = options.admin.as_deref().map(Admin::listen).transpose()?;
+    let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    bounds::apply(&options.mode, &grants, &needed)?;
+    bounds::apply(&trust, &grants, &needed)?;
     log.begin(&policy.digest())?;
     let shut = Shut::choose();
     announce(options, &policy, &containment, shut);
@@ -120,7 +131,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::SingleUser { .. } => fresh_users::SYSTEMD,
     };
     let users = FreshUsers::new(users, std::process::id());
-    match Worker::new(context, source, door, log, users, signals)?.run()? {
+    match Worker::new(context, source, (door, admin), (log, users), signals)?.run()? {
         Some(lane) => Ok(lane.serve()?),
         None => Ok(()),
     }
@@ -154,20 +165,17 @@ const NOT_SHUT: &str = "commands in the default strength may change mode, owner,
 
 /// What the administrator must know before the first call fails.
 fn announce(options: &Options, policy: &Policy, containment: &Containment, shut: Shut) {
-    let abi = sys::landlock_abi();
     if matches!(options.mode, Mode::System { .. }) {
         say(&format!(
-            "ready: containment {}, Landlock ABI {abi}",
-            containment.name()
+            "ready: containment {}, Landlock ABI {}",
+            containment.name(),
+            sys::landlock_abi()
         ));
     }
     if shut == Shut::Never {
         say(NOT_SHUT);
     }
-    for profile in policy.profiles() {
-        for refusal in doctor::refusals(profile, abi, containment) {
-            let name = &profile.name;
-            say(&format!("profile `{name}` refuses every call: {refusal}"));
-        }
+    for refusing in bounds::refusing(policy, containment) {
+        say(&refusing);
     }
 }

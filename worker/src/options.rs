@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::audit::{Durable, Keeping};
 use crate::fresh_users::SYSTEMD;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -14,10 +15,12 @@ Usage:
   mini-mcp-worker serve --policy FILE --socket PATH --front PATH --audit FILE --supervisor USER
   mini-mcp-worker single-user --workspace DIR --audit FILE [--policy FILE]
   mini-mcp-worker doctor [--policy FILE] [--workspace DIR] [--json]
+  mini-mcp-worker run --profile NAME [OPTION]... -- COMMAND [ARG]...
 
 `serve` is the system service and needs root. `single-user` is started by
 `mini-mcp stdio`, which passes connections over file descriptor 0. `doctor` tells
-what of the sandbox this kernel holds, and what becomes of each profile.
+what of the sandbox this kernel holds, and what becomes of each profile. `run` is
+started by `mini-mcp run`, whose help tells its options.
 
 Options:
   --policy FILE        the policy, with the drop-ins in the directory beside it
@@ -29,8 +32,16 @@ Options:
   --front PATH         where clients connect to the supervisor: callers are
                        believed only on sockets bound there
   --supervisor USER    name or id of the one user that may connect
+  --admin PATH         where root asks: `mini-mcp status`; nowhere without it
   --workspace DIR      what ${workspace} stands for in the policy
-  --audit FILE         where the audit trail is appended
+  --audit FILE         where the audit trail is appended; beside it stand FILE.key,
+                       FILE.pub, FILE.head, and former parts FILE.NUMBER
+  --audit-key FILE     the key that signs it and digests secrets, made if it is not
+                       there [FILE.key beside the trail]
+  --audit-sync WHEN    when a line is on the disk: always, before what it tells is
+                       done, or interval (default), within five seconds
+  --audit-turn SIZE    size at which a new file is begun, such as 64M (default);
+                       0 for never
   --containment HOW    how a process tree is held and killed: auto (default),
                        cgroup, pid-namespace or subreaper
   --dynamic-users RANGE  serve: the user ids that commands with `dynamic_user`
@@ -44,6 +55,9 @@ of `doctor`: 0 all is enforced, 1 a profile is refused or weaker than it asks, 2
 cannot tell.
 ";
 
+/// Size of the audit trail at which a new file is begun, unless told.
+const TURN_AT: u64 = 64 << 20;
+
 /// What the administrator asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -52,7 +66,7 @@ pub(crate) enum Action {
     /// Print the version.
     Version,
     /// Do the work.
-    Work(Options),
+    Work(Box<Options>),
     /// Tell what of the sandbox holds here.
     Doctor(Doctor),
 }
@@ -79,8 +93,10 @@ pub(crate) struct Options {
     pub mode: Mode,
     /// The directory of packs.
     pub packs: PathBuf,
-    /// Where the audit trail is appended.
-    pub audit: PathBuf,
+    /// Where administrators ask.
+    pub admin: Option<PathBuf>,
+    /// How the audit trail is kept.
+    pub keeping: Keeping,
     /// Which containment to use.
     pub containment: Preference,
 }
@@ -111,9 +127,10 @@ pub(crate) enum Mode {
 }
 
 /// How process trees are to be held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Preference {
     /// The first of the others that works here.
+    #[default]
     Auto,
     /// A cgroup of its own for each command.
     Cgroup,
@@ -135,6 +152,15 @@ pub(crate) enum UsageError {
     /// An option that the command needs is not there.
     #[error("cannot start without `{0}`")]
     Missing(&'static str),
+    /// A variable without a value.
+    #[error("cannot set `{0}`: write NAME=VALUE")]
+    Variable(String),
+    /// A value that an option does not know.
+    #[error("cannot write the audit trail `{0}`: choose always or interval")]
+    Durable(String),
+    /// A value that is no size.
+    #[error("cannot turn the audit trail at `{0}`: write a size, such as 64M, or 0")]
+    Size(String),
     /// A value that an option does not know.
     #[error("cannot hold process trees by `{0}`: choose auto, cgroup, pid-namespace or subreaper")]
     Containment(String),
@@ -154,8 +180,12 @@ struct Given {
     socket: Option<PathBuf>,
     front: Option<PathBuf>,
     supervisor: Option<String>,
+    admin: Option<PathBuf>,
     workspace: Option<PathBuf>,
     audit: Option<PathBuf>,
+    audit_key: Option<PathBuf>,
+    audit_sync: Option<String>,
+    audit_turn: Option<String>,
     containment: Option<String>,
     dynamic_users: Option<String>,
     json: bool,
@@ -175,9 +205,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("socket") => given.socket = Some(parser.value()?.into()),
             Arg::Long("front") => given.front = Some(parser.value()?.into()),
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
+            Arg::Long("admin") => given.admin = Some(parser.value()?.into()),
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
             Arg::Long("json") => given.json = true,
+            Arg::Long("audit-key") => given.audit_key = Some(parser.value()?.into()),
+            Arg::Long("audit-sync") => given.audit_sync = Some(parser.value()?.string()?),
+            Arg::Long("audit-turn") => given.audit_turn = Some(parser.value()?.string()?),
             Arg::Long("containment") => given.containment = Some(parser.value()?.string()?),
             Arg::Long("dynamic-users") => given.dynamic_users = Some(parser.value()?.string()?),
             Arg::Value(command) if given.command.is_none() => {
@@ -191,7 +225,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
     if given.command.as_deref() == Some("doctor") {
         return given.doctor().map(Action::Doctor);
     }
-    given.resolve().map(Action::Work)
+    given.resolve().map(Box::new).map(Action::Work)
 }
 
 impl Given {
@@ -220,13 +254,46 @@ impl Given {
             },
             _ => return Err(UsageError::Command),
         };
+        let may_be_another = matches!(mode, Mode::SingleUser { .. });
         Ok(Options {
             mode,
             packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
-            audit: self.audit.ok_or(UsageError::Missing("--audit"))?,
+            admin: self.admin,
+            keeping: Keeping {
+                trail: self.audit.ok_or(UsageError::Missing("--audit"))?,
+                key: self.audit_key,
+                durable: durable(self.audit_sync.as_deref())?,
+                turn_at: self.audit_turn.map_or(Ok(TURN_AT), size)?,
+                may_be_another,
+            },
             containment: preference(self.containment.as_deref())?,
         })
     }
+}
+
+fn durable(word: Option<&str>) -> Result<Durable, UsageError> {
+    match word {
+        None | Some("interval") => Ok(Durable::Interval),
+        Some("always") => Ok(Durable::Always),
+        Some(other) => Err(UsageError::Durable(other.to_owned())),
+    }
+}
+
+/// A number of bytes, perhaps with `K`, `M` or `G`.
+fn size(text: String) -> Result<u64, UsageError> {
+    let (digits, unit) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) => (digits, text.chars().next_back()),
+        None => (text.as_str(), None),
+    };
+    let shift = match unit {
+        Some('K') => 10,
+        Some('M') => 20,
+        Some('G') => 30,
+        _ => 0,
+    };
+    let number: Option<u64> = digits.parse().ok();
+    let bytes = number.and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or(UsageError::Size(text))
 }
 
 /// A range of user ids that are neither root's nor one that means nobody.
@@ -244,7 +311,7 @@ fn range(text: Option<String>) -> Result<RangeInclusive<u32>, UsageError> {
     }
 }
 
-fn preference(word: Option<&str>) -> Result<Preference, UsageError> {
+pub(crate) fn preference(word: Option<&str>) -> Result<Preference, UsageError> {
     match word {
         None | Some("auto") => Ok(Preference::Auto),
         Some("cgroup") => Ok(Preference::Cgroup),
@@ -265,7 +332,7 @@ mod tests {
     #[test]
     fn a_complete_line_is_understood() {
         let action =
-            line("single-user --workspace /srv --audit /a --containment subreaper").unwrap();
+            line("single-user --workspace /srv --audit /a --audit-sync always --audit-turn 3K --containment subreaper").unwrap();
         let mode = Mode::SingleUser {
             policy: None,
             workspace: "/srv".into(),
@@ -273,10 +340,17 @@ mod tests {
         let expected = Options {
             mode,
             packs: policy_files::PACKS.into(),
-            audit: "/a".into(),
+            admin: None,
+            keeping: Keeping {
+                trail: "/a".into(),
+                key: None,
+                durable: Durable::Always,
+                turn_at: 3 << 10,
+                may_be_another: true,
+            },
             containment: Preference::Subreaper,
         };
-        assert_eq!(action, Action::Work(expected));
+        assert_eq!(action, Action::Work(Box::new(expected)));
     }
 
     #[test]

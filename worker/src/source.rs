@@ -17,6 +17,13 @@ pub(crate) enum PolicyError {
     Refused(Diagnostics),
 }
 
+/// Not as a source: the error shows them already.
+impl From<Diagnostics> for PolicyError {
+    fn from(mistakes: Diagnostics) -> Self {
+        Self::Refused(mistakes)
+    }
+}
+
 /// The files of a policy, and for whom it is.
 #[derive(Debug)]
 pub(crate) struct Source {

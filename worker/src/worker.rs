@@ -2,8 +2,12 @@
 //! connection, keeps the audit trail, and cleans up after lanes that are lost.
 //! It never touches a request.
 
+mod lanes;
+mod status;
+
+use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
-use crate::audit::{ASK_MAX, Ask, AuditError, Began, Ending, Entry, Log, Note, RunUser};
+use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, RunUser};
 use crate::bounds;
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
@@ -13,7 +17,8 @@ use crate::lane::{Lane, send_note};
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
 use crate::source::Source;
-use crate::sys::{self, Fork, Process};
+use crate::sys::{self, Fork};
+use lanes::{LaneProcess, RunNames};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl;
@@ -22,9 +27,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use policy::Policy;
+use status::Since;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use wire::{Denial, Failure, PolicyDigest};
 
@@ -36,8 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 const SIGNALS: u64 = 0;
 const DOOR: u64 = 1;
-/// Lanes are numbered from here.
-const FIRST_LANE: u64 = 2;
+const ADMIN: u64 = 2;
+/// Lanes and administrators are numbered from here.
+const FIRST_LANE: u64 = 3;
 
 /// Why the worker cannot go on.
 #[derive(Debug, Error)]
@@ -57,7 +64,11 @@ pub(crate) struct Worker {
     /// Where the policy is loaded from again.
     source: Source,
     door: Option<Door>,
+    /// Where administrators ask; `None` where nobody does.
+    admin: Option<Admin>,
     log: Log,
+    /// When it began, and when its policy came into force.
+    since: Since,
     events: Epoll,
     signals: SignalFd,
     lanes: BTreeMap<u64, LaneProcess>,
@@ -71,51 +82,13 @@ pub(crate) struct Worker {
     deadline: Option<Instant>,
 }
 
-/// A lane as the first process sees it.
-#[derive(Debug)]
-struct LaneProcess {
-    process: Process,
-    records: OwnedFd,
-    /// The run that has begun and not ended.
-    run: Option<String>,
-    /// What that run occupies.
-    places: Places,
-    /// The user that is its own.
-    user: Option<u32>,
-}
-
-/// Names runs: unique over restarts without randomness.
-#[derive(Debug)]
-struct RunNames {
-    epoch: u64,
-    next: u64,
-}
-
-impl RunNames {
-    fn new() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            epoch: u64::try_from(since.as_millis()).unwrap_or_default(),
-            next: 0,
-        }
-    }
-
-    fn next(&mut self) -> String {
-        self.next += 1;
-        format!("{:x}-{}", self.epoch, self.next)
-    }
-}
-
 impl Worker {
     /// Ready to accept; the trail has begun and the door is open.
     pub(crate) fn new(
         context: Context,
         source: Source,
-        door: Door,
-        log: Log,
-        users: FreshUsers,
+        (door, admin): (Door, Option<Admin>),
+        (log, users): (Log, FreshUsers),
         signals: SignalFd,
     ) -> Result<Self, WorkerError> {
         // What a lost lane leaves becomes ours, so that it is found and killed.
@@ -123,11 +96,16 @@ impl Worker {
         let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         events.add(&signals, readable(SIGNALS))?;
         events.add(&door, readable(DOOR))?;
+        if let Some(admin) = &admin {
+            events.add(admin, readable(ADMIN))?;
+        }
         Ok(Self {
             context,
             source,
             door: Some(door),
+            admin,
             log,
+            since: Since::now(),
             events,
             signals,
             lanes: BTreeMap::new(),
@@ -151,6 +129,7 @@ impl Worker {
             if count == 0 {
                 self.kill_lanes();
             }
+            self.log.tick();
             for event in ready.iter().take(count) {
                 match event.data() {
                     SIGNALS => self.signal()?,
@@ -159,15 +138,22 @@ impl Worker {
                             return Ok(Some(self.into_lane(connection, records)));
                         }
                     }
-                    lane => self.ask(lane)?,
+                    ADMIN => self.administrator()?,
+                    lane => {
+                        if !self.answer(lane) {
+                            self.ask(lane)?;
+                        }
+                    }
                 }
             }
         }
+        self.log.close();
         Ok(None)
     }
 
     fn patience(&self) -> EpollTimeout {
-        let Some(deadline) = self.deadline else {
+        let (end, due) = (self.deadline, self.log.due());
+        let Some(deadline) = end.into_iter().chain(due).min() else {
             return EpollTimeout::NONE;
         };
         let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
@@ -181,6 +167,7 @@ impl Worker {
         match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
             Ok(Ok(Signal::SIGCHLD)) => self.reap(),
             Ok(Ok(Signal::SIGHUP)) => {
+                self.log.follow();
                 // Said and recorded; the former policy stays.
                 let _kept = self.reload(None);
             }
@@ -203,11 +190,13 @@ impl Worker {
         });
         match &result {
             Ok(()) => {
+                (self.since.policy, self.since.kept) = (Instant::now(), None);
                 say("the policy was loaded again");
                 self.tell_lanes(&Note::Retire);
             }
             Err(reason) => {
                 say(&format!("the former policy stays in force: {reason}"));
+                self.since.kept = Some(reason.clone());
                 let _said = self.log.kept(&self.context.policy.digest(), reason);
             }
         }
@@ -314,6 +303,7 @@ impl Worker {
                         process,
                         records: ours,
                         run: None,
+                        ended: None,
                         places: Places::default(),
                         user: None,
                     },
@@ -371,6 +361,9 @@ impl Worker {
             return Note::Stop;
         };
         let name = lane.name(entry, &mut self.runs);
+        if let (Entry::Output(_), None) = (entry, &name) {
+            return Note::Stop;
+        }
         let written = self.log.record(entry, name.as_deref());
         if let (Entry::Start { bounds, .. }, Ok(())) = (entry, &written) {
             let places = self.admission.count(bounds, now);
@@ -468,38 +461,6 @@ impl Worker {
         if let Err(error) = self.log.record(&entry, Some(&run)) {
             // Nothing more is started until the trail can be written again.
             say(&explain(&error));
-        }
-    }
-}
-
-impl LaneProcess {
-    /// The name of the run that `entry` is about.
-    fn name(&mut self, entry: &Entry, runs: &mut RunNames) -> Option<String> {
-        match entry {
-            Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
-            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } => self.run.clone(),
-        }
-    }
-
-    /// What the lane is told; only a start gives it a name, and an end takes it away.
-    fn note_recorded(&mut self, entry: &Entry) -> Option<Began> {
-        match entry {
-            Entry::Start { .. } => Some(Began {
-                run: self.run.clone().unwrap_or_default(),
-                user: self.user,
-            }),
-            Entry::End(_) => {
-                self.run = None;
-                None
-            }
-            Entry::Deny { .. } | Entry::Refuse { .. } => None,
-        }
-    }
-
-    /// A start that is not recorded does not happen, and an end is not tried again.
-    fn note_lost(&mut self, entry: &Entry) {
-        if matches!(entry, Entry::Start { .. } | Entry::End(_)) {
-            self.run = None;
         }
     }
 }

@@ -83,7 +83,9 @@ impl Type {
         let all = ["type", "description", "default"].into_iter();
         // A flag that is absent is false.
         let optional = (!matches!(self, Self::Flag)).then_some("optional");
+        let secret = matches!(self, Self::Text).then_some("secret");
         all.chain(optional)
+            .chain(secret)
             .chain(["requires", "conflicts"])
             .chain(self.own_keys().iter().copied())
             .collect()

@@ -57,6 +57,7 @@ fn parameter<'t>(
     let default = fields.value("default");
     let flag = flag(&fields, sort);
     let optional = optional(&fields);
+    let secret = secret(&fields);
     let description = fields.text("description").map(|text| text.value.to_owned());
     let relations = Relations::of(&fields);
     let at = default.as_ref().map(|default| default.span.clone());
@@ -68,6 +69,7 @@ fn parameter<'t>(
             .map(|default| default.value)
             .or_else(|| absent(sort)),
         optional,
+        secret,
         requires: relations.requires(),
         conflicts: relations.conflicts(),
         kind: kind?,
@@ -110,4 +112,17 @@ fn optional(fields: &Fields<'_, '_>) -> bool {
         fields.reader.error_hint(&optional.span, message, hint);
     }
     optional.value
+}
+
+/// A secret that stands in the policy is none.
+fn secret(fields: &Fields<'_, '_>) -> bool {
+    let Some(secret) = fields.boolean("secret") else {
+        return false;
+    };
+    if secret.value && fields.has("default") {
+        let message = "`secret` and `default` exclude each other";
+        let hint = "who reads the policy would know it";
+        fields.reader.error_hint(&secret.span, message, hint);
+    }
+    secret.value
 }

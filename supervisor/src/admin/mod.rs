@@ -1,8 +1,10 @@
 //! The administrator's commands: they read policies and tell about them.
 //!
-//! Nothing here but `learn` runs a command, and `reload` alone talks to the service, so the
-//! others can be tried on a policy before it is in force, by anybody who can read it.
+//! Nothing here but `learn` runs a command: `run` hands it to the worker and ends.
+//! `reload` alone talks to the service, so the others can be tried on a policy before
+//! it is in force, by anybody who can read it.
 
+mod audit;
 mod call;
 mod check;
 mod doctor;
@@ -14,11 +16,15 @@ pub(crate) mod options;
 mod reading;
 mod reload;
 mod replay;
+mod report;
+mod run;
 mod schema;
+mod status;
 mod tap;
 mod tools;
 mod user;
 
+pub(crate) use audit::{audit, options as audit_options};
 pub(crate) use check::check;
 pub(crate) use doctor::doctor;
 pub(crate) use examples::test;
@@ -26,7 +32,10 @@ pub(crate) use explain::explain;
 pub(crate) use learn::{learn, stub};
 pub(crate) use reload::reload;
 pub(crate) use replay::replay;
+pub(crate) use report::report;
+pub(crate) use run::{REFUSED, run};
 pub(crate) use schema::schema;
+pub(crate) use status::status;
 pub(crate) use tools::tools;
 
 use crate::error::Error;

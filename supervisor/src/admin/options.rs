@@ -1,6 +1,7 @@
 //! What can be typed after the administrator's commands.
 
 use clap::Args;
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -288,6 +289,31 @@ pub(crate) struct Reload {
     pub(crate) socket: PathBuf,
 }
 
+/// Tell how the service is: for people, and by its exit status for monitoring.
+///
+/// Asks the worker itself, which answers root alone.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp status
+  sudo mini-mcp status --json
+
+Exit status: 0 all is well, 1 something is not (calls are refused, the audit trail
+cannot be written or was not whole, a policy could not be used), 2 the worker does
+not answer, or wrong usage.")]
+pub(crate) struct Status {
+    /// Unix socket where the worker answers administrators
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/run/mini-mcp-worker/admin.sock"
+    )]
+    pub(crate) socket: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Print the JSON Schema of the policy language, for editors.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -297,3 +323,73 @@ Examples:
 Then begin a policy with `#:schema ./policy.schema.json`, which the language servers
 tombi and taplo understand.")]
 pub(crate) struct Schema {}
+
+/// Run one command under a profile, in the sandbox that an agent's commands get.
+///
+/// Standard input, output and error are yours, and so is the exit status. Profiles are
+/// those of --policy, and `default` and `isolated`, which need no policy: they read and
+/// execute what the system has installed, have temporary directories of their own, and
+/// reach no network. Without root the command runs as you.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mini-mcp run --profile isolated -- ls -la /
+  mini-mcp run --profile default --rw . --dir . -- git status
+  mini-mcp run --profile default --connect tcp:443 -- curl -sS https://example.org/
+  sudo mini-mcp run --policy policy.toml --profile inspect --as alice -- ps aux
+
+Exit status: that of the command, or 128 + N when signal N ended it; 124 its time was
+up; 125 it did not run; 126 it cannot be executed; 127 there is no such command.
+SIGINT, SIGTERM and SIGHUP end it with everything that it started. No audit trail is
+written.")]
+pub(crate) struct Run {
+    /// Policy file, with its drop-ins and packs [default: the shipped profiles alone]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Directory of the packs that the policy includes
+    #[arg(long, value_name = "DIR", default_value = policy_files::PACKS)]
+    pub(crate) packs: PathBuf,
+    /// Profile to run under
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    /// File or tree that may be read as well; a leading `-` says that it may be missing
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
+    pub(crate) read: Vec<PathBuf>,
+    /// File or tree that may be read and written as well
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
+    pub(crate) rw: Vec<PathBuf>,
+    /// File or tree that may be read and executed as well
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true)]
+    pub(crate) exec: Vec<PathBuf>,
+    /// Whom the command is for: a name or a user id; only root may name another
+    #[arg(long = "as", value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Time until everything is killed, such as `90s`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+    /// `default` or `isolated`, in place of the profile's
+    #[arg(long, value_name = "STRENGTH")]
+    pub(crate) strength: Option<String>,
+    /// `none`, `unix`, `loopback` or `full`, in place of the profile's
+    #[arg(long, value_name = "NETWORK", conflicts_with = "connect")]
+    pub(crate) network: Option<String>,
+    /// Port that may be connected to, such as `tcp:443`; in place of the profile's network
+    #[arg(long, value_name = "PORT")]
+    pub(crate) connect: Vec<String>,
+    /// Directory to start in [default: the profile's]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Variable of the environment, of which nothing else is passed on
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// How the process tree is held: auto, cgroup, pid-namespace or subreaper
+    #[arg(long, value_name = "HOW")]
+    pub(crate) containment: Option<String>,
+    /// Program of the worker
+    /// [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) worker_program: Option<PathBuf>,
+    /// Command and its arguments; a bare name is looked up in the profile's PATH
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub(crate) command: Vec<OsString>,
+}

@@ -5,18 +5,13 @@ use super::{count, print, print_json, reading};
 use crate::error::Error;
 use crate::peer;
 use crate::sanitize::harmless;
+use crate::trail::{Lines, event};
 use policy::{Arguments, Caller, Claim, Decision, Effect, Peer, Policy, Value};
 use serde_json::{Map, Value as Json, json};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
-
-/// Longest line of a trail, in bytes: more than the worker ever writes.
-const LINE_MAX: u64 = 4 * 1024 * 1024;
-
-/// What happens in a trail.
-const EVENTS: [&str; 7] = ["open", "reload", "keep", "start", "end", "deny", "refuse"];
 
 /// Codes by which the worker denies what the policy allows.
 const BY_LIMITS: [&str; 3] = ["rate_limited", "too_many_running", "quota_exceeded"];
@@ -114,11 +109,11 @@ fn read(
         path: path.to_owned(),
         source,
     };
-    let mut trail = BufReader::new(File::open(path).map_err(failed)?);
-    let (mut line, mut entries) = (Vec::new(), 0);
+    let mut lines = Lines::new(BufReader::new(File::open(path).map_err(failed)?));
+    let (mut entries, mut piece_of) = (0, 0);
     let before = summary.unread;
-    while next_line(&mut trail, &mut line).map_err(failed)? {
-        let entry = entry(&line);
+    while let Some((number, line)) = lines.next().map_err(failed)? {
+        let entry = event(line);
         entries += usize::from(entry.is_some());
         match entry.map(|entry| Call::told(&entry, policy)) {
             Some(Told::Call(call)) => {
@@ -128,35 +123,17 @@ fn read(
             }
             Some(Told::Untold) => summary.untold += 1,
             Some(Told::Other) => {}
-            None if line.is_empty() => {}
-            None => summary.unread += 1,
+            None if line == b"\n" => {}
+            // Of a line that is too long, the first piece.
+            None if number != piece_of => summary.unread += 1,
+            None => {}
         }
+        piece_of = number;
     }
     if entries == 0 && summary.unread > before {
         return Err(failed(io::Error::other("it is no audit trail")));
     }
     Ok(())
-}
-
-/// Reads the next line into `line`, without its end; false when there is none. Of a
-/// line that is too long, the beginning, which no longer is an entry.
-fn next_line(trail: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    trail.by_ref().take(LINE_MAX).read_until(b'\n', line)?;
-    if line.is_empty() {
-        return Ok(false);
-    }
-    if line.pop_if(|last| *last == b'\n').is_none() && line.len() as u64 == LINE_MAX {
-        trail.skip_until(b'\n')?;
-    }
-    Ok(true)
-}
-
-/// The entry in a line of a trail.
-fn entry(line: &[u8]) -> Option<Map<String, Json>> {
-    let entry: Map<String, Json> = serde_json::from_slice(line).ok()?;
-    let event = entry.get("event")?.as_str()?;
-    EVENTS.contains(&event).then_some(entry)
 }
 
 /// What a line tells.

@@ -56,6 +56,9 @@ pub(crate) async fn run(
             _ = &mut reading => outcome(&mut lane).await?,
         }
     };
+    if reply.is_ok() {
+        tell_output(&lane, &stdout.capture, &stderr.capture).await;
+    }
     lane.settle();
     Ok(match reply {
         Ok(outcome) => Ending::Finished {
@@ -65,6 +68,21 @@ pub(crate) async fn run(
         },
         Err(refusal) => refusal,
     })
+}
+
+/// Has the trail tell what the command printed, if it printed anything. It is no
+/// part of the call: a lane that ends meanwhile has recorded the call already.
+async fn tell_output(lane: &Lease, stdout: &Capture, stderr: &Capture) {
+    let output = wire::Output {
+        stdout: stdout.digest(),
+        stderr: stderr.digest(),
+    };
+    if output.stdout.bytes + output.stderr.bytes == 0 {
+        return;
+    }
+    if let Err(error) = lane.tell(&Request::Output(output)).await {
+        tracing::debug!(%error, "output not recorded");
+    }
 }
 
 /// A call that was denied here.

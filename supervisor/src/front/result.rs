@@ -6,7 +6,7 @@ use crate::sanitize::{harmless, harmless_word};
 use nix::sys::signal::Signal;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde_json::{Value, json};
-use wire::{Blocked, Denial, Failure, Outcome, Status};
+use wire::{Denial, Failure, Outcome, Status};
 
 /// Longest tool name that is repeated to the client, in bytes.
 const NAME_MAX: usize = 128;
@@ -85,24 +85,9 @@ fn text(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> String {
     }
     for blocked in &outcome.blocked {
         start_line(&mut text);
-        text.push_str(&format!("[blocked by the sandbox: {}]", words(*blocked)));
+        text.push_str(&format!("[blocked by the sandbox: {}]", blocked.sentence()));
     }
     text
-}
-
-/// What was stopped, in words.
-fn words(blocked: Blocked) -> &'static str {
-    match blocked {
-        Blocked::SystemCall => {
-            "a system call that `system_calls` of the profile does not have (SIGSYS)"
-        }
-        Blocked::FileSize => "a file would have become larger than `limit_fsize` (SIGXFSZ)",
-        Blocked::CpuTime => "the processor time of `limit_cpu` is used up (SIGXCPU)",
-        Blocked::Memory => {
-            "the processes needed more than `memory_max`, and the kernel killed them"
-        }
-        Blocked::Tasks => "more processes or threads than `tasks_max` were refused",
-    }
 }
 
 fn start_line(text: &mut String) {
@@ -181,6 +166,7 @@ fn milliseconds(microseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::Blocked;
     use wire::Floor;
 
     fn captured(text: &str) -> Captured {

@@ -61,9 +61,11 @@ impl Pool {
         let packet = wire::encode(request).map_err(LaneError::Request)?;
         let turns = match request {
             Request::Run(_) => &self.runs,
-            Request::Hello(_) | Request::Report(_) | Request::Reload(_) | Request::Cancel => {
-                &self.reports
-            }
+            Request::Hello(_)
+            | Request::Report(_)
+            | Request::Reload(_)
+            | Request::Cancel
+            | Request::Output(_) => &self.reports,
         };
         // They are never closed.
         let turn = Arc::clone(turns).acquire_owned().await;
@@ -183,6 +185,12 @@ impl Lease {
         self.connection.receive().await
     }
 
+    /// Says what has no reply.
+    pub(crate) async fn tell(&self, request: &Request) -> Result<(), LaneError> {
+        let packet = wire::encode(request).map_err(LaneError::Request)?;
+        self.connection.send(&packet, &[]).await
+    }
+
     /// Gives the lane back after the last reply to its request.
     pub(crate) fn settle(self) {
         self.pool.keep(self.connection);
@@ -239,7 +247,9 @@ mod tests {
                 policy: POLICY,
             }),
             Request::Report(_) => Reply::Recorded,
-            Request::Run(_) | Request::Reload(_) | Request::Cancel => return Some(()),
+            Request::Run(_) | Request::Reload(_) | Request::Cancel | Request::Output(_) => {
+                return Some(());
+            }
         };
         let packet = wire::encode(&reply).unwrap();
         send(lane, &packet, MsgFlags::MSG_NOSIGNAL).ok().map(drop)

@@ -52,6 +52,12 @@ impl Object {
         self
     }
 
+    /// Adds an array of strings and objects.
+    pub(crate) fn items(self, name: &str, values: impl IntoIterator<Item = Item>) -> Self {
+        let values: Vec<String> = values.into_iter().map(Item::finish).collect();
+        self.literals(name, &values)
+    }
+
     /// Adds an array of whatever has JSON as its `Display`.
     pub(crate) fn literals(self, name: &str, values: &[impl ToString]) -> Self {
         let values: Vec<String> = values.iter().map(ToString::to_string).collect();
@@ -61,6 +67,11 @@ impl Object {
     /// Adds an object.
     pub(crate) fn object(self, name: &str, value: Self) -> Self {
         self.literal(name, value.finish())
+    }
+
+    /// The text so far, which more members follow.
+    pub(crate) fn so_far(&self) -> &str {
+        &self.text
     }
 
     /// The text of the object.
@@ -76,6 +87,29 @@ impl Object {
         quote(&mut self.text, name);
         self.text.push(':');
     }
+}
+
+/// An element of an array.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Text(String),
+    Object(Object),
+}
+
+impl Item {
+    fn finish(self) -> String {
+        match self {
+            Self::Text(text) => quoted(&text),
+            Self::Object(object) => object.finish(),
+        }
+    }
+}
+
+/// `bytes` in lower case.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    let both = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
+    bytes.iter().flat_map(both).collect()
 }
 
 /// `value` as a JSON string.

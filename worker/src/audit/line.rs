@@ -1,34 +1,44 @@
 //! The fields of each kind of line; documented in docs/audit.md.
 
+use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
-use super::log::hexadecimal;
-use super::{Call, Decider, Ending, Entry, Input, RunUser, Told};
+use super::key::Key;
+use super::{Call, Decider, Ending, Entry, Input, RunUser, Told, Word};
 use wire::{Argument, Given, Outcome, Status, Value};
 
-/// The line for `entry`, after sequence and time; `run` names the run that it
-/// starts or ends.
-pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
+/// The word for what happened.
+pub(super) fn event(entry: &Entry) -> &'static str {
+    match entry {
+        Entry::Start { .. } => "start",
+        Entry::End(_) => "end",
+        Entry::Output(_) => "output",
+        Entry::Deny { .. } => "deny",
+        Entry::Refuse { .. } => "refuse",
+    }
+}
+
+/// The line for `entry`, after its event; `run` names the run that it is about.
+/// The history reads the name of a run where it is put here: first.
+pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -> Object {
+    let named = |line: Object| line.text("run", run.unwrap_or_default());
     match entry {
         Entry::Start {
             call,
             principal,
             rule,
             argv,
+            sandbox,
             directory,
             stdin,
             user,
             bounds: _,
         } => {
-            let line = with_call(
-                line.text("event", "start")
-                    .text("run", run.unwrap_or_default()),
-                call,
-            );
-            let line = line
+            let line = with_call(named(line), call, key)
                 .text("principal", principal)
                 .text("decision", "allow")
                 .text("rule", rule)
-                .texts("argv", argv);
+                .items("argv", argv.iter().map(|one| word(one, key)))
+                .text("sandbox", &hexadecimal(sandbox));
             let line = match directory {
                 Some(directory) => line.text("directory", directory),
                 None => line,
@@ -38,37 +48,54 @@ pub(crate) fn entry(line: Object, entry: &Entry, run: Option<&str>) -> Object {
                 RunUser::Known | RunUser::Fresh => line,
             };
             match stdin {
-                Some(stdin) => line.object("stdin", input(stdin)),
+                Some(stdin) => line.object("stdin", input(stdin, key)),
                 None => line,
             }
         }
-        Entry::End(ending) => end(
-            line.text("event", "end")
-                .text("run", run.unwrap_or_default()),
-            ending,
-        ),
+        Entry::End(ending) => end(named(line), ending),
+        Entry::Output(output) => named(line)
+            .text("by", decider(Decider::Supervisor))
+            .object("stdout", digest(&output.stdout.sha256, output.stdout.bytes))
+            .object("stderr", digest(&output.stderr.sha256, output.stderr.bytes)),
         Entry::Deny {
             call,
             principals,
             by,
             denial,
-        } => with_call(line.text("event", "deny"), call)
+        } => with_call(line, call, key)
             .texts("principals", principals)
             .text("decision", "deny")
             .text("by", decider(*by))
             .text("code", &denial.code)
             .text("rule", &denial.rule)
             .text("reason", &denial.reason),
-        Entry::Refuse { call, failure } => {
-            with_failure(with_call(line.text("event", "refuse"), call), failure)
+        Entry::Refuse { call, failure } => with_failure(with_call(line, call, key), failure),
+    }
+}
+
+fn word(word: &Word, key: &Key) -> Item {
+    match word {
+        Word::Plain(text) => Item::Text(text.clone()),
+        Word::Secret(prefix, secret) if prefix.is_empty() => Item::Object(keyed(secret, key)),
+        Word::Secret(prefix, secret) => {
+            let (object, secret) = (Object::new().text("prefix", prefix), key.digest(secret));
+            Item::Object(object.text("hmac_sha256", &secret))
         }
     }
 }
 
-fn with_call(line: Object, call: &Call) -> Object {
-    let line = line.text("request", &call.request);
+/// What stands for a secret.
+fn keyed(secret: &str, key: &Key) -> Object {
+    Object::new().text("hmac_sha256", &key.digest(secret))
+}
+
+fn with_call(line: Object, call: &Call, key: &Key) -> Object {
+    let line = line
+        .text("request", &call.request)
+        .text("policy", &hexadecimal(&call.policy));
     let line = match call.caller {
         Some((uid, gid)) => line
+            .text("proof", "unix")
             .literal("uid", uid)
             .literal("gid", gid)
             .literals("groups", &call.groups),
@@ -85,12 +112,17 @@ fn with_call(line: Object, call: &Call) -> Object {
     };
     let line = line.text("tool", &call.tool);
     match &call.arguments {
-        Some(told) => line.object("arguments", told.iter().fold(Object::new(), argument)),
+        Some(told) => line.object("arguments", with_arguments(told, key)),
         None => line,
     }
 }
 
-fn argument(object: Object, told: &Told) -> Object {
+fn with_arguments(told: &[Told], key: &Key) -> Object {
+    let told = told.iter();
+    told.fold(Object::new(), |object, one| argument(object, one, key))
+}
+
+fn argument(object: Object, told: &Told, key: &Key) -> Object {
     match told {
         Told::Given(Argument {
             name,
@@ -108,6 +140,14 @@ fn argument(object: Object, told: &Told) -> Object {
             sha256,
             bytes,
         } => object.object(name, digest(sha256, *bytes)),
+        Told::Secret(Argument {
+            name,
+            value: Given::One(Value::Text(text)),
+        }) => object.object(name, keyed(text, key)),
+        // Not what the policy takes; it may be meant to be secret all the same.
+        Told::Secret(Argument { name, value }) => {
+            object.object(name, keyed(&format!("{value:?}"), key))
+        }
     }
 }
 
@@ -121,10 +161,11 @@ fn json(value: &Value) -> String {
     }
 }
 
-fn input(stdin: &Input) -> Object {
+fn input(stdin: &Input, key: &Key) -> Object {
     match stdin {
         Input::File(path) => Object::new().text("file", path),
         Input::Text { sha256, bytes } => digest(sha256, *bytes),
+        Input::Secret(text) => keyed(text, key),
     }
 }
 
@@ -146,7 +187,8 @@ fn decider(by: Decider) -> &'static str {
     }
 }
 
-fn end(line: Object, ending: &Ending) -> Object {
+/// How a run ended.
+pub(super) fn end(line: Object, ending: &Ending) -> Object {
     match ending {
         Ending::Finished(outcome) => line.object("outcome", self::outcome(outcome)),
         Ending::Failed(failure) => with_failure(line, failure),

@@ -3,16 +3,46 @@
 //! Only the worker's first process writes it; lanes send it [`Entry`]s and wait
 //! for the answer. What cannot be recorded is not done.
 
+mod file;
+mod history;
+mod hmac;
 pub(crate) mod json;
+mod key;
 mod line;
 mod log;
+mod moment;
 
 pub(crate) use log::{AuditError, Log};
 
 use crate::admission::Bound;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 use wire::{Given, Value};
+
+/// Where the trail is kept, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// The file that lines are appended to.
+    pub trail: PathBuf,
+    /// The file of the key; beside the trail unless told.
+    pub key: Option<PathBuf>,
+    /// When a line is on the disk.
+    pub durable: Durable,
+    /// Size in bytes at which the file is turned; 0 for never.
+    pub turn_at: u64,
+    /// When another worker writes to that file, one beside it will do.
+    pub may_be_another: bool,
+}
+
+/// When a line is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// Before what it tells is done.
+    Always,
+    /// Within seconds.
+    Interval,
+}
 
 /// What happened, as a lane tells it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,7 +56,9 @@ pub(crate) enum Entry {
         /// The rule that allows it.
         rule: String,
         /// The exact argument vector.
-        argv: Vec<String>,
+        argv: Vec<Word>,
+        /// SHA-256 of the restrictions it runs under.
+        sandbox: [u8; 32],
         /// The directory it starts in, where an argument says so.
         directory: Option<String>,
         /// What it reads, if it is not nothing.
@@ -38,6 +70,8 @@ pub(crate) enum Entry {
     },
     /// The run that was started last has ended.
     End(Ending),
+    /// What the supervisor says that the run printed which ended last.
+    Output(wire::Output),
     /// The policy does not allow the call.
     Deny {
         /// The call.
@@ -101,6 +135,8 @@ impl Entry {
 pub(crate) struct Call {
     /// The supervisor's name for it.
     pub request: String,
+    /// The policy it was decided under.
+    pub policy: wire::PolicyDigest,
     /// The proven user and group, where the caller could be attested.
     pub caller: Option<(u32, u32)>,
     /// What his client says of itself.
@@ -124,11 +160,18 @@ pub(crate) enum Told {
         sha256: [u8; 32],
         bytes: u64,
     },
+    /// Of what is secret a digest that needs the key, made when it is written.
+    Secret(wire::Argument),
 }
 
 impl Told {
-    /// `argument`, which is the standard input if that has its name.
-    pub(crate) fn new(argument: wire::Argument, stdin: Option<&str>) -> Self {
+    /// `argument` of `tool`, where there is such a tool.
+    pub(crate) fn new(argument: wire::Argument, tool: Option<&policy::Tool>) -> Self {
+        let stdin = tool.and_then(policy::Tool::stdin);
+        let mut parameters = tool.map_or(&[][..], policy::Tool::parameters).iter();
+        if parameters.any(|one| one.secret() && one.name() == argument.name) {
+            return Self::Secret(argument);
+        }
         match &argument.value {
             Given::One(Value::Text(text)) if stdin == Some(&argument.name) => Self::Digest {
                 sha256: Sha256::digest(text).into(),
@@ -138,6 +181,15 @@ impl Told {
             Given::One(_) | Given::Many(_) => Self::Given(argument),
         }
     }
+}
+
+/// An element of an argument vector, as the trail tells it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Word {
+    /// As it is.
+    Plain(String),
+    /// What stands before a secret, and the secret.
+    Secret(String, String),
 }
 
 /// Most bytes of an [`Ask`]: a call stands there as argument vector and as arguments.
@@ -150,6 +202,8 @@ pub(crate) enum Input {
     File(String),
     /// A text with this SHA-256, that long.
     Text { sha256: [u8; 32], bytes: u64 },
+    /// A text that is secret.
+    Secret(String),
 }
 
 /// Which process decided.

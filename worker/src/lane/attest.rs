@@ -39,7 +39,7 @@ pub(super) enum AttestError {
 /// Who is at the other end of `client`.
 pub(super) fn attest(trust: &Trust, client: Option<&OwnedFd>) -> Result<Peer, AttestError> {
     match trust {
-        Trust::Only(peer) => Ok(peer.clone()),
+        Trust::Only(peer) | Trust::Administrator(peer) => Ok(peer.clone()),
         Trust::Front(front) => peer(front, client.ok_or(AttestError::Missing)?),
     }
 }

@@ -9,19 +9,16 @@
 mod attest;
 mod bounds;
 mod call;
-mod files;
-mod groups;
 mod logins;
 mod records;
+mod terms;
 mod watch;
 
+use crate::audit::Entry;
 use crate::context::Context;
 use crate::explain::explain;
-use crate::sandbox::landlock::Domains;
-use crate::sandbox::prepared::Mounts;
-use crate::sandbox::tasks::TaskCounts;
+use crate::launcher::Launcher;
 use crate::sys;
-use groups::Groups;
 use logins::Logins;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -30,6 +27,7 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd;
 use records::Records;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use terms::Terms;
 use thiserror::Error;
 use wire::{FrameError, Reply, Request, SendError, Welcome};
 
@@ -63,13 +61,13 @@ pub(crate) enum HangUp {
 pub(crate) struct Lane {
     connection: OwnedFd,
     records: Records,
-    context: Context,
-    domains: Domains,
+    launcher: Launcher,
     logins: Logins,
-    tasks: TaskCounts,
     /// Room for one packet.
     buffer: Vec<u8>,
-    groups: Groups,
+    terms: Terms,
+    /// A command has finished, and the supervisor may tell what it printed.
+    finished: bool,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -82,12 +80,11 @@ impl Lane {
         Self {
             connection,
             records: Records::new(records),
-            domains: Domains::new(context.trust.single_user(), context.shut),
-            context,
+            launcher: Launcher::new(context),
             logins: Logins::default(),
-            tasks: TaskCounts::default(),
             buffer: vec![0; wire::FRAME_MAX],
-            groups: Groups::default(),
+            terms: Terms::default(),
+            finished: false,
             deaf: false,
             hung_up: false,
         }
@@ -99,7 +96,7 @@ impl Lane {
         let result = self.converse();
         if unistd::getppid() != first {
             // The first process was killed: the last of its lanes tidies up.
-            self.context.containment.remove();
+            self.launcher.context.containment.remove();
         }
         result
     }
@@ -109,7 +106,7 @@ impl Lane {
         // Orphans of a command become children of the lane, which reaps them.
         prctl::set_child_subreaper(true).map_err(broken)?;
         prctl::set_name(c"mini-mcp-lane").map_err(broken)?;
-        self.context.filters.wear().map_err(broken)?;
+        self.launcher.context.filters.wear().map_err(broken)?;
         if !self.greet()? {
             return Ok(());
         }
@@ -118,6 +115,7 @@ impl Lane {
                 Request::Run(run) => self.call(&run, descriptors)?,
                 Request::Report(report) => self.report(report, descriptors)?,
                 Request::Reload(policy) => self.reload(policy)?,
+                Request::Output(output) => self.output(output)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -136,7 +134,7 @@ impl Lane {
         };
         let welcome = Welcome {
             version: wire::VERSION,
-            policy: self.context.policy.digest(),
+            policy: self.launcher.context.policy.digest(),
         };
         let same = hello.version == welcome.version && hello.policy == welcome.policy;
         self.reply(&Reply::Welcome(welcome))?;
@@ -174,7 +172,7 @@ impl Lane {
             PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
         ];
-        descriptors.extend(self.domains.mounts().map(Mounts::event));
+        descriptors.extend(self.launcher.mounts());
         match poll(&mut descriptors, patience) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(HangUp::Receive(errno)),
@@ -184,7 +182,7 @@ impl Lane {
         if ready.next() == Some(true) {
             // Whoever unmounts something must not find it held by an idle lane.
             drop(ready);
-            self.domains.forget_views();
+            self.launcher.forget_views();
         }
         Ok((connection, records))
     }
@@ -208,6 +206,17 @@ impl Lane {
             Ok(()) => self.reply(&Reply::Reloaded),
             Err(failure) => self.reply(&Reply::Failed(failure)),
         }
+    }
+
+    /// Records what the supervisor says of the output of the command that has finished.
+    /// It has what it prints only from the command, and the trail says whose word it is.
+    fn output(&mut self, output: wire::Output) -> Result<(), HangUp> {
+        if !std::mem::take(&mut self.finished) {
+            return Err(HangUp::Order("the output of no command"));
+        }
+        // Nobody waits for the answer; a line that cannot be written is said there.
+        let _said = self.records.record(&Entry::Output(output))?;
+        Ok(())
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {

@@ -1,6 +1,7 @@
 //! Waits for the end of a running command, or for a reason to end it.
 
 use super::{HangUp, Lane};
+use crate::sandbox::blocked::blocked;
 use crate::sandbox::launch::{End, Running};
 use crate::sandbox::tree;
 use nix::errno::Errno;
@@ -10,7 +11,7 @@ use nix::unistd::Pid;
 use policy::Profile;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
-use wire::{Blocked, Floor, Outcome, Request, Status};
+use wire::{Floor, Outcome, Request, Status};
 
 /// Why a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,52 +149,7 @@ pub(super) fn outcome(
         cpu_us: end.cpu_us,
         memory_peak: end.memory_peak,
         wall_us: u64::try_from(end.wall.as_micros()).unwrap_or(u64::MAX),
-        blocked: blocked(status, end),
+        blocked: blocked(end),
         held_by_rlimits,
     })
-}
-
-/// What the kernel tells of: a signal that the sandbox makes it send, and what a
-/// cgroup counts. Nothing is concluded from an exit code.
-fn blocked(status: Status, end: &End) -> Vec<Blocked> {
-    let signal = match status {
-        Status::Signaled(libc::SIGSYS) => Some(Blocked::SystemCall),
-        Status::Signaled(libc::SIGXFSZ) => Some(Blocked::FileSize),
-        Status::Signaled(libc::SIGXCPU) => Some(Blocked::CpuTime),
-        Status::Signaled(_) | Status::Exited(_) => None,
-    };
-    let memory = (end.memory_kills > 0).then_some(Blocked::Memory);
-    let tasks = (end.tasks_refused > 0).then_some(Blocked::Tasks);
-    [signal, memory, tasks].into_iter().flatten().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(status: i32, memory_kills: u64, tasks_refused: u64) -> Vec<Blocked> {
-        let end = End {
-            status,
-            cpu_us: 0,
-            memory_peak: 0,
-            wall: Duration::ZERO,
-            memory_kills,
-            tasks_refused,
-        };
-        let outcome = outcome(String::new(), Reason::Exit, &end, Vec::new());
-        outcome.unwrap().blocked
-    }
-
-    #[test]
-    fn what_the_kernel_tells_is_told_and_nothing_else() {
-        assert_eq!(told(0, 0, 0), []);
-        // Exit codes of shells are their own words.
-        assert_eq!(told((128 + libc::SIGSYS) << 8, 0, 0), []);
-        assert_eq!(told(libc::SIGKILL, 0, 0), []);
-        assert_eq!(told(libc::SIGSYS, 0, 0), [Blocked::SystemCall]);
-        assert_eq!(told(libc::SIGXFSZ, 0, 0), [Blocked::FileSize]);
-        assert_eq!(told(libc::SIGXCPU, 0, 0), [Blocked::CpuTime]);
-        assert_eq!(told(libc::SIGKILL, 2, 0), [Blocked::Memory]);
-        assert_eq!(told(0, 1, 1), [Blocked::Memory, Blocked::Tasks]);
-    }
 }

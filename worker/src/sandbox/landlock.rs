@@ -21,7 +21,7 @@ use ::landlock::{
 };
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat};
 use policy::{Access, Grant, Network, PathRule, Profile, Strength};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -219,6 +219,7 @@ impl Domains {
             strength: isolation.strength,
             private_tmp: isolation.private_tmp,
             tmp_size: isolation.tmp_size,
+            numbered: isolated,
             places,
             directory: grant.profile().working_directory.clone(),
         })
@@ -378,10 +379,21 @@ pub(super) fn open_own(domain: &RulesetCreated, own: &Own) -> Result<RulesetCrea
     let each = |right| move |path: &&'static CStr| (*path, rights(abi, right, true));
     let all = listed
         .chain(own.read.iter().map(each(Right::Read)))
-        .chain(own.write.iter().map(each(Right::Write)));
+        .chain(own.write.iter().map(each(Right::Write)))
+        .chain(own.terminals.iter().map(each(Right::Terminal)));
     let mut domain = copy(domain)?;
     for (path, rights) in all {
-        let file = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        let file = match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+            // The host has none, so the view has none.
+            Err(Errno::ENOENT) if path.to_bytes().starts_with(b"/dev/") => continue,
+            file => file?,
+        };
+        let directory = fstat(&file)?.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        let rights = if directory {
+            rights
+        } else {
+            rights & AccessFs::from_file(abi)
+        };
         let rule = PathBeneath::new(&file, rights);
         domain = domain.add_rule(rule).map_err(|_| Errno::last())?;
     }
@@ -497,7 +509,7 @@ fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
             true,
         )?);
     }
-    if profile.tty {
+    if profile.tty || profile.isolation.mounts() {
         rules.push(Rule::new(Path::new(TERMINAL), Right::Terminal, true)?);
     }
     for (PathRule { path, optional, .. }, right) in granted(profile) {
@@ -583,7 +595,7 @@ fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
         Right::Connect => AccessFs::ResolveUnix.into(),
         Right::Device { writable: true } => AccessFs::ReadFile | AccessFs::WriteFile,
         Right::Device { writable: false } => AccessFs::ReadFile.into(),
-        Right::Terminal => AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
+        Right::Terminal => read | AccessFs::WriteFile | AccessFs::IoctlDev,
     };
     let known = AccessFs::from_all(abi);
     if directory {

@@ -5,6 +5,7 @@
 //! before anything is executed.
 
 pub(crate) mod abi;
+pub(crate) mod blocked;
 pub(crate) mod cgroup;
 pub(crate) mod child;
 pub(crate) mod containment;

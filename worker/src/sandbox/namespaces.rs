@@ -44,6 +44,14 @@ impl Shut {
             Err(_) => Self::Never,
         }
     }
+
+    /// The same for a single command, for which nothing is worth preparing.
+    pub(crate) fn for_one(self) -> Self {
+        match self {
+            Self::Prepared | Self::Made => Self::Made,
+            Self::Never => Self::Never,
+        }
+    }
 }
 
 /// What a command sees of the file system.

@@ -32,6 +32,9 @@ pub(crate) struct View<'a> {
     pub private_tmp: bool,
     /// Bytes in all temporary directories together.
     pub tmp_size: u64,
+    /// Whether processes have numbers of their own, so that the host's /proc would
+    /// tell of others; it is replaced where temporary directories are.
+    pub numbered: bool,
     /// What of the host there is.
     pub places: Vec<Place<'a>>,
     /// Exists even where nothing in it is granted.
@@ -89,12 +92,21 @@ const SYSTEM: [&str; 9] = [
 const TEMPORARY: [(&str, &CStr); 3] =
     [("/tmp", c"tmp"), ("/var/tmp", c"var"), ("/dev/shm", c"shm")];
 
+/// Where pseudo-terminals are: their own file system, so that no terminal of anybody
+/// else is in it, pts(4).
+const TERMINALS: &str = "/dev/pts";
+
+/// Most pseudo-terminals that a command has at once; the kernel counts all of the host.
+const TERMINALS_MAX: &CStr = c"64";
+
 /// Directories of a view that are not the host's, for the Landlock rules.
 pub(super) struct Own {
     /// May be listed, and with it all that is there.
     pub listed: Option<&'static CStr>,
     pub read: &'static [&'static CStr],
     pub write: &'static [&'static CStr],
+    /// Makes, holds and stands for terminals; may be missing.
+    pub terminals: &'static [&'static CStr],
 }
 
 impl View<'_> {
@@ -105,15 +117,19 @@ impl View<'_> {
                 listed: Some(c"/"),
                 read: &[c"/proc"],
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
+                terminals: &[c"/dev/pts", c"/dev/tty"],
+            },
+            Strength::Default | _ if !self.private_tmp => Own {
+                listed: None,
+                read: &[],
+                write: &[],
+                terminals: &[],
             },
             Strength::Default | _ => Own {
                 listed: None,
-                read: &[],
-                write: if self.private_tmp {
-                    &[c"/tmp", c"/var/tmp"]
-                } else {
-                    &[]
-                },
+                read: if self.numbered { &[c"/proc"] } else { &[] },
+                write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
+                terminals: &[c"/dev/pts", c"/dev/ptmx", c"/dev/tty"],
             },
         }
     }
@@ -122,20 +138,22 @@ impl View<'_> {
         self.strength == Strength::Isolated
     }
 
+    /// Whether anything is not the host's.
+    fn has_own(&self) -> bool {
+        self.isolated() || self.private_tmp
+    }
+
     /// The temporary directories that are not the host's.
     fn temporary(&self) -> impl Iterator<Item = (&'static str, &'static CStr)> {
-        let count = match (self.isolated(), self.private_tmp) {
-            (true, _) => 3,
-            (false, true) => 2,
-            (false, false) => 0,
-        };
-        TEMPORARY.into_iter().take(count)
+        let own = self.has_own();
+        TEMPORARY.into_iter().filter(move |_| own)
     }
 
     /// Whether `path` is, or is beneath, what this view has of its own.
     fn is_own(&self, path: &Path) -> bool {
         let temporary = self.temporary().any(|(own, _)| path == Path::new(own));
-        temporary || self.isolated() && (path.starts_with("/proc") || path == Path::new("/dev"))
+        let own = temporary || self.has_own() && path.starts_with(TERMINALS);
+        own || self.isolated() && (path.starts_with("/proc") || path == Path::new("/dev"))
     }
 
     /// Whether the grant of `place`, which is at `path`, has a mount of its own.
@@ -182,11 +200,24 @@ pub(super) fn enter(view: &View<'_>, identity: Option<&Identity>) -> Result<(), 
 fn shut(view: &View<'_>, host: OwnedFd, trees: Vec<Tree>) -> Result<(), Errno> {
     // Before the host is shut: directories for this are made in it for a moment.
     let own = match view.private_tmp {
-        true => temporary(view, c"/tmp")?,
+        true => beside_the_host(view)?,
         false => Vec::new(),
     };
     restrict(host.as_fd(), SHUT, true)?;
     Root::of_host(host).add_all(trees.into_iter().chain(own).collect())
+}
+
+/// What is the view's own where all else is the host's; what that one has not is not
+/// needed.
+fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
+    let mut own = temporary(view, c"/tmp")?;
+    own.push(terminals()?);
+    if view.numbered {
+        let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
+        own.push(Tree::own("/proc", process));
+    }
+    own.retain(|tree| tree.path.is_dir());
+    Ok(own)
 }
 
 /// Enters the namespace `prepared`, where all of `view` is but what arguments name:
@@ -221,6 +252,7 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno
     mkdirat(&top, c"tmp", Mode::from_bits_truncate(0o755))?;
     let mut own = temporary(view, c"/proc/tmp")?;
     own.push(Tree::own("/proc", process));
+    own.push(terminals()?);
     let mut root = Root {
         top,
         placed: Vec::new(),
@@ -244,6 +276,7 @@ fn standard_links() -> Links {
         ("/dev/stdin", "/proc/self/fd/0"),
         ("/dev/stdout", "/proc/self/fd/1"),
         ("/dev/stderr", "/proc/self/fd/2"),
+        ("/dev/ptmx", "pts/ptmx"),
     ]
     .map(|(link, target)| (link.into(), target.into()))
     .into()
@@ -275,6 +308,20 @@ fn temporary(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     let trees = trees.collect::<Result<_, Errno>>()?;
     mount::detach(at)?;
     Ok(trees)
+}
+
+/// Pseudo-terminals of the command's own, that anybody in it may make.
+fn terminals() -> Result<Tree, Errno> {
+    let options = [
+        (c"ptmxmode", c"0666"),
+        (c"mode", c"0600"),
+        (c"max", TERMINALS_MAX),
+    ];
+    let mounts = new_file_system(c"devpts", &options, NO_SUID | NO_EXECUTE)?;
+    Ok(Tree {
+        device: true,
+        ..Tree::own(TERMINALS, mounts)
+    })
 }
 
 impl Tree {
@@ -370,7 +417,7 @@ fn with_rights_of<T>(
     };
     super::privilege::set_groups(identity)?;
     let search = Capability::CAP_DAC_READ_SEARCH;
-    let searches = caps::has_cap(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
+    let had = caps::has_cap(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
     // The kernel takes it from other users, but not from root.
     caps::drop(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
@@ -380,8 +427,8 @@ fn with_rights_of<T>(
     let result = if became { look() } else { Err(Errno::EPERM) };
     setfsuid(own_uid);
     setfsgid(own_gid);
-    if searches {
-        // To build with the worker's own rights, whoever the user is.
+    if had {
+        // Likewise: it gives back what it took, and nothing to root.
         caps::raise(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
     }
     result

@@ -38,6 +38,9 @@ fn argument_of(mut sort: Sort) -> Json {
         ("requires", texts(REQUIRES)),
         ("conflicts", texts(CONFLICTS)),
     ]);
+    if sort.types.contains(&"string") {
+        sort.keys.push(("secret", flag(SECRET, false)));
+    }
     if !is_flag {
         sort.keys.push(("optional", flag(OPTIONAL, false)));
     }
@@ -45,6 +48,7 @@ fn argument_of(mut sort: Sort) -> Json {
 }
 
 const OPTIONAL: &str = "when the call has none, the whole element is left out, prefix included";
+const SECRET: &str = "no audit record and no reason repeats the value, only a keyed digest";
 const REQUIRES: &str = "arguments that a call must also give when it gives this one";
 const CONFLICTS: &str = "arguments that a call must not give when it gives this one";
 

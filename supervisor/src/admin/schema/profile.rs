@@ -182,7 +182,10 @@ pub(super) fn profile() -> Json {
         ),
         (
             "private_tmp",
-            flag("whether /tmp and /var/tmp are the command's own", false),
+            flag(
+                "whether /tmp, /var/tmp, /dev/shm and pseudo-terminals are the command's own",
+                false,
+            ),
         ),
         (
             "tmp_size",

@@ -1,18 +1,29 @@
 //! The files that one call names: opened before its start is recorded, made only
 //! after that, and removed again when its command never starts.
 
-use super::call::failure;
 use crate::create::Maker;
 use crate::input;
 use crate::open::{OpenError, Opened, open_path};
 use policy::{Access, Existence, Grant, PathGrant, Stdin};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use wire::Failure;
+use thiserror::Error;
+
+/// Something that a call names and that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum FilesError {
+    /// A path.
+    #[error(transparent)]
+    Path(#[from] OpenError),
+    /// The text to read.
+    #[error(transparent)]
+    Text(#[from] io::Error),
+}
 
 /// What a grant names, opened.
 #[derive(Debug)]
-pub(super) struct Files<'a> {
+pub(crate) struct Files<'a> {
     grant: &'a Grant,
     /// One for each path of the grant: `None` while it does not exist.
     paths: Vec<Option<Opened>>,
@@ -23,7 +34,7 @@ pub(super) struct Files<'a> {
 
 /// What the command reads, if it is not nothing.
 #[derive(Debug)]
-pub(super) enum Input {
+pub(crate) enum Input {
     Nothing,
     Text(OwnedFd),
     File(Opened),
@@ -31,28 +42,32 @@ pub(super) enum Input {
 
 impl<'a> Files<'a> {
     /// Opens everything but what is to be made.
-    pub(super) fn open(grant: &'a Grant) -> Result<Self, Failure> {
+    pub(crate) fn open(grant: &'a Grant) -> Result<Self, FilesError> {
         let open = |path: &PathGrant| match path.access {
             Access::Create => Ok(None),
             Access::Read | Access::Write => open_path(path),
         };
-        let paths = grant.paths().iter().map(open).collect::<Result<_, _>>();
+        let paths = grant
+            .paths()
+            .iter()
+            .map(open)
+            .collect::<Result<_, OpenError>>();
         Ok(Self {
             grant,
-            paths: paths.map_err(|error| failure("open", &error))?,
+            paths: paths?,
             input: open_input(grant)?,
             made: Vec::new(),
         })
     }
 
     /// Whether something is to be made.
-    pub(super) fn are_to_be_made(&self) -> bool {
+    pub(crate) fn are_to_be_made(&self) -> bool {
         let mut paths = self.grant.paths().iter();
         paths.any(|path| path.access == Access::Create)
     }
 
     /// Makes what is to be made, and opens it.
-    pub(super) fn make(&mut self, maker: Maker<'_>) -> Result<(), Failure> {
+    pub(crate) fn make(&mut self, maker: Maker<'_>) -> Result<(), FilesError> {
         for (path, opened) in self.grant.paths().iter().zip(&mut self.paths) {
             if path.access != Access::Create {
                 continue;
@@ -63,7 +78,7 @@ impl<'a> Files<'a> {
                 Ok(file) => *opened = file,
                 Err(error) => {
                     self.unmake(maker);
-                    return Err(failure("open", &error));
+                    return Err(error.into());
                 }
             }
         }
@@ -71,12 +86,12 @@ impl<'a> Files<'a> {
     }
 
     /// Removes what was made.
-    pub(super) fn unmake(&mut self, maker: Maker<'_>) {
+    pub(crate) fn unmake(&mut self, maker: Maker<'_>) {
         self.made.drain(..).for_each(|path| maker.unmake(path));
     }
 
     /// What the command's domain opens besides its profile.
-    pub(super) fn opened(&self) -> Vec<&Opened> {
+    pub(crate) fn opened(&self) -> Vec<&Opened> {
         self.places()
             .into_iter()
             .map(|(_, opened)| opened)
@@ -85,7 +100,7 @@ impl<'a> Files<'a> {
 
     /// The same, and what the command calls it. What it reads is among it, so that
     /// its own process can open it where there is nothing else.
-    pub(super) fn places(&self) -> Vec<(PathBuf, &Opened)> {
+    pub(crate) fn places(&self) -> Vec<(PathBuf, &Opened)> {
         let input = match (&self.input, self.grant.stdin()) {
             (Input::File(opened), Stdin::File(path)) => Some((path.path(), opened)),
             _ => None,
@@ -96,7 +111,7 @@ impl<'a> Files<'a> {
     }
 
     /// The path that the command starts in.
-    pub(super) fn directory(&self) -> Option<(&PathGrant, &Opened)> {
+    pub(crate) fn directory(&self) -> Option<(&PathGrant, &Opened)> {
         let index = self.grant.starts_in()?;
         Some((
             self.grant.paths().get(index)?,
@@ -104,22 +119,16 @@ impl<'a> Files<'a> {
         ))
     }
 
-    pub(super) fn input(&self) -> &Input {
+    pub(crate) fn input(&self) -> &Input {
         &self.input
     }
 }
 
-fn open_input(grant: &Grant) -> Result<Input, Failure> {
+fn open_input(grant: &Grant) -> Result<Input, FilesError> {
     match grant.stdin() {
         Stdin::Null => Ok(Input::Nothing),
-        Stdin::Text(text) => {
-            let text = input::sealed(text).map_err(|error| failure("open", &error))?;
-            Ok(Input::Text(text))
-        }
-        Stdin::File(path) => {
-            let opened = open_path(path).map_err(|error| failure("open", &error))?;
-            Ok(opened.map_or(Input::Nothing, Input::File))
-        }
+        Stdin::Text(text) => Ok(Input::Text(input::sealed(text)?)),
+        Stdin::File(path) => Ok(open_path(path)?.map_or(Input::Nothing, Input::File)),
     }
 }
 

@@ -6,14 +6,14 @@ use crate::sandbox::containment::Containment;
 
 /// Numbers the groups, none of which is used twice.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     made: u64,
     next: Option<Cgroup>,
 }
 
 impl Groups {
     /// A fresh group, where groups hold commands.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         containment: &Containment,
     ) -> Result<Option<Cgroup>, CgroupError> {
@@ -24,7 +24,7 @@ impl Groups {
     }
 
     /// Makes the next one ahead; whether that can be made is told to whom it is for.
-    pub(super) fn prepare(&mut self, containment: &Containment) {
+    pub(crate) fn prepare(&mut self, containment: &Containment) {
         self.next = self.make(containment).ok().flatten();
     }
 

@@ -1,0 +1,190 @@
+//! A call, or something of the service itself, in one line.
+
+use super::style::{Style, Tone, one_line, shell_word};
+use crate::trail::{Call, Event, Verdict, text};
+use nix::unistd::{Uid, User};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// Makes rows; remembers the day of the last one and the names of users.
+#[derive(Debug)]
+pub(super) struct Rows {
+    style: Style,
+    day: String,
+    users: BTreeMap<u32, String>,
+}
+
+impl Rows {
+    pub(super) fn new(style: Style) -> Self {
+        Self {
+            style,
+            day: String::new(),
+            users: BTreeMap::new(),
+        }
+    }
+
+    /// The row of a call.
+    pub(super) fn call(&mut self, call: &Call) -> String {
+        let verdict = call.verdict();
+        let words = format!("{:<9}", verdict.words());
+        let took = call.measured("wall_us").map(duration).unwrap_or_default();
+        let row = format!(
+            "{} {:<16} {} {took:>8}  {}",
+            pad(&user(call, &mut self.users), 14),
+            one_line(text(&call.begin, "tool")),
+            self.style.tone(tone(verdict), &words),
+            told(call),
+        );
+        self.row(&call.begin, &row)
+    }
+
+    /// The row of something of the service itself.
+    pub(super) fn service(&mut self, event: &Event) -> String {
+        let policy = text(event, "policy").get(..12).unwrap_or_default();
+        let (tone, words) = match text(event, "event") {
+            "open" => (Tone::Quiet, format!("the worker begins, policy {policy}")),
+            "reload" => (Tone::Quiet, format!("a new policy, {policy}")),
+            "keep" => (
+                Tone::Odd,
+                format!("the former policy stays: {}", text(event, "reason")),
+            ),
+            "tamper" => (
+                Tone::Bad,
+                format!("the trail is not whole: {}", text(event, "reason")),
+            ),
+            _ => (Tone::Quiet, "the worker ends".to_owned()),
+        };
+        let words = self.style.tone(tone, &one_line(&words));
+        self.row(event, &words)
+    }
+
+    /// With its time, and before the first of a day, that day.
+    fn row(&mut self, event: &Event, rest: &str) -> String {
+        let time = one_line(text(event, "time"));
+        let (day, time) = time.split_once('T').unwrap_or_default();
+        let time = self.style.tone(Tone::Quiet, time.get(..8).unwrap_or(time));
+        let mut rows = String::new();
+        if day != self.day {
+            day.clone_into(&mut self.day);
+            rows = format!("{}\n", self.style.tone(Tone::Strong, &format!("{day} UTC")));
+        }
+        format!("{rows}{time}  {}\n", rest.trim_end())
+    }
+}
+
+/// The user by his name of now, or what is known of him; `names` are those already known.
+pub(crate) fn user(call: &Call, names: &mut BTreeMap<u32, String>) -> String {
+    let Some(uid) = call.uid().and_then(|uid| u32::try_from(uid).ok()) else {
+        return one_line(&call.principals().join(","));
+    };
+    let name = names.entry(uid).or_insert_with(|| {
+        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        user.map_or_else(|| format!("uid {uid}"), |user| user.name)
+    });
+    one_line(name)
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Exited(0) => Tone::Good,
+        Verdict::Running
+        | Verdict::Exited(_)
+        | Verdict::Signaled(_)
+        | Verdict::TimedOut
+        | Verdict::Cancelled => Tone::Odd,
+        Verdict::Failed | Verdict::Denied | Verdict::Refused => Tone::Bad,
+    }
+}
+
+/// What ran, or why nothing did.
+fn told(call: &Call) -> String {
+    match call.reason() {
+        Some((code, reason)) if call.was_denied() => one_line(&format!("{code}: {reason}")),
+        Some((code, _)) => format!("{}  ({})", command(&call.begin), one_line(code)),
+        None => command(&call.begin),
+    }
+}
+
+/// The argument vector.
+pub(crate) fn command(begin: &Event) -> String {
+    let words = begin.get("argv").and_then(Json::as_array);
+    let words = words.into_iter().flatten();
+    words.map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// An element, in which a secret stands as the beginning of its digest.
+fn word(word: &Json) -> String {
+    let field = |name: &str| word.get(name).and_then(Json::as_str).unwrap_or_default();
+    match word.as_str() {
+        Some(plain) => shell_word(plain),
+        None => {
+            let digest = one_line(field("hmac_sha256"));
+            let digest = digest.get(..8).unwrap_or_default();
+            format!("{}‹secret {digest}›", shell_prefix(field("prefix")))
+        }
+    }
+}
+
+fn shell_prefix(prefix: &str) -> String {
+    if prefix.is_empty() {
+        String::new()
+    } else {
+        shell_word(prefix)
+    }
+}
+
+/// A time in a form that fits a column.
+pub(super) fn duration(micros: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "it is shown with three digits")]
+    let micros = micros as f64;
+    match micros {
+        short if short < 1e4 => format!("{:.1} ms", short / 1e3),
+        short if short < 1e6 => format!("{:.0} ms", short / 1e3),
+        long if long < 1e8 => format!("{:.1} s", long / 1e6),
+        long => format!("{:.0} s", long / 1e6),
+    }
+}
+
+fn pad(text: &str, width: usize) -> String {
+    format!("{text:<width$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn call(begin: Json, end: Json) -> Call {
+        let map = |json: Json| json.as_object().cloned();
+        Call {
+            begin: map(begin).unwrap(),
+            end: map(end),
+        }
+    }
+
+    #[test]
+    fn a_hostile_call_stays_in_its_row() {
+        let hostile = "\u{1b}[2J\r\n\u{202e}x";
+        let begin = json!({
+            "event": "start", "time": "2026-11-26T10:00:00.000000Z", "principal": hostile,
+            "tool": hostile, "argv": [hostile, {"prefix": hostile, "hmac_sha256": hostile}],
+        });
+        let end = json!({"code": hostile});
+        let mut rows = Rows::new(Style::of_stdout());
+        let row = rows.call(&call(begin, end));
+        assert_eq!(row.lines().count(), 2, "{row}");
+        assert!(!row.contains(['\u{1b}', '\r', '\u{202e}']), "{row:?}");
+    }
+
+    #[test]
+    fn times_have_three_digits_or_so() {
+        for (micros, shown) in [
+            (950, "0.9 ms"),
+            (12_340, "12 ms"),
+            (1_250_000, "1.2 s"),
+            (250_000_000, "250 s"),
+        ] {
+            assert_eq!(duration(micros), shown);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The file that lines are appended to: a line stands there whole or not at all.
+
+use nix::fcntl::{AT_FDCWD, FcntlArg, RenameFlags, fcntl, renameat2};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct TrailFile {
+    path: PathBuf,
+    file: File,
+    /// Its size in bytes; of a device (a serial line, a log sink) nothing is known.
+    size: Option<u64>,
+    /// What follows that size could not be taken away.
+    spoiled: bool,
+}
+
+impl TrailFile {
+    /// Opens `path`, or makes it, readable by its owner only.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = options().create(true).open(path)?;
+        Self::of(path, file)
+    }
+
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when another worker writes to it: two chains in one
+    /// file are none.
+    fn of(path: &Path, file: File) -> io::Result<Self> {
+        let about = file.metadata()?;
+        if about.is_file() {
+            lock(&file)?;
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+            size: about.is_file().then_some(about.len()),
+            spoiled: false,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its size in bytes; `None` of a device.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Appends `bytes` by one write(2), and waits for the disk if it is to be `durable`.
+    /// What could not be done whole is undone, or nothing more is appended.
+    pub(super) fn append(&mut self, bytes: &[u8], durable: bool) -> io::Result<()> {
+        if self.spoiled {
+            self.undo()?;
+        }
+        let written = match self.file.write(bytes) {
+            Ok(written) if written < bytes.len() => Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) if durable => self.sync(),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match (&written, &mut self.size) {
+            (Ok(()), Some(size)) => *size += bytes.len() as u64,
+            (Ok(()), None) => {}
+            (Err(_), _) => self.undo()?,
+        }
+        written
+    }
+
+    /// Takes away what follows the last line.
+    fn undo(&mut self) -> io::Result<()> {
+        let Some(size) = self.size else {
+            return Ok(());
+        };
+        self.spoiled = true;
+        self.file.set_len(size)?;
+        self.spoiled = false;
+        Ok(())
+    }
+
+    /// Waits until everything is on the disk, fdatasync(2).
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match self.size {
+            Some(_) => self.file.sync_data(),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether something else, or nothing, stands where it was opened.
+    pub(super) fn was_moved(&self) -> bool {
+        let (Some(_), Ok(ours)) = (self.size, self.file.metadata()) else {
+            return false;
+        };
+        let there = fs::symlink_metadata(&self.path);
+        there.map_or(true, |there| {
+            (there.dev(), there.ino()) != (ours.dev(), ours.ino())
+        })
+    }
+
+    /// Gives the file the name `to`, where nothing may be, and begins a new one.
+    pub(super) fn turn(&mut self, to: &Path) -> io::Result<()> {
+        renameat2(
+            AT_FDCWD,
+            &self.path,
+            AT_FDCWD,
+            to,
+            RenameFlags::RENAME_NOREPLACE,
+        )?;
+        match options().create_new(true).open(&self.path) {
+            Ok(file) => {
+                *self = Self::of(&self.path, file)?;
+                Ok(())
+            }
+            Err(error) => {
+                fs::rename(to, &self.path)?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// An open file description lock, fcntl(2): lanes have copies of it, and it stays until
+/// this process is gone, whatever they close.
+fn lock(file: &File) -> io::Result<()> {
+    let short = |constant: i32| i16::try_from(constant).map_err(io::Error::other);
+    let whole = libc::flock {
+        l_type: short(libc::F_WRLCK)?,
+        l_whence: short(libc::SEEK_SET)?,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&whole))?;
+    Ok(())
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW);
+    options
+}
