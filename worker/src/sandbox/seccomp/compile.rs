@@ -164,7 +164,6 @@ fn leaf(outcome: Outcome) -> BpfProgram {
         Outcome::Act(Action::Refuse(errno)) => vec![refuse(errno)],
         Outcome::Act(Action::Check(test)) => check(test),
         Outcome::Act(Action::Socket(allowed)) => sockets(allowed),
-        Outcome::Act(Action::Own(kind)) => own(kind),
     }
 }
 
@@ -217,17 +216,6 @@ fn sockets(allowed: &[Sockets]) -> BpfProgram {
     }
     program.push(refuse(libc::EACCES));
     program
-}
-
-fn own(kind: u32) -> BpfProgram {
-    vec![
-        statement(LOAD, ARGUMENTS),
-        jump(JUMP_IF_EQUAL, kind, 0, 3),
-        statement(LOAD, ARGUMENTS + 8),
-        jump(JUMP_IF_EQUAL, 0, 0, 1),
-        allow(),
-        refuse(libc::EPERM),
-    ]
 }
 
 fn statement(code: u16, k: u32) -> sock_filter {

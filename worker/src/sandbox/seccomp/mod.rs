@@ -28,9 +28,6 @@ enum Action {
     Check(Check),
     /// socket(2), socketpair(2): made for one of these, and else refused with `EACCES`.
     Socket(&'static [Sockets]),
-    /// setpriority(2), ioprio_set(2): made where the first argument is this, one process,
-    /// and the second 0, the caller; and else refused with `EPERM`.
-    Own(u32),
 }
 
 /// A condition on the low 32 bits of one argument, and its two results. The

@@ -120,13 +120,6 @@ fn read(actions: &BTreeMap<u32, Action>, denied: u32, call: Call) -> u32 {
                 refused(check.errno)
             }
         }
-        Some(Action::Own(kind)) => {
-            let [which, who, ..] = call.arguments.map(|one| (one & 0xffff_ffff) as u32);
-            match (which == *kind, who) {
-                (true, 0) => libc::SECCOMP_RET_ALLOW,
-                _ => refused(libc::EPERM),
-            }
-        }
         Some(Action::Socket(allowed)) => {
             let [domain, kind, protocol, ..] = call.arguments.map(|one| (one & 0xffff_ffff) as u32);
             let fits = |one: &&Sockets| {
@@ -177,17 +170,6 @@ fn socket_calls_of(number: u32) -> impl Iterator<Item = Call> {
     })
 }
 
-/// Calls of two arguments that say whom they are about, on both sides of what is allowed.
-fn priority_calls_of(number: u32) -> impl Iterator<Item = Call> {
-    let values = [0, 1, 2, 3, 0xffff_ffff, 1 << 32, 1 | 1 << 32, u64::MAX];
-    values.into_iter().flat_map(move |which| {
-        values.map(|who| Call {
-            number,
-            arguments: [which, who, 5, 0, 0, 0],
-        })
-    })
-}
-
 const REACHES: [Reach; 4] = [Reach::None, Reach::Unix, Reach::Connect, Reach::Full];
 
 /// When socket(2) is allowed for one of `allowed`, as seccompiler would be told.
@@ -226,10 +208,8 @@ fn calls_of(number: u32, action: Option<Action>) -> Vec<Call> {
             arguments: [value; 6],
         })
         .collect();
-    match action {
-        Some(Action::Socket(_)) => all.extend(socket_calls_of(number)),
-        Some(Action::Own(_)) => all.extend(priority_calls_of(number)),
-        _ => {}
+    if let Some(Action::Socket(_)) = action {
+        all.extend(socket_calls_of(number));
     }
     all
 }
@@ -259,7 +239,7 @@ fn values(check: Option<Check>) -> Vec<u64> {
 fn checked(action: &Action) -> Option<Check> {
     match action {
         Action::Check(check) => Some(*check),
-        Action::Allow | Action::Refuse(_) | Action::Socket(_) | Action::Own(_) => None,
+        Action::Allow | Action::Refuse(_) | Action::Socket(_) => None,
     }
 }
 
@@ -300,10 +280,6 @@ fn with_any(check: Check, bits: u32) -> Vec<SeccompRule> {
         .collect()
 }
 
-fn word((argument, operator, value): (u8, SeccompCmpOp, u32)) -> SeccompCondition {
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value.into()).unwrap()
-}
-
 /// When `action` leads to `outcome`.
 fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
     let always = |really: bool| really.then(Vec::new);
@@ -324,16 +300,6 @@ fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
             Test::Without(bits) => with_any(check, bits),
         }),
         Some(Action::Check(_)) => None,
-        Some(Action::Own(kind)) if outcome == libc::SECCOMP_RET_ALLOW => {
-            let both = [(0, SeccompCmpOp::Eq, kind), (1, SeccompCmpOp::Eq, 0)];
-            Some(vec![SeccompRule::new(both.map(word).into()).unwrap()])
-        }
-        Some(Action::Own(kind)) if outcome == refused(libc::EPERM) => {
-            let either = [(0, SeccompCmpOp::Ne, kind), (1, SeccompCmpOp::Ne, 0)];
-            let each = either.map(|one| SeccompRule::new(vec![word(one)]).unwrap());
-            Some(each.into())
-        }
-        Some(Action::Own(_)) => None,
         // What is not allowed is compared by `the_tree_means_what_the_table_says`.
         Some(Action::Socket(allowed)) if outcome == libc::SECCOMP_RET_ALLOW => {
             (!allowed.is_empty()).then(|| any_socket(allowed))

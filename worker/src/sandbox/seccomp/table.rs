@@ -12,9 +12,8 @@ use super::{Action, Check, Reach, Sockets, Test};
 use libc::{
     EACCES, ENOSYS, EOPNOTSUPP, EPERM, SYS_clone, SYS_clone3, SYS_fchmod, SYS_fchmodat,
     SYS_get_robust_list, SYS_ioctl, SYS_ioprio_set, SYS_memfd_create, SYS_mknodat, SYS_openat,
-    SYS_openat2, SYS_personality, SYS_prctl, SYS_prlimit64, SYS_sched_setaffinity,
-    SYS_sched_setattr, SYS_sched_setparam, SYS_sched_setscheduler, SYS_sendmmsg, SYS_sendmsg,
-    SYS_sendto, SYS_setpriority, SYS_socket, SYS_socketpair, c_long,
+    SYS_openat2, SYS_personality, SYS_prctl, SYS_prlimit64, SYS_sendmmsg, SYS_sendmsg, SYS_sendto,
+    SYS_setpriority, SYS_socket, SYS_socketpair, c_long,
 };
 use policy::SystemCalls;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +44,8 @@ const ALLOWED: &[c_long] = {
         SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid, SYS_getpid, SYS_getppid,
         SYS_gettid, SYS_getpgid, SYS_setpgid, SYS_getsid, SYS_setsid, SYS_kill, SYS_tkill, SYS_tgkill,
         SYS_pidfd_open, SYS_pidfd_send_signal, SYS_set_tid_address, SYS_set_robust_list,
-        SYS_futex, SYS_rseq, SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_getparam,
+        SYS_futex, SYS_rseq, SYS_sched_yield, SYS_sched_setaffinity, SYS_sched_setparam,
+        SYS_sched_setscheduler, SYS_sched_setattr, SYS_sched_getaffinity, SYS_sched_getparam,
         SYS_sched_getscheduler, SYS_sched_getattr, SYS_sched_get_priority_max,
         SYS_sched_get_priority_min, SYS_sched_rr_get_interval, SYS_getpriority, SYS_ioprio_get,
         SYS_getrlimit, SYS_setrlimit, SYS_getrusage, SYS_times, SYS_getcpu,
@@ -202,16 +202,18 @@ fn pairs(reach: Reach) -> &'static [Sockets] {
     SOCKETS.get(range).unwrap_or_default()
 }
 
-/// PRIO_PROCESS of setpriority(2) and IOPRIO_WHO_PROCESS of ioprio_set(2).
-const PROCESS_OF_PRIORITY: u32 = libc::PRIO_PROCESS;
-const PROCESS_OF_IO_PRIORITY: u32 = 1;
+/// `PRIO_PROCESS` of setpriority(2) and `IOPRIO_WHO_PROCESS` of ioprio_set(2): a process or
+/// thread, and no group or user.
+const ONE_OF_PRIORITY: &[u32] = &[libc::PRIO_PROCESS];
+const ONE_OF_IO_PRIORITY: &[u32] = &[1];
 
 /// What is looked at, or answered otherwise, whatever a profile allows.
-fn special(reach: Reach) -> [(c_long, Action); 21] {
-    // By 0 these name the caller; by number any process of the same user, which
-    // nothing else keeps apart.
+fn special(reach: Reach) -> [(c_long, Action); 17] {
     let without_fast_open = |flags| check(flags, Test::Without(FAST_OPEN), EOPNOTSUPP);
+    // By 0 these name the caller; by number any process of the same user, which a limit
+    // can end. How threads are scheduled is set by number, so that is not looked at.
     let of_itself = check(0, Test::OneOf(&[0]), EPERM);
+    let of_one = |which| check(0, Test::OneOf(which), EPERM);
     [
         (SYS_clone, check(0, Test::Without(NEW_NAMESPACE), EPERM)),
         (SYS_prctl, check(0, Test::OneOf(PRCTL), EPERM)),
@@ -232,13 +234,9 @@ fn special(reach: Reach) -> [(c_long, Action); 21] {
         (SYS_fchmodat, without_set_id(2)),
         (SYS_openat, without_set_id(3)),
         (SYS_mknodat, without_set_id(2)),
-        (SYS_setpriority, Action::Own(PROCESS_OF_PRIORITY)),
-        (SYS_ioprio_set, Action::Own(PROCESS_OF_IO_PRIORITY)),
+        (SYS_setpriority, of_one(ONE_OF_PRIORITY)),
+        (SYS_ioprio_set, of_one(ONE_OF_IO_PRIORITY)),
         (SYS_prlimit64, of_itself),
-        (SYS_sched_setaffinity, of_itself),
-        (SYS_sched_setscheduler, of_itself),
-        (SYS_sched_setparam, of_itself),
-        (SYS_sched_setattr, of_itself),
         (SYS_get_robust_list, of_itself),
     ]
 }
