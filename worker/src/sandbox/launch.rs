@@ -150,12 +150,9 @@ pub(crate) fn launch(
     if let Some(group) = &group {
         group.bound(profile)?;
     }
-    let born = bear(
-        plan,
-        containment.namespaces(),
-        group.as_ref(),
-        profile.timeout,
-    )?;
+    let namespaces = containment.namespaces();
+    let born = bear(&plan, namespaces, group.as_ref(), profile.timeout)?;
+    drop(plan);
     let running = Running {
         process: born.process,
         hold: Hold::of(group, born.status),
@@ -173,15 +170,15 @@ pub(crate) fn launch(
 
 /// Makes the command's first process, in `more` namespaces than those of `plan`.
 fn bear(
-    plan: Plan<'_>,
+    plan: &Plan<'_>,
     more: i32,
     group: Option<&Cgroup>,
     patience: Duration,
 ) -> Result<Born, LaunchError> {
-    match flags(&plan) | more {
-        0 if memory_stays_closed() => borrowing(&plan, group),
-        flags if flags & libc::CLONE_NEWPID == 0 => copied(&plan, flags, group, patience),
-        flags => with_init(&plan, flags, group, patience),
+    match flags(plan) | more {
+        0 if memory_stays_closed() => borrowing(plan, group),
+        flags if flags & libc::CLONE_NEWPID == 0 => copied(plan, flags, group, patience),
+        flags => with_init(plan, flags, group, patience),
     }
 }
 
