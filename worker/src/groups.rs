@@ -25,7 +25,9 @@ impl Groups {
 
     /// Makes the next one ahead; whether that can be made is told to whom it is for.
     pub(crate) fn prepare(&mut self, containment: &Containment) {
-        self.next = self.make(containment).ok().flatten();
+        if self.next.is_none() {
+            self.next = self.make(containment).ok().flatten();
+        }
     }
 
     fn make(&mut self, containment: &Containment) -> Result<Option<Cgroup>, CgroupError> {

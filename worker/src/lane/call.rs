@@ -83,7 +83,7 @@ impl Lane {
             Ok(running) => running,
             Err(refused) => {
                 let failure = Failure::from(refused);
-                return self.end(Ending::Failed(failure.clone()), &Reply::Failed(failure));
+                return self.end(Ending::Failed(failure.clone()), (), &Reply::Failed(failure));
             }
         };
         // The readers must see the end of the output when the command's tree has ended.
@@ -98,11 +98,8 @@ impl Lane {
             .map_err(|error| HangUp::Broken(explain(&error)))?;
         let floor = self.launcher.context.containment.floor();
         let outcome = outcome(name, reason, &end, floor)?;
-        self.end(Ending::Finished(outcome.clone()), &Reply::Finished(outcome))?;
-        // While nobody waits.
-        drop(remains);
-        self.launcher.prepare();
-        Ok(())
+        let ending = Ending::Finished(outcome.clone());
+        self.end(ending, remains, &Reply::Finished(outcome))
     }
 
     /// Records a denial of the supervisor's own.
@@ -194,10 +191,16 @@ impl Lane {
     }
 
     /// Records the end of the run and answers; an end that cannot be recorded is
-    /// the answer, for the caller must know that the trail is incomplete.
-    fn end(&mut self, ending: Ending, reply: &Reply) -> Result<(), HangUp> {
+    /// the answer, for the caller must know that the trail is incomplete. While the
+    /// first process writes, `remains` are dropped and the next command is prepared.
+    fn end<T>(&mut self, ending: Ending, remains: T, reply: &Reply) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
-        match self.records.record(&Entry::End(ending))? {
+        let launcher = &mut self.launcher;
+        let tidy = || {
+            drop(remains);
+            launcher.prepare();
+        };
+        match self.records.record_during(&Entry::End(ending), tidy)? {
             Ok(_) => self.reply(reply),
             Err(refusal) => self.reply(&refusal.into()),
         }

@@ -85,7 +85,28 @@ impl Records {
         }))
     }
 
+    /// As [`Self::record`], and does `work` meanwhile, on which the entry does not depend.
+    pub(super) fn record_during(
+        &mut self,
+        entry: &Entry,
+        work: impl FnOnce(),
+    ) -> Result<Result<Option<Began>, Refusal>, HangUp> {
+        let asked = self.send(&Ask::Record(entry))?;
+        work();
+        match asked {
+            Ok(()) => self.answer(),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
     fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<Began>, Refusal>, HangUp> {
+        match self.send(ask)? {
+            Ok(()) => self.answer(),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    fn send(&mut self, ask: &Ask<&Entry>) -> Result<Result<(), Refusal>, HangUp> {
         let packet = postcard::to_allocvec(ask).ok();
         let Some(packet) = packet.filter(|packet| packet.len() <= ASK_MAX) else {
             let reason =
@@ -94,6 +115,11 @@ impl Records {
             return Ok(Err(Refusal::Unwritten(reason)));
         };
         wire::send(self.socket.as_fd(), &packet, &[]).map_err(|_| HangUp::Records)?;
+        Ok(Ok(()))
+    }
+
+    /// The answer to what was sent last.
+    fn answer(&mut self) -> Result<Result<Option<Began>, Refusal>, HangUp> {
         loop {
             match self.receive()? {
                 Note::Recorded(run) => return Ok(Ok(run)),
