@@ -113,8 +113,8 @@ async fn show_timeout(client: &Client) -> Result<()> {
         "it was not stopped"
     );
     ensure!(
-        structure(&stopped)["signal"] == "SIGKILL",
-        "it was not killed"
+        structure(&stopped)["signal"] == "SIGTERM",
+        "it was not asked to end"
     );
     Ok(())
 }
