@@ -15,6 +15,8 @@ static int loaded(const char *program) {
     char *const argv[] = {"ld.so", (char *)program, NULL};
     return executes("/lib64/ld-linux-x86-64.so.2", argv);
 }
+/* Granted to read, but not to execute. */
+static int readable_by_loader(void) { return loaded(strdup(in(getenv("SITE"), "readable/program"))); }
 static int outside_by_loader(void) { return loaded(strdup(PROGRAM)); }
 static int written_by_loader(void) {
     return copy("/usr/bin/true", WRITTEN, 0644) ? BROKEN : loaded(strdup(WRITTEN));
@@ -104,7 +106,7 @@ static int outside_library(void) {
 
 const struct probe execution[] = {
     {"exec-outside", outside}, {"exec-outside-by-loader", outside_by_loader},
-    {"exec-written", written}, {"exec-written-by-loader", written_by_loader},
+    {"exec-readable-by-loader", readable_by_loader}, {"exec-written", written}, {"exec-written-by-loader", written_by_loader},
     {"exec-script", script}, {"exec-interpreter", interpreter}, {"exec-memfd", memfd},
     {"exec-memfd-by-proc", memfd_by_proc}, {"exec-path-descriptor", path_descriptor},
     {"exec-written-descriptor", written_descriptor}, {"exec-in-shm", shared_memory},

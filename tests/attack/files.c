@@ -40,7 +40,15 @@ PROBE(read_memory_device, opens("/dev/mem", O_RDONLY))
 PROBE(read_kmsg, opens("/dev/kmsg", O_RDONLY))
 PROBE(read_kcore, opens("/proc/kcore", O_RDONLY))
 PROBE(list_area, opens(area, O_RDONLY | O_DIRECTORY))
-PROBE(list_root, opens("/", O_RDONLY | O_DIRECTORY))
+/* Of a root directory of the command's own only the names in it say nothing. */
+static int list_root(void) {
+    DIR *root = opendir("/");
+    struct dirent *entry;
+    if (!root) return by(-1);
+    while ((entry = readdir(root)))
+        if (!strcmp(entry->d_name, "root")) return ESCAPED;
+    return REFUSED;
+}
 PROBE(write_plain, opens(PLAIN, O_WRONLY))
 PROBE(append_plain, opens(PLAIN, O_WRONLY | O_APPEND))
 PROBE(open_truncate, opens(PLAIN, O_RDONLY | O_TRUNC))
@@ -80,7 +88,8 @@ static struct stat status;
 static struct statfs system_status;
 static char text[4096];
 PROBE(stat_path, by(stat(SECRET, &status)))
-PROBE(stat_existence, (errno = 0, access(in(area, "missing"), F_OK), errno) == ENOENT ? ESCAPED : REFUSED)
+static int existence(const char *name) { return access(in(area, name), F_OK) ? errno : 0; }
+PROBE(stat_existence, existence("secret") != existence("missing") ? ESCAPED : REFUSED)
 PROBE(access_path, by(access(SECRET, R_OK)))
 PROBE(statfs_path, by(statfs(area, &system_status)))
 PROBE(read_link, by(readlink(in(area, "symlink"), text, sizeof text)))

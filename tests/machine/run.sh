@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/machine/run.sh: builds the package, boots a Debian with systemd in a container,
 # and has tests/machine/inside.sh install, use, break and purge it there. Needs root, the
-# kernel of this machine, and what tests/run.sh installs.
+# kernel of this machine, and systemd-container, mmdebstrap and lintian.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,7 +23,7 @@ trap clean EXIT
 for program in systemd-nspawn target/venv/bin/python; do
     command -v "$program" >/dev/null || {
         echo "run.sh: cannot find $program" >&2
-        echo "hint: tests/run.sh, which installs it" >&2
+        echo "hint: apt-get install systemd-container mmdebstrap lintian, and tests/run.sh" >&2
         exit 1
     }
 done

@@ -474,8 +474,13 @@ fn the_log_of_the_kernel_is_read_without_root() {
 fn the_worker_keeps_what_it_grants_without_effect() {
     let site = site(&PRIVILEGED, "subreaper");
     // CHOWN, FOWNER, SETUID and NET_BIND_SERVICE for commands; of its own
-    // DAC_READ_SEARCH, KILL, SETGID, SETUID and, to bound commands, SETPCAP.
-    let (grants, own) = (1_u64 | 1 << 3 | 1 << 7 | 1 << 10, 1_u64 << 2 | 0b1111 << 5);
+    // DAC_READ_SEARCH, KILL, SETGID, SETUID, SYS_CHROOT, SYS_ADMIN and, to bound
+    // commands, SETPCAP.
+    let namespaces = 1_u64 << 18 | 1 << 21;
+    let (grants, own) = (
+        1_u64 | 1 << 3 | 1 << 7 | 1 << 10,
+        1_u64 << 2 | 0b1111 << 5 | namespaces,
+    );
     let set = |name| u64::from_str_radix(&status(site.worker(), name), 16).expect("hexadecimal");
     assert_eq!(set("CapBnd"), grants);
     assert_eq!(set("CapEff"), own);

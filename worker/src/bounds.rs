@@ -88,7 +88,6 @@ pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
 /// single user without privileges has nothing to bound.
 pub(crate) fn apply(
     trust: &Trust,
-    containment: &Containment,
     grants: &CapsHashSet,
     needed: &CapsHashSet,
 ) -> Result<(), BoundsError> {
@@ -100,11 +99,7 @@ pub(crate) fn apply(
         verify(grants)?;
     }
     if trust.single_user().is_none() {
-        let wanted = [
-            wanted(containment, grants),
-            needed.iter().copied().collect(),
-        ]
-        .concat();
+        let wanted = [wanted(grants), needed.iter().copied().collect()].concat();
         keep(&wanted, grants)?;
     }
     Ok(())
@@ -158,13 +153,16 @@ fn keep(wanted: &[Capability], grants: &CapsHashSet) -> Result<(), BoundsError> 
     Ok(caps::set(None, CapSet::Permitted, &(&keep | grants))?)
 }
 
-fn wanted(containment: &Containment, grants: &CapsHashSet) -> Vec<Capability> {
-    // To find path arguments in directories that are closed to root's group and others.
-    let mut wanted = [NEEDED.as_slice(), &[Capability::CAP_DAC_READ_SEARCH]].concat();
-    if matches!(containment, Containment::PidNamespace { .. }) {
-        // To make pid namespaces.
-        wanted.push(Capability::CAP_SYS_ADMIN);
-    }
+fn wanted(grants: &CapsHashSet) -> Vec<Capability> {
+    let own = [
+        // To find path arguments in directories that are closed to root's group and others.
+        Capability::CAP_DAC_READ_SEARCH,
+        // To make mount namespaces, and pid namespaces where no cgroup holds a command.
+        Capability::CAP_SYS_ADMIN,
+        // To enter a mount namespace, setns(2).
+        Capability::CAP_SYS_CHROOT,
+    ];
+    let mut wanted = [NEEDED.as_slice(), &own].concat();
     if !grants.is_empty() {
         // To bound each command to its own.
         wanted.push(Capability::CAP_SETPCAP);

@@ -1,6 +1,7 @@
 //! What every lane is born with: read once by the worker's first process.
 
 use crate::sandbox::containment::Containment;
+use crate::sandbox::namespaces::Shut;
 use crate::sandbox::seccomp::Filters;
 use caps::CapsHashSet;
 use nix::fcntl::{OFlag, open};
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub grants: CapsHashSet,
     /// The capabilities that the worker kept to make namespaces.
     pub needed: CapsHashSet,
+    /// How the host is shut to commands in the default strength.
+    pub shut: Shut,
     /// The system calls of commands.
     pub filters: Filters,
     /// /dev/null, the standard input of commands.

@@ -13,13 +13,14 @@ use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, open_terminal};
 use crate::sandbox::launch::{LaunchError, Running, launch};
 use crate::sandbox::limits::Limits;
-use crate::sandbox::namespaces::{self, Namespaces};
+use crate::sandbox::namespaces::{Namespaces, Sight};
+use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::view::View;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
+use nix::poll::PollFd;
 use nix::sys::stat::Mode;
 use policy::{Controller, Grant, Identity, Stdin};
 use std::ffi::{CString, NulError};
@@ -128,11 +129,21 @@ impl Launcher {
     /// One that has launched nothing yet.
     pub(crate) fn new(context: Context) -> Self {
         Self {
-            domains: Domains::new(context.trust.single_user()),
+            domains: Domains::new(context.trust.single_user(), context.shut),
             context,
             tasks: TaskCounts::default(),
             groups: Groups::default(),
         }
+    }
+
+    /// Tells when [`Launcher::forget_views`] must be called, if anything is kept at all.
+    pub(crate) fn mounts(&self) -> Option<PollFd<'_>> {
+        self.domains.mounts().map(Mounts::event)
+    }
+
+    /// Gives up what is kept of the host's mounts, which changed.
+    pub(crate) fn forget_views(&mut self) {
+        self.domains.forget_views();
     }
 
     /// Makes ahead what the next command needs, while nobody waits.
@@ -205,7 +216,7 @@ impl Launcher {
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
     ) -> Result<Running, Refused> {
-        let view = self.view(grant, files)?;
+        let sight = self.sight(grant, files)?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
@@ -220,8 +231,7 @@ impl Launcher {
             (domain, limits),
             streams,
         )?;
-        plan.namespaces = (namespaces::flags(grant.profile()) != 0)
-            .then(|| Namespaces::new(grant.profile(), view));
+        plan.namespaces = Namespaces::new(grant.profile(), sight);
         if let Some(terminal) = &terminal {
             plan.take(terminal.command());
         }
@@ -238,14 +248,14 @@ impl Launcher {
         }
     }
 
-    fn view<'a>(&self, grant: &Grant, files: &'a Files<'_>) -> Result<Option<View<'a>>, Refused> {
-        let mut view = self.domains.view(grant, &files.places())?;
-        if let (Some(view), Containment::PidNamespace { .. }) =
-            (&mut view, &self.context.containment)
+    fn sight<'a>(&mut self, grant: &Grant, files: &'a Files<'_>) -> Result<Sight<'a>, Refused> {
+        let mut sight = self.domains.sight(grant, &files.places())?;
+        if let (Sight::Built(view), Containment::PidNamespace { .. }) =
+            (&mut sight, &self.context.containment)
         {
             view.numbered = true;
         }
-        Ok(view)
+        Ok(sight)
     }
 
     fn limits(&mut self, grant: &Grant) -> Limits {

@@ -41,6 +41,7 @@ use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
 use sandbox::containment::Containment;
+use sandbox::namespaces::Shut;
 use sandbox::seccomp::Filters;
 use service::Manager;
 use source::Source;
@@ -122,9 +123,10 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    bounds::apply(&trust, &containment, &grants, &needed)?;
+    bounds::apply(&trust, &grants, &needed)?;
     log.begin(&policy.digest())?;
-    announce(options, &policy, &containment);
+    let shut = Shut::choose();
+    announce(options, &policy, &containment, shut);
 
     let context = Context {
         filters: Filters::of(&policy),
@@ -133,6 +135,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         containment,
         grants,
         needed,
+        shut,
         null,
     };
     let users = match &options.mode {
@@ -167,14 +170,24 @@ fn source(options: &Options) -> Source {
     }
 }
 
+/// What is missing where [`Shut::Never`].
+const NOT_SHUT: &str = "commands in the default strength may change mode, owner, times and attributes of files \
+    that belong to their user: no mount namespace can be made\n\
+    hint: the worker needs CAP_SYS_ADMIN and CAP_SYS_CHROOT (under systemd, CapabilityBoundingSet= and \
+    RestrictNamespaces=), a single user user namespaces (user.max_user_namespaces); or give commands a user of their \
+    own (`run_as`)";
+
 /// What the administrator must know before the first call fails.
-fn announce(options: &Options, policy: &Policy, containment: &Containment) {
+fn announce(options: &Options, policy: &Policy, containment: &Containment, shut: Shut) {
     if matches!(options.mode, Mode::System { .. }) {
         say(&format!(
             "ready: containment {}, Landlock ABI {}",
             containment.name(),
             sys::landlock_abi()
         ));
+    }
+    if shut == Shut::Never {
+        say(NOT_SHUT);
     }
     for refusing in bounds::refusing(policy, containment) {
         say(&refusing);

@@ -194,8 +194,8 @@ fn keys(controller: Controller) -> String {
 }
 
 fn namespaces(host: &Host) -> Vec<Feature> {
-    const REMEDY: &str = "`strength = \"isolated\"`, `private_tmp` and `loopback` are refused: the worker needs \
-                          CAP_SYS_ADMIN, a single user user namespaces (user.max_user_namespaces)";
+    const REMEDY: &str = "`strength = \"isolated\"`, `private_tmp` and `loopback` are refused, and without a mount \
+                          namespace the host is not read-only to commands: the worker needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, a single user user namespaces (user.max_user_namespaces)";
     let each = |name: &str, since, flag, mechanism: &str| {
         Feature::new(name, since, mechanism, host.makes(flag), REMEDY)
     };

@@ -4,6 +4,7 @@ use super::trial::{self, Trial};
 use crate::explain::explain;
 use crate::options::Preference;
 use crate::sandbox::containment::Containment;
+use crate::sandbox::namespaces::Shut;
 use crate::sys;
 use caps::{CapSet, CapsHashSet};
 use nix::unistd::geteuid;
@@ -25,6 +26,8 @@ pub(super) struct Host {
     pub no_cgroup: Option<String>,
     /// The capabilities this process has.
     pub capabilities: CapsHashSet,
+    /// How it would be shut to commands in the default strength.
+    pub shut: Shut,
     /// Whether attempts are made; a host that a test makes up has none.
     pub attempts: bool,
 }
@@ -50,6 +53,7 @@ impl Host {
             containment: chosen.map_err(|error| explain(&error)),
             no_cgroup,
             capabilities: caps::read(None, CapSet::Permitted).unwrap_or_default(),
+            shut: Shut::choose(),
             attempts: true,
         }
     }

@@ -4,6 +4,7 @@
 use super::host::Host;
 use crate::explain::explain;
 use crate::sandbox::containment::Containment;
+use crate::sandbox::namespaces::Shut;
 use crate::sandbox::{landlock, namespaces, program};
 use nix::errno::Errno;
 use policy::{Controller, Network, Policy, Profile, RunAs, Strength};
@@ -173,15 +174,25 @@ fn files(profile: &Profile, host: &Host) -> Hold {
     }
 }
 
+/// What keeps mode, owner, times and attributes of files as they are, which Landlock
+/// does not.
 fn metadata(profile: &Profile, host: &Host) -> Hold {
+    const WHAT: &str = "metadata";
     let user = match (&profile.run_as, host.single) {
         (RunAs::User { name, .. }, None) => format!("the rights of `{name}`"),
         (RunAs::Dynamic, _) => "the rights of a user of its own".to_owned(),
         (RunAs::Caller | RunAs::User { .. }, _) => "the caller's own rights".to_owned(),
     };
-    match isolated(profile) {
-        true => Hold::new("metadata", "absence and read-only mounts"),
-        false => Hold::new("metadata", user),
+    match (isolated(profile), host.shut) {
+        (true, _) => Hold::new(WHAT, "absence and read-only mounts"),
+        (false, Shut::Prepared | Shut::Made) => {
+            Hold::new(WHAT, format!("read-only mounts; who may look: {user}"))
+        }
+        (false, Shut::Never) => Hold::new(WHAT, user).but(
+            "it may change mode, owner, times and attributes of all files that belong to its user: let mount \
+             namespaces be made, by the service with CAP_SYS_ADMIN and CAP_SYS_CHROOT, by a single user in user \
+             namespaces (user.max_user_namespaces)",
+        ),
     }
 }
 

@@ -172,16 +172,23 @@ impl Lane {
     }
 
     /// Whether the connection and the way to the first process have something to read.
-    fn readable(&self, patience: PollTimeout) -> Result<(bool, bool), HangUp> {
-        let mut descriptors = [
+    fn readable(&mut self, patience: PollTimeout) -> Result<(bool, bool), HangUp> {
+        let mut descriptors = vec![
             PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
         ];
+        descriptors.extend(self.launcher.mounts());
         match poll(&mut descriptors, patience) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(HangUp::Receive(errno)),
         }
-        let [connection, records] = descriptors.map(|descriptor| descriptor.any().unwrap_or(true));
+        let mut ready = descriptors.iter().map(|one| one.any().unwrap_or(true));
+        let (connection, records) = (ready.next() == Some(true), ready.next() == Some(true));
+        if ready.next() == Some(true) {
+            // Whoever unmounts something must not find it held by an idle lane.
+            drop(ready);
+            self.launcher.forget_views();
+        }
         Ok((connection, records))
     }
 

@@ -19,6 +19,7 @@ use crate::context::{self, Context, Trust};
 use crate::explain::explain;
 use crate::launcher::{Launcher, Streams};
 use crate::sandbox::containment::Containment;
+use crate::sandbox::namespaces::Shut;
 use crate::sandbox::seccomp::Filters;
 use crate::sys::{self, Fork};
 use error::{OnceError, Status};
@@ -66,7 +67,7 @@ fn context(
 ) -> Result<Context, OnceError> {
     let grants = bounds::granted(&policy)?;
     let needed = bounds::needed(&policy);
-    bounds::apply(&trust, &containment, &grants, &needed)?;
+    bounds::apply(&trust, &grants, &needed)?;
     Ok(Context {
         filters: Filters::of(&policy),
         policy,
@@ -74,6 +75,7 @@ fn context(
         containment,
         grants,
         needed,
+        shut: Shut::choose().for_one(),
         null: context::open_null()?,
     })
 }

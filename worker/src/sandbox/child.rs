@@ -186,7 +186,7 @@ impl Failure {
 /// Becomes the command, or tells by the pipe `report` why not and ends. `parent` is this
 /// process's parent as it sees it.
 pub(super) fn become_or_report(
-    plan: &mut Plan<'_>,
+    plan: &Plan<'_>,
     parent: Pid,
     mapping: Option<Mapping>,
     report: OwnedFd,
@@ -210,7 +210,7 @@ pub(super) enum Progress {
 /// Becomes the command; returns, with the reason, only where that fails. The process can
 /// then only end. `progress` is up to date at every moment.
 pub(super) fn become_command(
-    plan: &mut Plan<'_>,
+    plan: &Plan<'_>,
     parent: Pid,
     mapping: Option<Mapping>,
     progress: &mut Progress,
@@ -220,7 +220,7 @@ pub(super) fn become_command(
 }
 
 fn stages(
-    plan: &mut Plan<'_>,
+    plan: &Plan<'_>,
     parent: Pid,
     mapping: Option<Mapping>,
     progress: &mut Progress,
@@ -241,16 +241,16 @@ fn stages(
         let mapped = mapping.write();
         mapped.map_err(|error| at(Stage::UserNamespace)(raw(&error)))?;
     }
-    if let Some(namespaces) = plan.namespaces.take() {
+    if let Some(namespaces) = &plan.namespaces {
         // Mounts are made with privileges, but looked up with the user's rights.
-        namespaces
-            .enter(plan.identity)
-            .map_err(at(Stage::Namespaces))?;
-        if let Some(own) = namespaces.own() {
-            plan.domain =
-                super::landlock::open_own(&plan.domain, &own).map_err(at(Stage::Landlock))?;
-        }
+        let entered = namespaces.enter(plan.identity);
+        entered.map_err(at(Stage::Namespaces))?;
     }
+    let own = plan.namespaces.as_ref().and_then(Namespaces::own);
+    let opened = own.map(|own| super::landlock::open_own(&plan.domain, &own));
+    let opened = opened.transpose().map_err(at(Stage::Landlock))?;
+    // Not put into the plan: where memory is shared the lane would close what it has not.
+    let domain = opened.as_ref().unwrap_or(&plan.domain);
     // As root where possible: of a user's few keys the kernel counts those of all commands.
     sys::mount::new_session_keyring().map_err(at(Stage::Keyring))?;
 
@@ -279,9 +279,11 @@ fn stages(
     alarm::cancel();
 
     prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
-    super::landlock::restrict(&plan.domain).map_err(at(Stage::Landlock))?;
+    super::landlock::restrict(domain).map_err(at(Stage::Landlock))?;
     // On exec, not now: the report pipe must live until then, or failure looks like success.
     sys::close_on_exec_from(3).map_err(at(Stage::Descriptors))?;
+    let limits = plan.limits.apply_to_descriptors();
+    limits.map_err(at(Stage::Descriptors))?;
     // Last: what comes before needs calls that the command does not get.
     super::seccomp::install(plan.filter).map_err(at(Stage::Seccomp))?;
 

@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, OwnedFd};
 /// Runs the namespace to its end. `status` takes the wait status of the command,
 /// four bytes in little-endian order; it stays empty when this process is killed.
 pub(super) fn run(
-    plan: &mut Plan<'_>,
+    plan: &Plan<'_>,
     mapping: Option<Mapping>,
     status: OwnedFd,
     report: OwnedFd,
@@ -31,7 +31,7 @@ pub(super) fn run(
 }
 
 fn serve(
-    plan: &mut Plan<'_>,
+    plan: &Plan<'_>,
     mapping: Option<Mapping>,
     status: OwnedFd,
     report: OwnedFd,

@@ -7,6 +7,8 @@
 //! found; rules that a path argument adds make a ruleset of their own.
 
 use super::abi::linux;
+use super::namespaces::{Shut, Sight};
+use super::prepared::{self, Mounts};
 use super::view::{Own, Place, View};
 use crate::open::Opened;
 use crate::sandbox::elf;
@@ -29,6 +31,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use thiserror::Error;
 
 /// Most tools whose rules a lane remembers.
@@ -79,6 +82,9 @@ pub(crate) enum DomainError {
     /// A path of the profile, or the program, cannot be opened.
     #[error("cannot grant `{0}`")]
     Path(PathBuf, #[source] io::Error),
+    /// The mount namespace with what the commands of a tool see.
+    #[error("cannot prepare what commands see of the host")]
+    View(#[source] Errno),
     /// The program may have been replaced by somebody else.
     #[error(transparent)]
     Program(#[from] ProgramError),
@@ -102,6 +108,10 @@ pub(crate) struct Domains {
     abi: u32,
     /// The single user who is served, if there is one; his programs are trusted.
     user: Option<u32>,
+    /// How the host is shut to commands in the default strength.
+    shut: Shut,
+    /// The mounts that prepared views are made of; `None` while there is no view.
+    mounts: Option<Mounts>,
     /// By [`key`].
     tools: HashMap<String, Prepared>,
 }
@@ -112,6 +122,8 @@ struct Prepared {
     ruleset: RulesetCreated,
     /// Of the program, when the policy pins it.
     pinned: Option<Fingerprint>,
+    /// A mount namespace with what calls have in common, once one needed it.
+    view: Option<Rc<OwnedFd>>,
 }
 
 impl Prepared {
@@ -124,10 +136,12 @@ impl Prepared {
 
 impl Domains {
     /// For the running kernel, and for the single `user` who is served, if any.
-    pub(crate) fn new(user: Option<u32>) -> Self {
+    pub(crate) fn new(user: Option<u32>, shut: Shut) -> Self {
         Self {
             abi: sys::landlock_abi(),
             user,
+            shut,
+            mounts: None,
             tools: HashMap::new(),
         }
     }
@@ -155,17 +169,31 @@ impl Domains {
         Ok(ruleset)
     }
 
-    /// What the command of `grant` sees, where that is not all of the host. Call it
-    /// after [`Domains::domain`], which looks the paths up.
-    pub(crate) fn view<'a>(
+    /// What the command of `grant` sees of the file system. Call it after
+    /// [`Domains::domain`], which looks the paths up.
+    pub(crate) fn sight<'a>(
+        &mut self,
+        grant: &Grant,
+        opened: &[(PathBuf, &'a Opened)],
+    ) -> Result<Sight<'a>, DomainError> {
+        let isolation = grant.profile().isolation;
+        match self.shut {
+            _ if isolation.mounts() => Ok(Sight::Built(self.view(grant, opened)?)),
+            Shut::Never => Ok(Sight::Host),
+            Shut::Made => Ok(Sight::Built(self.view(grant, opened)?)),
+            Shut::Prepared => {
+                let prepared = self.prepared_view(grant)?;
+                Ok(Sight::Prepared(self.view(grant, opened)?, prepared))
+            }
+        }
+    }
+
+    fn view<'a>(
         &self,
         grant: &Grant,
         opened: &[(PathBuf, &'a Opened)],
-    ) -> Result<Option<View<'a>>, DomainError> {
+    ) -> Result<View<'a>, DomainError> {
         let isolation = grant.profile().isolation;
-        if !isolation.mounts() {
-            return Ok(None);
-        }
         let prepared = self.tools.get(key(grant).as_ref());
         let rules = prepared.map_or_else(Vec::new, |prepared| prepared.rules.iter().collect());
         let common = rules.into_iter().map(|rule| Place {
@@ -187,13 +215,46 @@ impl Domains {
         if isolated && places.iter().any(|place| place.path == Path::new("/")) {
             return Err(DomainError::Whole(grant.profile().name.clone()));
         }
-        Ok(Some(View {
+        Ok(View {
             strength: isolation.strength,
+            private_tmp: isolation.private_tmp,
             tmp_size: isolation.tmp_size,
             numbered: isolated,
             places,
             directory: grant.profile().working_directory.clone(),
-        }))
+        })
+    }
+
+    /// The view that calls of this tool have in common.
+    fn prepared_view(&mut self, grant: &Grant) -> Result<Rc<OwnedFd>, DomainError> {
+        if self.mounts.as_ref().is_none_or(Mounts::changed) {
+            self.forget_views();
+            // Watched from before the first view is made of them.
+            let mounts =
+                Mounts::watch().map_err(|error| DomainError::Path("/proc".into(), error))?;
+            self.mounts = Some(mounts);
+        }
+        let known = |domains: &Self| domains.tools.get(key(grant).as_ref())?.view.clone();
+        if let Some(view) = known(self) {
+            return Ok(view);
+        }
+        let view = prepared::prepare(&self.view(grant, &[])?).map_err(DomainError::View)?;
+        let view = Rc::new(view);
+        if let Some(prepared) = self.tools.get_mut(key(grant).as_ref()) {
+            prepared.view = Some(Rc::clone(&view));
+        }
+        Ok(view)
+    }
+
+    /// The mounts that prepared views are made of, to wait for a change.
+    pub(crate) fn mounts(&self) -> Option<&Mounts> {
+        self.mounts.as_ref()
+    }
+
+    /// Gives up what was made of mounts that may have changed.
+    pub(crate) fn forget_views(&mut self) {
+        self.mounts = None;
+        self.tools.values_mut().for_each(|tool| tool.view = None);
     }
 
     fn prepared(&mut self, grant: &Grant, abi: ABI) -> Result<&Prepared, DomainError> {
@@ -218,6 +279,7 @@ impl Domains {
                     rules,
                     ruleset,
                     pinned,
+                    view: None,
                 },
             );
         }

@@ -150,12 +150,9 @@ pub(crate) fn launch(
     if let Some(group) = &group {
         group.bound(profile)?;
     }
-    let born = bear(
-        plan,
-        containment.namespaces(),
-        group.as_ref(),
-        profile.timeout,
-    )?;
+    let namespaces = containment.namespaces();
+    let born = bear(&plan, namespaces, group.as_ref(), profile.timeout)?;
+    drop(plan);
     let running = Running {
         process: born.process,
         hold: Hold::of(group, born.status),
@@ -173,15 +170,15 @@ pub(crate) fn launch(
 
 /// Makes the command's first process, in `more` namespaces than those of `plan`.
 fn bear(
-    mut plan: Plan<'_>,
+    plan: &Plan<'_>,
     more: i32,
     group: Option<&Cgroup>,
     patience: Duration,
 ) -> Result<Born, LaunchError> {
-    match flags(&plan) | more {
-        0 if memory_stays_closed() => borrowing(&mut plan, group),
-        flags if flags & libc::CLONE_NEWPID == 0 => copied(&mut plan, flags, group, patience),
-        flags => with_init(&mut plan, flags, group, patience),
+    match flags(plan) | more {
+        0 if memory_stays_closed() => borrowing(plan, group),
+        flags if flags & libc::CLONE_NEWPID == 0 => copied(plan, flags, group, patience),
+        flags => with_init(plan, flags, group, patience),
     }
 }
 
@@ -209,7 +206,7 @@ fn mapping(flags: i32) -> Option<Mapping> {
 }
 
 /// A process that borrows this one's memory until it executes the program.
-fn borrowing(plan: &mut Plan<'_>, group: Option<&Cgroup>) -> Result<Born, LaunchError> {
+fn borrowing(plan: &Plan<'_>, group: Option<&Cgroup>) -> Result<Born, LaunchError> {
     let lane = Pid::this();
     let (mut failure, mut progress) = (None, Progress::default());
     let process = sys::spawn(group.map(Cgroup::directory), &mut || {
@@ -231,7 +228,7 @@ fn borrowing(plan: &mut Plan<'_>, group: Option<&Cgroup>) -> Result<Born, Launch
 /// A process with a copy of this one's memory, in namespaces that are filled with more
 /// than should be done to shared memory.
 fn copied(
-    plan: &mut Plan<'_>,
+    plan: &Plan<'_>,
     flags: i32,
     group: Option<&Cgroup>,
     patience: Duration,
@@ -253,7 +250,7 @@ fn copied(
 
 /// The init of a pid namespace, whose child is the command.
 fn with_init(
-    plan: &mut Plan<'_>,
+    plan: &Plan<'_>,
     flags: i32,
     group: Option<&Cgroup>,
     patience: Duration,

@@ -49,9 +49,20 @@ impl Limits {
         Self(all)
     }
 
-    /// Applies them to this process; a hard limit that is already lower stays.
+    /// Applies all but that of descriptors to this process; a hard limit that is already
+    /// lower stays.
     pub(super) fn apply(&self) -> Result<(), Errno> {
-        for (resource, soft, hard) in &self.0 {
+        self.apply_those(|resource| resource != Resource::RLIMIT_NOFILE)
+    }
+
+    /// Applies that of descriptors: once no stage opens any, of which there may be more.
+    pub(super) fn apply_to_descriptors(&self) -> Result<(), Errno> {
+        self.apply_those(|resource| resource == Resource::RLIMIT_NOFILE)
+    }
+
+    fn apply_those(&self, wanted: impl Fn(Resource) -> bool) -> Result<(), Errno> {
+        let those = self.0.iter().filter(|(resource, ..)| wanted(*resource));
+        for (resource, soft, hard) in those {
             let (_, present) = getrlimit(*resource)?;
             setrlimit(*resource, (*soft).min(present), (*hard).min(present))?;
         }

@@ -16,6 +16,7 @@ pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
 mod pin;
+pub(crate) mod prepared;
 pub(crate) mod privilege;
 pub(crate) mod program;
 mod scheduling;

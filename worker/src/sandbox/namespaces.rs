@@ -1,16 +1,69 @@
 //! Which namespaces a command gets, namespaces(7), and what each begins with.
 
 use super::view::{self, View};
-use crate::sys::mount;
+use crate::sys::{self, Fork, mount};
+use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid};
 use policy::{Identity, Network, Profile, Strength};
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 
 /// What a command calls the host it is on.
 const HOST_NAME: &std::ffi::CStr = c"mini-mcp";
+
+/// Where commands in the default strength see the host read-only but for what they
+/// may write: in a mount namespace, if this process can make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// Prepared once for each tool, and entered.
+    Prepared,
+    /// Made for each command, in a user namespace.
+    Made,
+    /// It can make none: file permissions decide who changes metadata.
+    Never,
+}
+
+impl Shut {
+    /// What this process can do.
+    pub(crate) fn choose() -> Self {
+        let has = |one| caps::has_cap(None, CapSet::Effective, one).unwrap_or(false);
+        let (flags, shut) = if !Uid::effective().is_root() {
+            (libc::CLONE_NEWUSER | libc::CLONE_NEWNS, Self::Made)
+        } else if has(Capability::CAP_SYS_ADMIN) && has(Capability::CAP_SYS_CHROOT) {
+            (libc::CLONE_NEWNS, Self::Prepared)
+        } else {
+            return Self::Never;
+        };
+        match sys::fork(flags, None) {
+            Ok(Fork::Child) => sys::exit(0),
+            Ok(Fork::Parent(process)) => sys::wait(Some(process.pid)).map_or(Self::Never, |_| shut),
+            Err(_) => Self::Never,
+        }
+    }
+
+    /// The same for a single command, for which nothing is worth preparing.
+    pub(crate) fn for_one(self) -> Self {
+        match self {
+            Self::Prepared | Self::Made => Self::Made,
+            Self::Never => Self::Never,
+        }
+    }
+}
+
+/// What a command sees of the file system.
+#[derive(Debug)]
+pub(crate) enum Sight<'a> {
+    /// The host's, as it is.
+    Host,
+    /// A view that is built for it.
+    Built(View<'a>),
+    /// A view that was prepared, and what its arguments add.
+    Prepared(View<'a>, Rc<OwnedFd>),
+}
 
 /// The namespaces of one command.
 #[derive(Debug)]
@@ -18,17 +71,23 @@ pub(crate) struct Namespaces<'a> {
     /// Flags of clone(2).
     flags: i32,
     loopback: bool,
-    view: Option<View<'a>>,
+    sight: Sight<'a>,
 }
 
 impl<'a> Namespaces<'a> {
-    /// Those of `profile`, which sees `view`.
-    pub(crate) fn new(profile: &Profile, view: Option<View<'a>>) -> Self {
-        Self {
-            flags: flags(profile),
+    /// Those of `profile`, which sees `sight`; `None` where nothing is set apart.
+    pub(crate) fn new(profile: &Profile, sight: Sight<'a>) -> Option<Self> {
+        let mounts = match &sight {
+            Sight::Built(_) => libc::CLONE_NEWNS,
+            Sight::Host | Sight::Prepared(..) => 0,
+        };
+        let flags = flags(profile) | mounts;
+        let apart = flags != 0 || !matches!(sight, Sight::Host);
+        apart.then_some(Self {
+            flags,
             loopback: profile.network == Network::Loopback,
-            view,
-        }
+            sight,
+        })
     }
 
     pub(super) fn flags(&self) -> i32 {
@@ -37,7 +96,10 @@ impl<'a> Namespaces<'a> {
 
     /// What of the file system is not the host's.
     pub(super) fn own(&self) -> Option<view::Own> {
-        self.view.as_ref().map(View::own)
+        match &self.sight {
+            Sight::Host => None,
+            Sight::Built(view) | Sight::Prepared(view, _) => Some(view.own()),
+        }
     }
 
     /// Fills them, in a process that was born in them.
@@ -48,14 +110,15 @@ impl<'a> Namespaces<'a> {
         if self.loopback {
             mount::start_loopback()?;
         }
-        match &self.view {
-            Some(view) => view::enter(view, identity),
-            None => Ok(()),
+        match &self.sight {
+            Sight::Host => Ok(()),
+            Sight::Built(view) => view::enter(view, identity),
+            Sight::Prepared(view, prepared) => view::join(view, prepared.as_fd()),
         }
     }
 }
 
-/// The namespaces of `profile`, as flags of clone(2); 0 for none.
+/// The namespaces that `profile` asks for, as flags of clone(2); 0 for none.
 pub(crate) fn flags(profile: &Profile) -> i32 {
     let when = |yes, flag| if yes { flag } else { 0 };
     let isolated = profile.isolation.strength == Strength::Isolated;

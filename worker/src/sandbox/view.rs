@@ -1,6 +1,10 @@
 //! What a command sees of the file system, mount_namespaces(7): in the isolated
 //! strength a root directory in which only granted paths exist; otherwise the
-//! host's with temporary directories of its own.
+//! host's, read-only but for what is granted to write, and with temporary
+//! directories of its own where the profile says so.
+//!
+//! Landlock does not hold what changes metadata (chmod, chown, utime, extended
+//! attributes); a read-only mount does, whoever owns the file.
 //!
 //! Granted paths are looked up with the rights of the user whom the command will
 //! be: the new root must not lead around a directory that is closed to him.
@@ -12,6 +16,7 @@ use crate::sys::mount::{
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mkdirat, umask};
 use nix::unistd::{Gid, Uid, chdir, fchdir, setfsgid, setfsuid, symlinkat};
 use policy::{Identity, Strength};
@@ -23,10 +28,12 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     pub strength: Strength,
+    /// Whether temporary directories are its own; in the isolated strength they are.
+    pub private_tmp: bool,
     /// Bytes in all temporary directories together.
     pub tmp_size: u64,
     /// Whether processes have numbers of their own, so that the host's /proc would
-    /// tell of others.
+    /// tell of others; it is replaced where temporary directories are.
     pub numbered: bool,
     /// What of the host there is.
     pub places: Vec<Place<'a>>,
@@ -46,10 +53,12 @@ pub(crate) struct Place<'a> {
     pub device: bool,
 }
 
-/// A copy of a granted tree, or a file system of the view's own, and where it belongs.
+/// A granted tree of the host's, or a file system of the view's own, and where it
+/// belongs.
 struct Tree {
     path: PathBuf,
-    mounts: OwnedFd,
+    /// Its copy; `None` for one that is in its place already.
+    mounts: Option<OwnedFd>,
     host: bool,
     write: bool,
     execute: bool,
@@ -61,6 +70,23 @@ type Links = Vec<(PathBuf, PathBuf)>;
 
 /// What every file system of the view's own is mounted with.
 const OWN: u64 = NO_SUID | NO_DEVICES | NO_EXECUTE;
+
+/// What all of the host is mounted with in the default strength.
+const SHUT: u64 = READ_ONLY | NO_SUID | NO_EXECUTE;
+
+/// Where systems keep programs and shared libraries. What is read there may be mapped
+/// for execution, as libraries must be; elsewhere only what is granted to execute.
+const SYSTEM: [&str; 9] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+];
 
 /// Temporary directories, and their names in the one file system that holds them.
 const TEMPORARY: [(&str, &CStr); 3] =
@@ -93,6 +119,12 @@ impl View<'_> {
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/tty"],
             },
+            Strength::Default | _ if !self.private_tmp => Own {
+                listed: None,
+                read: &[],
+                write: &[],
+                terminals: &[],
+            },
             Strength::Default | _ => Own {
                 listed: None,
                 read: if self.numbered { &[c"/proc"] } else { &[] },
@@ -106,17 +138,45 @@ impl View<'_> {
         self.strength == Strength::Isolated
     }
 
+    /// Whether anything is not the host's.
+    fn has_own(&self) -> bool {
+        self.isolated() || self.private_tmp
+    }
+
+    /// The temporary directories that are not the host's.
+    fn temporary(&self) -> impl Iterator<Item = (&'static str, &'static CStr)> {
+        let own = self.has_own();
+        TEMPORARY.into_iter().filter(move |_| own)
+    }
+
     /// Whether `path` is, or is beneath, what this view has of its own.
     fn is_own(&self, path: &Path) -> bool {
-        let temporary = TEMPORARY.iter().any(|(own, _)| path == Path::new(own));
-        let own = temporary || path.starts_with(TERMINALS);
+        let temporary = self.temporary().any(|(own, _)| path == Path::new(own));
+        let own = temporary || self.has_own() && path.starts_with(TERMINALS);
         own || self.isolated() && (path.starts_with("/proc") || path == Path::new("/dev"))
     }
 
-    /// Whether a grant of `path` has a mount of its own.
-    fn wanted(&self, path: &Path) -> bool {
-        let beneath = |(own, _): &(&str, &CStr)| path.starts_with(own);
-        !self.is_own(path) && (self.isolated() || TEMPORARY.iter().any(beneath))
+    /// Whether the grant of `place`, which is at `path`, has a mount of its own.
+    fn wanted(&self, place: &Place<'_>, path: &Path) -> bool {
+        let differs = || {
+            let covered = self.temporary().any(|(own, _)| path.starts_with(own));
+            covered || place.write || place.execute || is_system(path)
+        };
+        !self.is_own(path) && (self.isolated() || differs())
+    }
+
+    /// What of the host has mounts of its own besides what is granted, so that
+    /// libraries can be mapped where all else is shut.
+    fn system(&self) -> Vec<Place<'static>> {
+        let all = SYSTEM.into_iter().filter(|_| !self.isolated());
+        all.map(|path| Place {
+            path: path.into(),
+            opened: None,
+            write: false,
+            execute: false,
+            device: false,
+        })
+        .collect()
     }
 }
 
@@ -124,20 +184,27 @@ impl View<'_> {
 pub(super) fn enter(view: &View<'_>, identity: Option<&Identity>) -> Result<(), Errno> {
     let host = directory(c"/")?;
     mount::make_private(host.as_fd())?;
-    let (trees, links) = with_rights_of(identity, || look_up(view))?;
+    let (trees, links) = with_rights_of(identity, || look_up(view, Common::Missing))?;
     // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
     let built = if view.isolated() {
         isolate(view, trees, &links)
     } else {
-        Root {
-            top: host,
-            placed: vec![(PathBuf::from("/"), true)],
-        }
-        .add_all(trees, beside_the_host(view)?)
+        shut(view, host, trees)
     };
     umask(mask);
     built
+}
+
+/// Makes of `host` what the default strength sees of it.
+fn shut(view: &View<'_>, host: OwnedFd, trees: Vec<Tree>) -> Result<(), Errno> {
+    // Before the host is shut: directories for this are made in it for a moment.
+    let own = match view.private_tmp {
+        true => beside_the_host(view)?,
+        false => Vec::new(),
+    };
+    restrict(host.as_fd(), SHUT, true)?;
+    Root::of_host(host).add_all(trees.into_iter().chain(own).collect())
 }
 
 /// What is the view's own where all else is the host's; what that one has not is not
@@ -151,6 +218,24 @@ fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
     }
     own.retain(|tree| tree.path.is_dir());
     Ok(own)
+}
+
+/// Enters the namespace `prepared`, where all of `view` is but what arguments name:
+/// those mounts are added in a copy that ends with the command.
+pub(super) fn join(view: &View<'_>, prepared: BorrowedFd<'_>) -> Result<(), Errno> {
+    let chosen = view.places.iter().any(|place| place.opened.is_some());
+    // Copied before: of what is read-only in there, copies are too.
+    let trees = match chosen {
+        true => merged(look_up(view, Common::Mounted)?.0),
+        false => Vec::new(),
+    };
+    setns(prepared, CloneFlags::CLONE_NEWNS)?;
+    if trees.is_empty() {
+        return Ok(());
+    }
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let mut root = Root::of_host(directory(c"/")?);
+    trees.iter().try_for_each(|tree| root.add(tree))
 }
 
 fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno> {
@@ -174,7 +259,7 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno
     };
     root.link(links)?;
     root.link(&standard_links())?;
-    root.add_all(trees, own)?;
+    root.add_all(trees.into_iter().chain(own).collect())?;
     if !root.covers(&view.directory) {
         root.make(&view.directory, true)?;
     }
@@ -209,11 +294,11 @@ fn temporary(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     ];
     let all = new_file_system(c"tmpfs", &options, OWN)?;
     attach(all.as_fd(), directory(at)?.as_fd())?;
-    let trees = TEMPORARY.iter().map(|(path, name)| {
-        mkdirat(&all, *name, Mode::empty())?;
+    let trees = view.temporary().map(|(path, name)| {
+        mkdirat(&all, name, Mode::from_bits_truncate(0o700))?;
         let one = openat(
             &all,
-            *name,
+            name,
             OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
             Mode::empty(),
         )?;
@@ -243,7 +328,7 @@ impl Tree {
     fn own(path: &str, mounts: OwnedFd) -> Self {
         Self {
             path: path.into(),
-            mounts,
+            mounts: Some(mounts),
             host: false,
             write: true,
             execute: false,
@@ -251,36 +336,52 @@ impl Tree {
         }
     }
 
-    /// What is written is not executed, by a loader or else, unless both are granted.
+    /// What is written, or is anybody's, is not executed, by a loader or else, unless
+    /// that is granted.
     fn attributes(&self) -> u64 {
         let when = |yes, attribute| if yes { attribute } else { 0 };
+        let library = !self.write && is_system(&self.path);
         NO_SUID
             | when(!self.device, NO_DEVICES)
             | when(!self.write, READ_ONLY)
-            | when(self.write && !self.execute, NO_EXECUTE)
+            | when(!self.execute && !library, NO_EXECUTE)
     }
 }
 
+fn is_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|system| path.starts_with(system))
+}
+
+/// Whether what calls have in common is mounted already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Common {
+    Missing,
+    Mounted,
+}
+
 /// Copies what is granted; what the user himself cannot reach is left out.
-fn look_up(view: &View<'_>) -> Result<(Vec<Tree>, Links), Errno> {
+fn look_up(view: &View<'_>, common: Common) -> Result<(Vec<Tree>, Links), Errno> {
     let (mut trees, mut links) = (Vec::<Tree>::new(), Links::new());
-    for place in &view.places {
+    for place in view.system().iter().chain(&view.places) {
         let (file, path) = match find(place, &mut links) {
             Err(Errno::ENOENT | Errno::EACCES | Errno::ENOTDIR) if place.opened.is_none() => {
                 continue;
             }
             found => found?,
         };
-        if !view.wanted(&path) {
+        if !view.wanted(place, &path) {
             continue;
         }
-        if let Some(same) = trees.iter_mut().find(|tree| tree.path == path) {
+        let copied = common == Common::Missing || place.opened.is_some();
+        let same = |tree: &&mut Tree| tree.path == path && tree.mounts.is_some() == copied;
+        if let Some(same) = trees.iter_mut().find(same) {
             same.write |= place.write;
             same.execute |= place.execute;
             continue;
         }
+        let mounts = copied.then(|| clone_tree(file.as_fd()));
         trees.push(Tree {
-            mounts: clone_tree(file.as_fd())?,
+            mounts: mounts.transpose()?,
             path,
             host: true,
             write: place.write,
@@ -288,7 +389,6 @@ fn look_up(view: &View<'_>) -> Result<(Vec<Tree>, Links), Errno> {
             device: place.device,
         });
     }
-    trees.sort_by(|one, other| one.path.cmp(&other.path));
     Ok((trees, links))
 }
 
@@ -334,6 +434,29 @@ fn with_rights_of<T>(
     result
 }
 
+/// The trees that are to be mounted, each after those above it and with what is
+/// granted of those as well.
+fn merged(mut trees: Vec<Tree>) -> Vec<Tree> {
+    trees.sort_by(|one, other| one.path.cmp(&other.path));
+    let mut done = Vec::<Tree>::new();
+    for mut tree in trees {
+        let above = done
+            .iter()
+            .filter(|above| tree.path.starts_with(&above.path));
+        let above = above.max_by_key(|above| above.path.as_os_str().len());
+        if let Some(above) = above.filter(|above| above.host && tree.host) {
+            tree.write |= above.write;
+            tree.execute |= above.execute;
+            if tree.attributes() == above.attributes() {
+                continue;
+            }
+        }
+        done.push(tree);
+    }
+    done.retain(|tree| tree.mounts.is_some());
+    done
+}
+
 /// A root directory that is being filled.
 struct Root {
     top: OwnedFd,
@@ -342,36 +465,27 @@ struct Root {
 }
 
 impl Root {
-    /// Mounts each tree after those above it, with what is granted of those as well.
-    fn add_all(&mut self, trees: Vec<Tree>, own: Vec<Tree>) -> Result<(), Errno> {
-        let mut all: Vec<Tree> = trees.into_iter().chain(own).collect();
-        all.sort_by(|one, other| one.path.cmp(&other.path));
-        let mut done = Vec::<Tree>::new();
-        for mut tree in all {
-            let above = done
-                .iter()
-                .filter(|above| tree.path.starts_with(&above.path));
-            let above = above.max_by_key(|above| above.path.as_os_str().len());
-            if let Some(above) = above.filter(|above| above.host && tree.host) {
-                tree.write |= above.write;
-                tree.execute |= above.execute;
-                if tree.attributes() == above.attributes() {
-                    continue;
-                }
-            }
-            self.add(&tree)?;
-            done.push(tree);
+    fn of_host(top: OwnedFd) -> Self {
+        Self {
+            top,
+            placed: vec![(PathBuf::from("/"), true)],
         }
-        Ok(())
+    }
+
+    fn add_all(&mut self, trees: Vec<Tree>) -> Result<(), Errno> {
+        merged(trees).iter().try_for_each(|tree| self.add(tree))
     }
 
     fn add(&mut self, tree: &Tree) -> Result<(), Errno> {
-        restrict(tree.mounts.as_fd(), tree.attributes(), true)?;
-        let kind = SFlag::from_bits_truncate(fstat(&tree.mounts)?.st_mode) & SFlag::S_IFMT;
+        let Some(mounts) = &tree.mounts else {
+            return Ok(());
+        };
+        restrict(mounts.as_fd(), tree.attributes(), true)?;
+        let kind = SFlag::from_bits_truncate(fstat(mounts)?.st_mode) & SFlag::S_IFMT;
         if !self.covers(&tree.path) {
             self.make(&tree.path, kind == SFlag::S_IFDIR)?;
         }
-        attach(tree.mounts.as_fd(), self.at(&tree.path)?.as_fd())?;
+        attach(mounts.as_fd(), self.at(&tree.path)?.as_fd())?;
         self.placed.push((tree.path.clone(), tree.host));
         Ok(())
     }

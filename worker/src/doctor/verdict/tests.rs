@@ -15,6 +15,7 @@ fn host(abi: u32) -> Host {
         containment: Ok(Containment::Subreaper),
         no_cgroup: None,
         capabilities: CapsHashSet::new(),
+        shut: Shut::Prepared,
         attempts: false,
     }
 }
@@ -98,6 +99,24 @@ fn unix_sockets_by_name_need_the_ninth_abi_or_isolation() {
             "{more} {abi} {weaker:?}"
         );
     }
+}
+
+#[test]
+fn metadata_is_held_less_where_no_mount_namespace_can_be_made() {
+    let judge = |body: &str, shut| {
+        let policy = policy(&format!("{body}\nminimum_cgroup = []"));
+        let host = Host { shut, ..host(9) };
+        let profile = policy.profiles().next().unwrap();
+        let verdict = Verdict::new(profile, &policy, &host);
+        let weaker = verdict.holds.into_iter().filter_map(|hold| hold.weaker);
+        weaker.collect::<String>()
+    };
+    for shut in [Shut::Prepared, Shut::Made] {
+        assert_eq!(judge("", shut), "");
+    }
+    let weaker = judge("", Shut::Never);
+    assert!(weaker.contains("CAP_SYS_CHROOT"), "{weaker}");
+    assert_eq!(judge("strength = 'isolated'", Shut::Never), "");
 }
 
 #[test]

@@ -6,15 +6,17 @@ use libc::c_long;
 use policy::SystemCalls;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What makes namespaces, mounts, sockets, files in memory and keyrings, and forks a
-/// command into its cgroup; the rest of what lanes need is in the default table.
+/// What makes namespaces, mounts, sockets, files in memory and keyrings, opens arguments
+/// beneath their directory, sets limits and priorities, and forks a command into its
+/// cgroup; the rest of what lanes need is in the default table.
 #[rustfmt::skip]
 const NEEDED: &[c_long] = {
     use libc::*;
     &[
         SYS_clone, SYS_clone3, SYS_unshare, SYS_setns, SYS_sethostname, SYS_mount, SYS_umount2, SYS_pivot_root,
         SYS_open_tree, SYS_move_mount, SYS_mount_setattr, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_keyctl,
-        SYS_memfd_create, SYS_prctl, SYS_ioctl, SYS_socket, SYS_socketpair, SYS_sendto, SYS_sendmsg,
+        SYS_memfd_create, SYS_prctl, SYS_ioctl, SYS_socket, SYS_socketpair, SYS_sendto, SYS_sendmsg, SYS_openat2,
+        SYS_openat, SYS_fchmod, SYS_prlimit64, SYS_setpriority, SYS_ioprio_set,
     ]
 };
 

@@ -26,7 +26,7 @@ enum Action {
     Refuse(i32),
     /// It depends on one argument.
     Check(Check),
-    /// socket(2): made for one of these, and else refused with `EACCES`.
+    /// socket(2), socketpair(2): made for one of these, and else refused with `EACCES`.
     Socket(&'static [Sockets]),
 }
 

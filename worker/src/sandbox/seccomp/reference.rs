@@ -133,9 +133,8 @@ fn read(actions: &BTreeMap<u32, Action>, denied: u32, call: Call) -> u32 {
     }
 }
 
-/// Sockets of every family, type with flags, and protocol that is near one.
-fn socket_calls() -> impl Iterator<Item = Call> {
-    let number = u32::try_from(libc::SYS_socket).unwrap();
+/// Sockets and pairs of every family, type with flags, and protocol that is near one.
+fn socket_calls_of(number: u32) -> impl Iterator<Item = Call> {
     let kinds = (0..8_u64).flat_map(|kind| [kind, kind | 0o2_004_000, kind | 0x10, kind | 1 << 32]);
     let kinds: Vec<u64> = kinds.collect();
     let protocols = [
@@ -156,16 +155,19 @@ fn socket_calls() -> impl Iterator<Item = Call> {
         263,
         1 << 32,
     ];
-    (0..48_u64)
-        .chain([1 << 32, u64::MAX])
-        .flat_map(move |domain| {
-            kinds.clone().into_iter().flat_map(move |kind| {
-                protocols.map(|protocol| Call {
-                    number,
-                    arguments: [domain, kind, protocol, 0, 0, 0],
-                })
+    // Every family of sockets, and of pairs those on both sides of what is allowed.
+    let families: Vec<u64> = match i64::from(number) {
+        libc::SYS_socket => (0..48).chain([1 << 32, u64::MAX]).collect(),
+        _ => vec![0, 1, 2, 16, 30, 1 << 32, 1 | 1 << 32, u64::MAX],
+    };
+    families.into_iter().flat_map(move |domain| {
+        kinds.clone().into_iter().flat_map(move |kind| {
+            protocols.map(|protocol| Call {
+                number,
+                arguments: [domain, kind, protocol, 0, 0, 0],
             })
         })
+    })
 }
 
 const REACHES: [Reach; 4] = [Reach::None, Reach::Unix, Reach::Connect, Reach::Full];
@@ -190,40 +192,48 @@ fn any_socket(allowed: &[Sockets]) -> Vec<SeccompRule> {
     each.collect()
 }
 
-/// Every number that means anything, and arguments on both sides of each boundary.
-fn calls() -> impl Iterator<Item = Call> {
-    let mut values: Vec<u64> = vec![0, 1, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
-    for check in table::actions(&SystemCalls::default(), Reach::Full)
-        .values()
-        .filter_map(checked)
-    {
-        let mut boundary = |value: u32| {
-            let value = u64::from(value);
-            let near = [value.wrapping_sub(1), value, value + 1];
-            values.extend(near.iter().flat_map(|near| [*near, near | 1 << 32]));
-        };
-        match check.test {
-            Test::OneOf(all) | Test::NoneOf(all) => all.iter().for_each(|one| boundary(*one)),
-            Test::Without(bits) => {
-                (0..32).for_each(|bit| boundary(1 << bit));
-                boundary(bits);
-                boundary(!bits);
-            }
-        }
-    }
-    values.sort_unstable();
-    values.dedup();
+/// Every number that means anything, with [`calls_of`] each.
+fn calls(actions: &BTreeMap<u32, Action>) -> impl Iterator<Item = Call> {
     let numbers = (0..600).chain([FOREIGN - 1, FOREIGN, FOREIGN + 1, FOREIGN + 59, u32::MAX]);
-    numbers.flat_map(move |number| {
-        let looked_at = table::actions(&SystemCalls::default(), Reach::Full);
-        // Elsewhere arguments make no difference: a few show that they do not.
-        let few = !matches!(looked_at.get(&number), Some(Action::Check(_)));
-        let some = values.clone().into_iter().step_by(if few { 40 } else { 1 });
-        some.map(move |value| Call {
+    numbers.flat_map(|number| calls_of(number, actions.get(&number).copied()))
+}
+
+/// Arguments on both sides of each boundary of what `action` asks.
+fn calls_of(number: u32, action: Option<Action>) -> Vec<Call> {
+    let check = action.as_ref().and_then(checked);
+    let mut all: Vec<Call> = values(check)
+        .into_iter()
+        .map(|value| Call {
             number,
             arguments: [value; 6],
         })
-    })
+        .collect();
+    if let Some(Action::Socket(_)) = action {
+        all.extend(socket_calls_of(number));
+    }
+    all
+}
+
+/// Where arguments make no difference, a few show that they do not.
+fn values(check: Option<Check>) -> Vec<u64> {
+    let mut values: Vec<u64> = vec![0, 1, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
+    let mut boundary = |value: u32| {
+        let value = u64::from(value);
+        let near = [value.wrapping_sub(1), value, value + 1];
+        values.extend(near.iter().flat_map(|near| [*near, near | 1 << 32]));
+    };
+    match check.map(|check| check.test) {
+        Some(Test::OneOf(all) | Test::NoneOf(all)) => all.iter().for_each(|one| boundary(*one)),
+        Some(Test::Without(bits)) => {
+            (0..32).for_each(|bit| boundary(1 << bit));
+            boundary(bits);
+            boundary(!bits);
+        }
+        None => {}
+    }
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 fn checked(action: &Action) -> Option<Check> {
@@ -300,22 +310,17 @@ fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
     }
 }
 
-/// A filter of seccompiler's that matches the calls with `outcome`; it has one
-/// action for those that match, so there must be one filter for each outcome.
-fn seccompiler(list: &SystemCalls, reach: Reach, outcome: u32) -> BpfProgram {
-    let actions = table::actions(list, reach);
-    let mut all = BTreeMap::new();
-    for number in 0..600_u32 {
-        let action = match number {
-            UNASSIGNED.. => Some(Action::Refuse(libc::ENOSYS)),
-            _ => actions.get(&number).copied(),
-        };
-        if let Some(rules) = rules(action, denied(list), outcome) {
-            all.insert(i64::from(number), rules);
-        }
-    }
+/// A filter of seccompiler's that matches the calls of `number` with `outcome`. It lays
+/// calls out as a chain that is walked number by number, so each has a filter of its own.
+fn seccompiler(number: u32, action: Option<Action>, denied: u32, outcome: u32) -> BpfProgram {
+    let action = match number {
+        UNASSIGNED.. => Some(Action::Refuse(libc::ENOSYS)),
+        _ => action,
+    };
+    let rules = rules(action, denied, outcome);
+    let all = rules.map(|rules| (i64::from(number), rules)).into_iter();
     let (other, this) = (SeccompAction::Trap, SeccompAction::Log);
-    SeccompFilter::new(all, other, this, TARGET)
+    SeccompFilter::new(all.collect(), other, this, TARGET)
         .unwrap()
         .try_into()
         .unwrap()
@@ -327,7 +332,7 @@ fn the_tree_means_what_the_table_says() {
         for reach in REACHES {
             let program = filter(&list, reach);
             let actions = table::actions(&list, reach);
-            for call in calls().chain(socket_calls()) {
+            for call in calls(&actions) {
                 let result = run(&program, THIS_ARCHITECTURE, call);
                 let expected = read(&actions, denied(&list), call);
                 assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
@@ -340,34 +345,49 @@ fn the_tree_means_what_the_table_says() {
 fn the_tree_is_equal_to_what_seccompiler_makes() {
     for (list, reach) in both() {
         let tree = filter(&list, reach);
-        let outcomes = [
-            libc::SECCOMP_RET_ALLOW,
-            libc::SECCOMP_RET_KILL_PROCESS,
-            refused(libc::EPERM),
-            refused(libc::EACCES),
-            refused(libc::ENOSYS),
-            refused(libc::EOPNOTSUPP),
-        ];
-        let filters = outcomes.map(|outcome| (outcome, seccompiler(&list, reach, outcome)));
-        for call in calls()
-            .filter(|call| call.number < 600)
-            .chain(socket_calls())
-        {
-            let result = run(&tree, THIS_ARCHITECTURE, call);
-            let socket = call.number == u32::try_from(libc::SYS_socket).unwrap();
-            if socket && result == refused(libc::EACCES) {
-                let (_, allow) = &filters[0];
-                let other = run(allow, THIS_ARCHITECTURE, call);
-                assert_eq!(other, libc::SECCOMP_RET_TRAP, "{call:x?} of {list:?}");
-                continue;
-            }
-            let matching = filters.iter().filter(|(_, filter)| {
-                run(filter, THIS_ARCHITECTURE, call) == libc::SECCOMP_RET_LOG
+        let actions = table::actions(&list, reach);
+        for number in 0..600 {
+            let action = actions.get(&number).copied();
+            let filters = OUTCOMES.map(|outcome| {
+                let filter = seccompiler(number, action, denied(&list), outcome);
+                (outcome, filter)
             });
-            let matching: Vec<u32> = matching.map(|(outcome, _)| *outcome).collect();
-            assert_eq!(matching, [result], "{call:x?} of {list:?} and {reach:?}");
+            for call in calls_of(number, action) {
+                let result = run(&tree, THIS_ARCHITECTURE, call);
+                let equal = is_result(&filters, action, call, result);
+                assert!(equal, "{call:x?} of {list:?} and {reach:?}: {result:x}");
+            }
         }
     }
+}
+
+/// What a call can come to.
+const OUTCOMES: [u32; 6] = [
+    libc::SECCOMP_RET_ALLOW,
+    libc::SECCOMP_RET_KILL_PROCESS,
+    libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned(),
+    libc::SECCOMP_RET_ERRNO | libc::EACCES.cast_unsigned(),
+    libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned(),
+    libc::SECCOMP_RET_ERRNO | libc::EOPNOTSUPP.cast_unsigned(),
+];
+
+/// Whether `call` has `result` and nothing else by `filters`, of which there is one for
+/// each of [`OUTCOMES`].
+fn is_result(
+    filters: &[(u32, BpfProgram); 6],
+    action: Option<Action>,
+    call: Call,
+    result: u32,
+) -> bool {
+    let matches =
+        |filter: &BpfProgram| run(filter, THIS_ARCHITECTURE, call) == libc::SECCOMP_RET_LOG;
+    if matches!(action, Some(Action::Socket(_))) && result == refused(libc::EACCES) {
+        let [(_, allow), ..] = filters;
+        return !matches(allow);
+    }
+    filters
+        .iter()
+        .all(|(outcome, filter)| matches(filter) == (*outcome == result))
 }
 
 /// A lane of a policy with all these lists, and of one with each alone.
@@ -382,7 +402,7 @@ fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
         for common in [&together, &alone] {
             let base = compile::base(common);
             let rest = compile::rest(&actions, list.refusal.into(), common);
-            for call in calls().chain(socket_calls()) {
+            for call in calls(&actions) {
                 let result = run_both(&base, &rest, THIS_ARCHITECTURE, call);
                 let expected = read(&actions, denied(&list), call);
                 assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
@@ -467,6 +487,27 @@ fn memory_and_queues_are_shared_only_where_a_list_says_so() {
             };
             let result = run(&program, THIS_ARCHITECTURE, call);
             assert_eq!(result, refused(libc::EPERM), "{number}");
+        }
+    }
+}
+
+/// A pair of datagram sockets sends to names that nobody granted, so it is of Unix
+/// sockets alone; whatever flags its type carries.
+#[test]
+fn datagrams_are_of_unix_sockets_alone() {
+    for reach in REACHES {
+        let program = filter(&SystemCalls::default(), reach);
+        for (call, kind) in [libc::SYS_socket, libc::SYS_socketpair]
+            .into_iter()
+            .flat_map(|call| [2, 2 | 0o2_000_000, 2 | 0o4000, 2 | 1 << 32].map(|kind| (call, kind)))
+        {
+            let call = Call {
+                number: u32::try_from(call).unwrap(),
+                arguments: [1, kind, 0, 0, 0, 0],
+            };
+            let result = run(&program, THIS_ARCHITECTURE, call);
+            let allowed = result == libc::SECCOMP_RET_ALLOW;
+            assert_eq!(allowed, reach == Reach::Unix, "{call:x?} under {reach:?}");
         }
     }
 }

@@ -10,9 +10,10 @@
 
 use super::{Action, Check, Reach, Sockets, Test};
 use libc::{
-    EACCES, ENOSYS, EOPNOTSUPP, EPERM, SYS_clone, SYS_clone3, SYS_ioctl, SYS_memfd_create,
-    SYS_personality, SYS_prctl, SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_socket, SYS_socketpair,
-    c_long,
+    EACCES, ENOSYS, EOPNOTSUPP, EPERM, SYS_clone, SYS_clone3, SYS_fchmod, SYS_fchmodat,
+    SYS_get_robust_list, SYS_ioctl, SYS_ioprio_set, SYS_memfd_create, SYS_mknodat, SYS_openat,
+    SYS_openat2, SYS_personality, SYS_prctl, SYS_prlimit64, SYS_sendmmsg, SYS_sendmsg, SYS_sendto,
+    SYS_setpriority, SYS_socket, SYS_socketpair, c_long,
 };
 use policy::SystemCalls;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,11 +28,11 @@ const ALLOWED: &[c_long] = {
         SYS_pwritev2, SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_fcntl, SYS_flock, SYS_fsync,
         SYS_fdatasync, SYS_sync_file_range, SYS_syncfs, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_readahead,
         SYS_copy_file_range, SYS_sendfile, SYS_splice, SYS_tee, SYS_vmsplice, SYS_pipe2, SYS_getdents64, SYS_fchdir,
-        SYS_fchmod, SYS_fchown, SYS_fstatfs, SYS_fstat, SYS_fgetxattr, SYS_flistxattr, SYS_fsetxattr,
+        SYS_fchown, SYS_fstatfs, SYS_fstat, SYS_fgetxattr, SYS_flistxattr, SYS_fsetxattr,
         SYS_fremovexattr,
         // Files by path: Landlock and the user's rights decide.
-        SYS_openat, SYS_openat2, SYS_statx, SYS_newfstatat, SYS_statfs, SYS_faccessat, SYS_faccessat2, SYS_readlinkat,
-        SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_linkat, SYS_symlinkat, SYS_mknodat, SYS_fchmodat,
+        SYS_statx, SYS_newfstatat, SYS_statfs, SYS_faccessat, SYS_faccessat2, SYS_readlinkat,
+        SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_linkat, SYS_symlinkat,
         SYS_fchownat, SYS_utimensat, SYS_truncate, SYS_chdir, SYS_getcwd, SYS_umask, SYS_getxattr, SYS_lgetxattr,
         SYS_listxattr, SYS_llistxattr, SYS_setxattr, SYS_lsetxattr, SYS_removexattr, SYS_lremovexattr,
         SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_sync,
@@ -42,11 +43,12 @@ const ALLOWED: &[c_long] = {
         // Processes and threads of its own.
         SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid, SYS_getpid, SYS_getppid,
         SYS_gettid, SYS_getpgid, SYS_setpgid, SYS_getsid, SYS_setsid, SYS_kill, SYS_tkill, SYS_tgkill,
-        SYS_pidfd_open, SYS_pidfd_send_signal, SYS_set_tid_address, SYS_set_robust_list, SYS_get_robust_list,
-        SYS_futex, SYS_rseq, SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_getparam,
-        SYS_sched_getscheduler, SYS_sched_setscheduler, SYS_sched_getattr, SYS_sched_get_priority_max,
-        SYS_sched_get_priority_min, SYS_sched_rr_get_interval, SYS_getpriority, SYS_setpriority, SYS_ioprio_get,
-        SYS_ioprio_set, SYS_getrlimit, SYS_setrlimit, SYS_prlimit64, SYS_getrusage, SYS_times, SYS_getcpu,
+        SYS_pidfd_open, SYS_pidfd_send_signal, SYS_set_tid_address, SYS_set_robust_list,
+        SYS_futex, SYS_rseq, SYS_sched_yield, SYS_sched_setaffinity, SYS_sched_setparam,
+        SYS_sched_setscheduler, SYS_sched_setattr, SYS_sched_getaffinity, SYS_sched_getparam,
+        SYS_sched_getscheduler, SYS_sched_getattr, SYS_sched_get_priority_max,
+        SYS_sched_get_priority_min, SYS_sched_rr_get_interval, SYS_getpriority, SYS_ioprio_get,
+        SYS_getrlimit, SYS_setrlimit, SYS_getrusage, SYS_times, SYS_getcpu,
         // Ids: without capabilities nothing can be gained.
         SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_setuid,
         SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setfsuid, SYS_setfsgid,
@@ -76,8 +78,8 @@ const ALLOWED: &[c_long] = {
 const ALLOWED_HERE: &[c_long] = {
     use libc::*;
     &[
-        SYS_open, SYS_creat, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_mkdir, SYS_rmdir, SYS_unlink,
-        SYS_rename, SYS_link, SYS_symlink, SYS_mknod, SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes,
+        SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_mkdir, SYS_rmdir, SYS_unlink,
+        SYS_rename, SYS_link, SYS_symlink, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes,
         SYS_futimesat, SYS_getdents, SYS_dup2, SYS_pipe, SYS_poll, SYS_select, SYS_epoll_create, SYS_epoll_wait,
         SYS_epoll_ctl_old, SYS_epoll_wait_old, SYS_eventfd, SYS_signalfd, SYS_inotify_init, SYS_fork, SYS_vfork,
         SYS_getpgrp, SYS_pause, SYS_alarm, SYS_time, SYS_arch_prctl,
@@ -124,7 +126,6 @@ const PRCTL: &[u32] = &[
     libc::PR_SET_VMA.cast_unsigned(),
 ];
 
-/// The only family of socket pairs.
 const AF_UNIX: u32 = libc::AF_UNIX.cast_unsigned();
 
 /// `PER_LINUX`, and the question which personality is set.
@@ -132,6 +133,9 @@ const PERSONALITY: &[u32] = &[0, 0xffff_ffff];
 
 /// `MSG_FASTOPEN`, tcp(7).
 const FAST_OPEN: u32 = libc::MSG_FASTOPEN.cast_unsigned();
+
+/// `S_ISUID` and `S_ISGID`, inode(7).
+const SET_ID: u32 = libc::S_ISUID | libc::S_ISGID;
 
 /// Calls that let others connect.
 const LISTENING: [c_long; 4] = [
@@ -167,8 +171,10 @@ const UNIX: &[u32] = &[0, AF_UNIX];
 const ROUTE: &[u32] = &[libc::NETLINK_ROUTE.cast_unsigned()];
 
 static SOCKETS: [Sockets; 9] = [
-    one(libc::AF_UNIX, libc::SOCK_STREAM, UNIX),
+    // First, for it is of Unix sockets alone: without a connection it sends to any name
+    // that file permissions open, such as /dev/log, where Landlock does not look (ABI 9).
     one(libc::AF_UNIX, libc::SOCK_DGRAM, UNIX),
+    one(libc::AF_UNIX, libc::SOCK_STREAM, UNIX),
     one(libc::AF_UNIX, libc::SOCK_SEQPACKET, UNIX),
     // With what getaddrinfo(3) looks for addresses of the host.
     one(libc::AF_NETLINK, libc::SOCK_RAW, ROUTE),
@@ -179,20 +185,35 @@ static SOCKETS: [Sockets; 9] = [
     one(libc::AF_INET6, libc::SOCK_DGRAM, UDP),
 ];
 
-/// The sockets of `reach`: each adds to the one before.
+/// What socket(2) makes under `reach`.
 fn sockets(reach: Reach) -> &'static [Sockets] {
-    let count = match reach {
-        Reach::None => 0,
-        Reach::Unix => 3,
-        Reach::Connect => 7,
-        Reach::Full => 9,
+    let range = match reach {
+        Reach::None => 0..0,
+        Reach::Unix => 0..3,
+        Reach::Connect => 1..7,
+        Reach::Full => 1..9,
     };
-    SOCKETS.get(..count).unwrap_or_default()
+    SOCKETS.get(range).unwrap_or_default()
 }
 
+/// What socketpair(2) makes under `reach`.
+fn pairs(reach: Reach) -> &'static [Sockets] {
+    let range = if reach == Reach::Unix { 0..3 } else { 1..3 };
+    SOCKETS.get(range).unwrap_or_default()
+}
+
+/// `PRIO_PROCESS` of setpriority(2) and `IOPRIO_WHO_PROCESS` of ioprio_set(2): a process or
+/// thread, and no group or user.
+const ONE_OF_PRIORITY: &[u32] = &[libc::PRIO_PROCESS];
+const ONE_OF_IO_PRIORITY: &[u32] = &[1];
+
 /// What is looked at, or answered otherwise, whatever a profile allows.
-fn special(reach: Reach) -> [(c_long, Action); 9] {
+fn special(reach: Reach) -> [(c_long, Action); 17] {
     let without_fast_open = |flags| check(flags, Test::Without(FAST_OPEN), EOPNOTSUPP);
+    // By 0 these name the caller; by number any process of the same user, which a limit
+    // can end. How threads are scheduled is set by number, so that is not looked at.
+    let of_itself = check(0, Test::OneOf(&[0]), EPERM);
+    let of_one = |which| check(0, Test::OneOf(which), EPERM);
     [
         (SYS_clone, check(0, Test::Without(NEW_NAMESPACE), EPERM)),
         (SYS_prctl, check(0, Test::OneOf(PRCTL), EPERM)),
@@ -208,12 +229,43 @@ fn special(reach: Reach) -> [(c_long, Action); 9] {
         (SYS_sendto, without_fast_open(3)),
         (SYS_sendmsg, without_fast_open(2)),
         (SYS_sendmmsg, without_fast_open(3)),
-        (SYS_socketpair, check(0, Test::OneOf(&[AF_UNIX]), EACCES)),
+        (SYS_socketpair, Action::Socket(pairs(reach))),
+        (SYS_fchmod, without_set_id(1)),
+        (SYS_fchmodat, without_set_id(2)),
+        (SYS_openat, without_set_id(3)),
+        (SYS_mknodat, without_set_id(2)),
+        (SYS_setpriority, of_one(ONE_OF_PRIORITY)),
+        (SYS_ioprio_set, of_one(ONE_OF_IO_PRIORITY)),
+        (SYS_prlimit64, of_itself),
+        (SYS_get_robust_list, of_itself),
     ]
 }
 
+/// The older forms of the same.
+#[cfg(target_arch = "x86_64")]
+fn special_here() -> [(c_long, Action); 4] {
+    [
+        (libc::SYS_chmod, without_set_id(1)),
+        (libc::SYS_open, without_set_id(2)),
+        (libc::SYS_creat, without_set_id(1)),
+        (libc::SYS_mknod, without_set_id(1)),
+    ]
+}
+#[cfg(not(target_arch = "x86_64"))]
+fn special_here() -> [(c_long, Action); 0] {
+    []
+}
+
+/// A mode without the bits of set-id files: what a command leaves behind is executed by
+/// others, where it is not confined. A mode that is not used is 0 in every libc.
+fn without_set_id(mode: u8) -> Action {
+    check(mode, Test::Without(SET_ID), EPERM)
+}
+
 /// What no profile can change.
-const ALWAYS: [(c_long, Action); 2] = [
+const ALWAYS: [(c_long, Action); 3] = [
+    // Its mode lies in memory, too; whoever calls it must do without on Linux 5.5.
+    (SYS_openat2, Action::Refuse(ENOSYS)),
     // Its flags lie in memory, where a filter cannot look; libc falls back to clone.
     (SYS_clone3, Action::Refuse(ENOSYS)),
     // What it returns can be executed and is no file to Landlock.
@@ -222,7 +274,8 @@ const ALWAYS: [(c_long, Action); 2] = [
 
 /// Every system call of `list` that has an action other than to be refused.
 pub(super) fn actions(list: &SystemCalls, reach: Reach) -> BTreeMap<u32, Action> {
-    let special = numbered(special(reach));
+    let mut special = numbered(special(reach));
+    special.extend(numbered(special_here()));
     let mut allowed: BTreeSet<u32> = list
         .added
         .iter()

@@ -1,0 +1,107 @@
+//! What gets through, and why that is so. An entry that does not get through any more
+//! fails the suite as well: then it is to be taken out here and in docs/sandbox.md.
+
+use std::fs;
+
+/// Where an entry counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Where {
+    /// On every host.
+    Anywhere,
+    /// Where no cgroup v2 controller of this name counts.
+    Without(&'static str),
+}
+
+/// Strength, identity (`*` for all), probe, and where.
+type Entry = (&'static str, &'static str, &'static str, Where);
+
+const KNOWN: &[Entry] = &[
+    // Landlock hooks no call that only looks, and no call that goes somewhere.
+    ("default", "*", "stat", Where::Anywhere),
+    ("default", "*", "stat-existence", Where::Anywhere),
+    ("default", "*", "stat-access", Where::Anywhere),
+    ("default", "*", "stat-statfs", Where::Anywhere),
+    ("default", "*", "stat-readlink", Where::Anywhere),
+    ("default", "*", "xattr-get", Where::Anywhere),
+    ("default", "*", "xattr-list", Where::Anywhere),
+    // What it opens gives no access to content.
+    ("default", "*", "path-descriptor", Where::Anywhere),
+    ("default", "*", "inotify", Where::Anywhere),
+    ("default", "*", "chdir", Where::Anywhere),
+    // Programs schedule their threads by number, as pthread_create(3) does, and a filter
+    // cannot tell whose number it is. Of the same user, and slower at most.
+    ("default", "*", "priority", Where::Anywhere),
+    ("default", "*", "io-priority", Where::Anywhere),
+    ("default", "*", "affinity", Where::Anywhere),
+    ("default", "*", "scheduler", Where::Anywhere),
+    // Of a granted directory only the size of each file is bounded, by RLIMIT_FSIZE; the
+    // isolated strength bounds its own file systems as a whole.
+    ("default", "*", "disk", Where::Anywhere),
+    // Limits of a process count neither shared memory nor what others of its tree have.
+    ("default", "*", "memory-shared", Where::Without("memory")),
+    ("default", "*", "memory-tree", Where::Without("memory")),
+    ("isolated", "*", "memory-shared", Where::Without("memory")),
+    ("isolated", "*", "memory-tree", Where::Without("memory")),
+    // The kernel does not apply RLIMIT_NPROC to root.
+    ("default", "root", "tasks", Where::Without("pids")),
+    ("isolated", "root", "tasks", Where::Without("pids")),
+];
+
+/// Whether the probe `name` is known to get through.
+pub(crate) fn known(strength: &str, identity: &str, name: &str) -> bool {
+    KNOWN.iter().any(|(of, who, probe, place)| {
+        let counts = match place {
+            Where::Anywhere => true,
+            Where::Without(controller) => !counted(controller),
+        };
+        *of == strength && (*who == "*" || *who == identity) && *probe == name && counts
+    })
+}
+
+fn counted(controller: &str) -> bool {
+    let files = [
+        "/sys/fs/cgroup/cgroup.controllers",
+        "/sys/fs/cgroup/unified/cgroup.controllers",
+    ];
+    let all = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    all.into_iter()
+        .any(|text| text.split_whitespace().any(|one| one == controller))
+}
+
+/// Probes that get through nowhere on the hosts that this was written on, so that
+/// their being refused proves nothing; each with what would be needed.
+pub(crate) const UNPROVEN: &[(&str, &str)] = &[
+    ("alg", "a kernel with CONFIG_CRYPTO_USER_API"),
+    ("bluetooth", "a kernel with CONFIG_BT"),
+    ("can", "a kernel with CONFIG_CAN"),
+    ("kcm", "a kernel with CONFIG_AF_KCM"),
+    ("llc", "a kernel with CONFIG_LLC2"),
+    ("netlink-crypto", "a kernel with CONFIG_CRYPTO_USER"),
+    ("pf-key", "a kernel with CONFIG_NET_KEY"),
+    ("pppox", "a kernel with CONFIG_PPPOE"),
+    ("qrtr", "a kernel with CONFIG_QRTR"),
+    ("rds", "a kernel with CONFIG_RDS"),
+    ("sctp", "a kernel with CONFIG_IP_SCTP"),
+    ("smc", "a kernel with CONFIG_SMC"),
+    ("tipc", "a kernel with CONFIG_TIPC"),
+    ("tipc-pair", "a kernel with CONFIG_TIPC"),
+    ("x32", "a kernel with CONFIG_X86_X32_ABI"),
+    ("kexec", "a kernel with CONFIG_KEXEC"),
+    ("kexec-file", "a kernel with CONFIG_KEXEC_FILE"),
+    ("module-init", "a kernel with CONFIG_MODULES"),
+    ("module-file", "a kernel with CONFIG_MODULES"),
+    ("module-delete", "a kernel with CONFIG_MODULES"),
+    ("proc-modprobe", "a kernel with CONFIG_MODULES"),
+    ("ioperm", "a kernel with CONFIG_X86_IOPL_IOPERM"),
+    ("iopl", "a kernel with CONFIG_X86_IOPL_IOPERM"),
+    ("proc-sysrq", "a kernel with CONFIG_MAGIC_SYSRQ"),
+    ("read-kcore", "a kernel with CONFIG_PROC_KCORE"),
+    ("read-memory-device", "a kernel with CONFIG_DEVMEM"),
+    (
+        "read-disk",
+        "a disk that is called /dev/vda and that root may read",
+    ),
+    ("ping", "a group in net.ipv4.ping_group_range"),
+];

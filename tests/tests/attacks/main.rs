@@ -1,0 +1,285 @@
+//! Attacks from inside: each probe of tests/attack tries one thing that a sandbox
+//! must refuse, as the command of a call, in both strengths and for each identity.
+//! A probe exits with 0 when it got through, with 1 when it was refused, with 2 when
+//! it could not try, which counts as neither.
+
+mod expected;
+mod ground;
+mod outside;
+
+use expected::{UNPROVEN, known};
+use ground::{Ground, IDENTITIES};
+use harness::{ALICE, BASE, Client, Process, Site, eventually, unique};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+/// Of each identity: a tool with time enough, one for what never ends, one that holds
+/// a command to little, and one for a neighbour.
+const TOOLS: [(&str, &str); 4] = [
+    ("", "timeout = \"20s\"\n"),
+    ("-short", "timeout = \"1s\"\n"),
+    (
+        "-small",
+        "timeout = \"20s\"\nmemory_max = \"128M\"\ntasks_max = 24\nlimit_nofile = 64\nlimit_fsize = \"1M\"\n",
+    ),
+    ("-long", "timeout = \"10min\"\n"),
+];
+
+fn tool(strength: &str, identity: &str, suffix: &str, bounds: &str) -> String {
+    // What is bounded there is the file system of the command's own.
+    let (work, tmp) = match (strength, suffix) {
+        ("isolated", "-small") => ("/tmp".to_owned(), "tmp_size = \"8M\"\n"),
+        _ => (format!("@site@/ground/{identity}/work"), ""),
+    };
+    format!(
+        "[profile.{identity}{suffix}]\nrun_as = \"{identity}\"\n\
+         read = [\"/usr\", \"/etc/ld.so.cache\", \"@site@/readable\"]\n\
+         execute = [\"@site@/bin\"]\nwrite = [\"@site@/ground/{identity}/work\"]\nstrength = \"{strength}\"\n{bounds}{tmp}\
+         environment = {{ SITE = \"@site@\" }}\n\
+         [tool.{identity}{suffix}]\ndescription = \"d\"\nprofile = \"{identity}{suffix}\"\nallow = [\"alice\"]\n\
+         command = [\"@site@/bin/probe\", \"{{name}}\", \"@site@/ground/{identity}/area\", \"{work}\", \"{{target}}\", \
+         \"{{mark}}\"]\n\
+         [tool.{identity}{suffix}.args]\n\
+         name = {{ type = \"string\", max_length = 64 }}\n\
+         target = {{ type = \"string\", max_length = 16 }}\n\
+         mark = {{ type = \"string\", max_length = 64 }}\n"
+    )
+}
+
+fn policy(strength: &str) -> String {
+    let tools = IDENTITIES.iter().flat_map(|identity| {
+        TOOLS.map(|(suffix, bounds)| tool(strength, identity, suffix, bounds))
+    });
+    format!("{BASE}{}", tools.collect::<String>())
+}
+
+/// A file that every process started from here inherits, and so the worker.
+fn leak(path: &Path) -> File {
+    let file = File::open(path).expect("ours");
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).expect("a descriptor");
+    file
+}
+
+/// A service of one strength and the grounds that its commands attack.
+struct Field {
+    strength: &'static str,
+    grounds: Vec<Ground>,
+    client: Client,
+    site: Site,
+    probes: Vec<(String, String)>,
+    escaped: BTreeSet<String>,
+    broken: BTreeSet<String>,
+}
+
+impl Field {
+    fn new(strength: &'static str) -> Field {
+        let mut site = Site::with(&policy(strength)).prepare();
+        let program = ground::compile(&site.path("bin"));
+        ground::make_readable(&site.path(""));
+        let base = site.path("ground");
+        let grounds = IDENTITIES.map(|identity| Ground::new(&base, &program, identity));
+        // Whoever starts a worker may be careless with descriptors.
+        let leaked = [
+            leak(&grounds[0].area.join("secret")),
+            leak(&grounds[0].area),
+        ];
+        site.start_worker();
+        site.start_supervisor();
+        drop(leaked);
+        Field {
+            strength,
+            grounds: grounds.into(),
+            client: Client::attach(&site, ALICE),
+            probes: ground::list(&program),
+            site,
+            escaped: BTreeSet::new(),
+            broken: BTreeSet::new(),
+        }
+    }
+
+    /// Runs the probes of `class`, or of all, against `target` of each identity.
+    fn attack(&mut self, who: usize, classes: &[&str], target: u32, whom: &str) {
+        let identity = IDENTITIES[who];
+        for (class, name) in self.probes.clone() {
+            if !classes.contains(&class.as_str()) {
+                continue;
+            }
+            let mark = unique();
+            self.grounds[who].restore();
+            let verdict = self.verdict(who, (&class, &name), target, &mark);
+            let what = format!("{class} {name} as {identity}{whom}");
+            match verdict {
+                Verdict::Refused => {}
+                Verdict::Escaped => drop(self.escaped.insert(what)),
+                Verdict::Broken(why) => drop(self.broken.insert(format!("{what}: {why}"))),
+            }
+        }
+    }
+
+    fn verdict(&self, who: usize, (class, name): (&str, &str), target: u32, mark: &str) -> Verdict {
+        let suffix = match class {
+            "lifetime" => "-short",
+            "resources" => "-small",
+            _ => "",
+        };
+        let tool = format!("{}{suffix}", IDENTITIES[who]);
+        let arguments = json!({ "name": name, "target": target.to_string(), "mark": mark });
+        let called = self.client.call(&tool, &arguments);
+        // What the call answers is not asked where it may have left something.
+        let outside = |folder: &str| Path::new(folder).join(mark);
+        let left = outside::left(&self.grounds[who], mark);
+        match (class, name) {
+            ("lifetime", _) if !left.is_empty() => return Verdict::Escaped,
+            ("lifetime", _) if called.exit_code() != Some(2) => return Verdict::Refused,
+            (_, "create-in-tmp") => return created(&outside("/tmp")),
+            (_, "create-in-shm" | "posix-shm-create") => return created(&outside("/dev/shm")),
+            _ => assert!(left.is_empty(), "{name} left a process"),
+        }
+        if name == "signal-all" {
+            return pending(target);
+        }
+        let signal = called.field("signal");
+        match called.exit_code() {
+            Some(0) => Verdict::Escaped,
+            Some(1) => Verdict::Refused,
+            // Killed by the filter.
+            None if signal == &json!(31) || signal == &json!("SIGSYS") => Verdict::Refused,
+            code => Verdict::Broken(format!("{code:?} {signal} {}", called.stderr())),
+        }
+    }
+
+    /// Starts a command that waits; its process id on the host.
+    fn neighbour(&self, who: usize, client: &Client) -> Process {
+        let tool = format!("{}-long", IDENTITIES[who]);
+        let arguments = json!({ "name": "victim", "target": "1", "mark": "neighbour" });
+        client.start_call(&tool, &arguments);
+        eventually("the neighbour runs", Duration::from_secs(20), || {
+            outside::left(&self.grounds[who], "neighbour").pop()
+        })
+    }
+}
+
+enum Verdict {
+    Escaped,
+    Refused,
+    Broken(String),
+}
+
+/// What a command makes in a directory of its own is not on the host.
+fn created(path: &Path) -> Verdict {
+    match fs::remove_file(path) {
+        Ok(()) => Verdict::Escaped,
+        Err(_) => Verdict::Refused,
+    }
+}
+
+/// Whether SIGURG, which is number 23, waits for the process `target`.
+fn pending(target: u32) -> Verdict {
+    let status = fs::read_to_string(format!("/proc/{target}/status")).expect("the target lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    let pending = u64::from_str_radix(line.expect("a field").trim(), 16).expect("hexadecimal");
+    match pending & 1 << 22 {
+        0 => Verdict::Refused,
+        _ => Verdict::Escaped,
+    }
+}
+
+const CLASSES: [&str; 10] = [
+    "files",
+    "execution",
+    "processes",
+    "ipc",
+    "network",
+    "kernel",
+    "capabilities",
+    "resources",
+    "lifetime",
+    "descriptors",
+];
+
+/// What two commands could do to one another.
+const BETWEEN: [&str; 3] = ["files", "processes", "ipc"];
+
+/// Outside nothing holds a probe to what it is meant for: it has all processes of its
+/// user run slower, those of a field too. So the controls have the host for themselves.
+static HOST: RwLock<()> = RwLock::new(());
+
+fn attack_all(strength: &'static str) {
+    let _shared = HOST.read().unwrap_or_else(PoisonError::into_inner);
+    let mut field = Field::new(strength);
+    for who in 0..IDENTITIES.len() {
+        let target = field.grounds[who].target();
+        field.attack(who, &CLASSES, target, "");
+        let other = Client::attach(&field.site, ALICE);
+        let neighbour = field.neighbour(who, &other);
+        let target = u32::try_from(neighbour.id()).expect("a pid");
+        field.attack(who, &BETWEEN, target, " on its neighbour");
+        assert!(neighbour.alive(), "the neighbour of {who} was ended");
+        other.vanish();
+    }
+    let escaped: Vec<&String> = field.escaped.iter().collect();
+    let expected = expected(&field);
+    println!("{strength}: {escaped:#?}\nbroken: {:#?}", field.broken);
+    assert_eq!(
+        field.broken,
+        BTreeSet::new(),
+        "could not be tried in the {strength} strength"
+    );
+    assert_eq!(
+        field.escaped, expected,
+        "got through in the {strength} strength"
+    );
+}
+
+/// What is known to get through, in the words of [`Field::attack`].
+fn expected(field: &Field) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for identity in IDENTITIES {
+        for (class, name) in &field.probes {
+            if !known(field.strength, identity, name) {
+                continue;
+            }
+            all.insert(format!("{class} {name} as {identity}"));
+            if BETWEEN.contains(&class.as_str()) {
+                all.insert(format!("{class} {name} as {identity} on its neighbour"));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn nothing_gets_through_the_default_strength() {
+    attack_all("default");
+}
+
+#[test]
+fn nothing_gets_through_the_isolated_strength() {
+    attack_all("isolated");
+}
+
+#[test]
+fn every_probe_gets_through_where_nothing_holds_it() {
+    let _alone = HOST.write().unwrap_or_else(PoisonError::into_inner);
+    let scratch = harness::scratch();
+    let program = ground::compile(&scratch.path().join("bin"));
+    ground::make_readable(scratch.path());
+    let ground = Ground::new(&scratch.path().join("ground"), &program, "caller");
+    let mut refused = BTreeSet::new();
+    let all = ground::list(&program);
+    assert!(all.len() >= 320, "{} probes", all.len());
+    for (class, name) in &all {
+        if !outside::gets_through(&ground, class, name, &unique()) {
+            refused.insert(name.as_str());
+        }
+    }
+    // On a host that has more, more is proven.
+    let unproven: BTreeSet<&str> = UNPROVEN.iter().map(|(name, _)| *name).collect();
+    refused.retain(|name| !unproven.contains(name));
+    assert_eq!(refused, BTreeSet::new(), "without a positive control");
+}
