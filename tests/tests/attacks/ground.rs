@@ -185,12 +185,22 @@ fn remove(path: &Path) {
 }
 
 impl Drop for Ground {
-    /// Lets the victim clean up and end.
+    /// Lets the victim clean up and end, which a probe may have stopped.
     fn drop(&mut self) {
         let Some(mut child) = self.victim.take() else {
             return;
         };
+        let victim = nix::unistd::Pid::from_raw(harness::Process::of(&child).id());
         drop(child.stdin.take());
+        for _ in 0..500 {
+            let _ended = nix::sys::signal::kill(victim, nix::sys::signal::Signal::SIGCONT);
+            if matches!(child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        // It holds up whoever waits for the host.
+        drop(child.kill());
         drop(child.wait());
     }
 }
