@@ -19,6 +19,7 @@ use crate::sandbox::tree;
 use crate::service::{Manager, ServiceError};
 use crate::source::Source;
 use crate::sys::{self, Fork};
+use caps::CapSet;
 use lanes::{LaneProcess, RunNames};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -248,7 +249,9 @@ impl Worker {
         let needed = bounds::needed(policy);
         // A single user's worker has none; his commands get them in a user namespace.
         let system = self.context.trust.single_user().is_none();
-        let missing = needed.difference(&self.context.needed).next();
+        let held = caps::read(None, CapSet::Effective).map_err(|error| error.to_string())?;
+        let had = &self.context.needed | &held;
+        let missing = needed.difference(&had).next();
         if let (true, Some(given_up)) = (system, missing) {
             return Err(format!(
                 "cannot set commands apart in namespaces: the worker has given {given_up} up\nhint: restart the worker"
