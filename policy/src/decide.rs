@@ -4,37 +4,33 @@ use crate::fill::fill;
 use crate::quote::{listed, quoted};
 use crate::relation::together;
 use crate::rule::Rule;
-use crate::{Arguments, Caller, Denial, Effect, Grant, Identity, Policy, RunAs};
-use crate::{Setting, Tool};
+use crate::{Arguments, Ask, Caller, Decision, Denial, Effect, Grant, Identity, Policy};
+use crate::{RunAs, Setting, Tool};
 use std::sync::Arc;
 
-/// Leave for `caller` to call the tool `name` with `arguments`, or the reason why not.
+/// Whether `caller` may call the tool `name` with `arguments`, or why not.
 pub(crate) fn decide(
     policy: &Policy,
     caller: &Caller,
     name: &str,
     arguments: &Arguments,
-) -> Result<Grant, Denial> {
-    let Terms { tool, rule, grant } = terms(policy, caller, name, arguments)?;
+) -> Decision {
     // Last: nobody is asked to approve a call that could not be made.
-    approved(tool, rule)?;
-    Ok(grant)
+    match terms(policy, caller, name, arguments) {
+        Ok((Effect::Allow, Ask { grant, .. })) => Decision::Allow(grant),
+        Ok((Effect::Ask | Effect::Deny, ask)) => Decision::Ask(ask),
+        Err(denial) => Decision::Deny(denial),
+    }
 }
 
-/// A call that could be made, were it approved.
-pub(crate) struct Terms<'a> {
-    tool: &'a Tool,
-    rule: &'a Rule,
-    pub(crate) grant: Grant,
-}
-
-/// Everything but the approval.
-pub(crate) fn terms<'a>(
-    policy: &'a Policy,
+/// Everything but the approval: a call that could be made, were it approved, and what
+/// the rule that decides does with it.
+fn terms(
+    policy: &Policy,
     caller: &Caller,
     name: &str,
     arguments: &Arguments,
-) -> Result<Terms<'a>, Denial> {
+) -> Result<(Effect, Ask), Denial> {
     let (tool, rule) = shown(policy, caller, name)?;
     let identity = identity(tool, caller, &policy.setting)?;
     all_known(tool, arguments)?;
@@ -60,8 +56,10 @@ pub(crate) fn terms<'a>(
             .and_then(Caller::peer)
             .map(|peer| peer.uid),
         limits: policy.limits_of(caller, tool),
+        approval: None,
     };
-    Ok(Terms { tool, rule, grant })
+    let timeout = tool.approval_timeout.unwrap_or(policy.approvals.timeout);
+    Ok((rule.effect, Ask { grant, timeout }))
 }
 
 /// The tool and the rule that decides on `caller`. A tool that is denied, one of
@@ -79,21 +77,6 @@ fn shown<'a>(
         rule: "default".to_owned(),
         reason: format!("no tool {} is allowed to you", quoted(name)),
     })
-}
-
-/// Refuses what an administrator must approve: nobody can approve yet.
-fn approved(tool: &Tool, rule: &Rule) -> Result<(), Denial> {
-    match rule.effect {
-        Effect::Allow => Ok(()),
-        Effect::Ask | Effect::Deny => Err(Denial {
-            code: "needs_approval",
-            rule: place(tool, rule),
-            reason: format!(
-                "tool {} needs an administrator's approval, which cannot be given yet",
-                quoted(&tool.name)
-            ),
-        }),
-    }
 }
 
 /// The name of `rule`, such as `tool.tail_log.allow`.

@@ -1,7 +1,7 @@
 //! Why a call is decided as it is, for administrators: it tells also what a
 //! denial hides from the caller.
 
-use crate::decide::{decide, terms};
+use crate::decide::decide;
 use crate::principal::Principal;
 use crate::rule::Rule;
 use crate::sandbox::sandbox;
@@ -95,19 +95,18 @@ pub(crate) fn explain(
     name: &str,
     arguments: &Arguments,
 ) -> Explanation {
-    let decision = match decide(policy, caller, name, arguments) {
-        Ok(grant) => Decision::Allow(grant),
-        Err(denial) => Decision::Deny(denial),
-    };
+    let decision = decide(policy, caller, name, arguments);
     let tool = policy.tool(name);
     Explanation {
         place: tool
             .and_then(|tool| deciding(tool, caller, &decision))
             .map(|at| policy.files().place(at)),
         rules: tool.map_or_else(Vec::new, |tool| considered(policy, tool, caller)),
-        run: terms(policy, caller, name, arguments)
-            .ok()
-            .map(|terms| Run::new(&terms.grant)),
+        run: match &decision {
+            Decision::Allow(grant) => Some(Run::new(grant)),
+            Decision::Ask(ask) => Some(Run::new(&ask.grant)),
+            Decision::Deny(_) => None,
+        },
         decision,
     }
 }
@@ -116,10 +115,10 @@ pub(crate) fn explain(
 fn deciding<'a>(tool: &'a Tool, caller: &Caller, decision: &Decision) -> Option<&'a At> {
     let rule = tool.rules.of(caller)?;
     let (code, denied_by) = match decision {
-        Decision::Allow(_) => return Some(&rule.at),
+        Decision::Allow(_) | Decision::Ask(_) => return Some(&rule.at),
         Decision::Deny(denial) => (denial.code, denial.rule.as_str()),
     };
-    if matches!(code, "not_allowed" | "needs_approval") {
+    if code == "not_allowed" {
         return Some(&rule.at);
     }
     let argument = denied_by.strip_prefix(&format!("tool.{}.args.", tool.name));

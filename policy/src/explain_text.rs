@@ -9,6 +9,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (verdict, rule) = match &self.decision {
             Decision::Allow(grant) => ("allowed".to_owned(), &grant.rule),
+            Decision::Ask(ask) => (format!("needs approval: {}", ask.reason()), &ask.grant.rule),
             Decision::Deny(denial) => {
                 let reason = format!("denied, `{}`: {}", denial.code, denial.reason);
                 (reason, &denial.rule)

@@ -1,6 +1,6 @@
 //! The verdict on one call, and the terms it carries.
 
-use crate::{Access, Existence, FileKind, Limit, Profile};
+use crate::{Access, Ask, Existence, FileKind, Limit, Profile};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +14,15 @@ use std::sync::Arc;
 pub enum Decision {
     /// The command may run, on these terms.
     Allow(Grant),
+    /// It may run once somebody has approved it, and not before.
+    Ask(Ask),
     /// It may not.
     Deny(Denial),
 }
 
 /// Leave to run one command on exactly these terms. Only [`crate::Policy::decide`]
-/// makes one; it has no public constructor and never crosses the wire.
+/// and [`Ask::approved`] make one; it has no public constructor and never crosses the
+/// wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     pub(crate) tool: String,
@@ -36,6 +39,7 @@ pub struct Grant {
     pub(crate) profile: Arc<Profile>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) only_for: Option<u32>,
+    pub(crate) approval: Option<String>,
 }
 
 impl Grant {
@@ -107,6 +111,19 @@ impl Grant {
     #[must_use]
     pub fn starts_in(&self) -> Option<usize> {
         self.starts_in
+    }
+
+    /// The path of that directory.
+    #[must_use]
+    pub fn directory(&self) -> Option<String> {
+        let path = self.paths.get(self.starts_in?)?;
+        Some(path.path().display().to_string())
+    }
+
+    /// The approval by which the command may run; `None` where none is needed.
+    #[must_use]
+    pub fn approval(&self) -> Option<&str> {
+        self.approval.as_deref()
     }
 
     /// SHA-256 that the program must have.

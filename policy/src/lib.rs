@@ -6,10 +6,12 @@
 //! [`Accounts`] and [`Setting`].
 //!
 //! The verdict carries its terms: [`Decision::Allow`] holds a [`Grant`], whose
-//! fields are private and which nothing outside this crate can make.
+//! fields are private and which nothing outside this crate can make. Of an [`Ask`]
+//! only an [`Approval`] makes one.
 
 #![forbid(unsafe_code)]
 
+mod approval;
 mod argument;
 mod caller;
 mod capability;
@@ -47,6 +49,7 @@ mod trial;
 mod value;
 mod variables;
 
+pub use approval::{Approval, Approvals, Ask};
 pub use caller::{Account, Accounts, Caller, Claim, Key, Login, Peer, Proof, Setting};
 pub use capability::Capability;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};

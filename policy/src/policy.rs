@@ -6,8 +6,8 @@ use crate::principal::Principal;
 use crate::read;
 use crate::source::Files;
 use crate::{
-    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Examined, Explanation, Limit,
-    Limits, Profile, Proof, Scope, Setting, Source, Tool,
+    Accounts, Approvals, Arguments, Caller, Decision, Diagnostic, Diagnostics, Examined,
+    Explanation, Limit, Limits, Profile, Proof, Scope, Setting, Source, Tool,
 };
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -25,6 +25,7 @@ pub struct Policy {
     limited: Vec<Arc<Principal>>,
     /// For all calls together.
     pub(crate) limits: Limits,
+    pub(crate) approvals: Approvals,
     profiles: Vec<Arc<Profile>>,
     tools: Vec<Tool>,
     /// Indices of `tools`.
@@ -90,6 +91,7 @@ impl Policy {
             setting: setting.clone(),
             limited: limited.cloned().collect(),
             limits: Limits::default(),
+            approvals: Approvals::default(),
             principals,
             profiles,
             by_name: names.zip(0..).collect(),
@@ -101,6 +103,10 @@ impl Policy {
 
     pub(crate) fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    pub(crate) fn with_approvals(self, approvals: Approvals) -> Self {
+        Self { approvals, ..self }
     }
 
     pub(crate) fn with_lints(self, lints: Vec<Diagnostic>) -> Self {
@@ -125,10 +131,7 @@ impl Policy {
     /// The verdict on one call: deny, unless a rule allows it.
     #[must_use]
     pub fn decide(&self, caller: &Caller, tool: &str, arguments: &Arguments) -> Decision {
-        match decide(self, caller, tool, arguments) {
-            Ok(grant) => Decision::Allow(grant),
-            Err(denial) => Decision::Deny(denial),
-        }
+        decide(self, caller, tool, arguments)
     }
 
     /// Why [`Policy::decide`] decides a call as it does, for administrators: a
@@ -198,6 +201,12 @@ impl Policy {
         let mut limits = self.limits_for(caller);
         limits.extend(limit((Scope::Tool(tool.name.clone()), &tool.limits)));
         limits
+    }
+
+    /// Who may approve calls that need it, and how long those wait.
+    #[must_use]
+    pub fn approvals(&self) -> &Approvals {
+        &self.approvals
     }
 
     /// The names of all principals, sorted.

@@ -10,6 +10,7 @@ use crate::{Caller, Denial, Effect, Kind, Limit, Limits, Profile, Scope, Value};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A command that can be called.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Tool {
     pub(crate) rules: Rules,
     pub(crate) read_only: bool,
     pub(crate) limits: Limits,
+    /// How long its calls wait for an approval.
+    pub(crate) approval_timeout: Option<Duration>,
     /// Whether `${caller.…}` stands in it or in its profile.
     pub(crate) names_caller: bool,
     pub(crate) parameters: Vec<Parameter>,

@@ -2,7 +2,8 @@
 
 use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{
-    Check, Doctor, Explain, Key, Learn, LearnStub, Reload, Replay, Run, Schema, Status, Test, Tools,
+    Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Pending, Reload, Replay,
+    Revoke, Run, Schema, Status, Test, Tools,
 };
 use crate::inet::Http;
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +22,7 @@ Examples:
   mini-mcp check                       whether the policy of this machine is sound
   mini-mcp doctor                      what of the sandbox holds on this machine
   mini-mcp reload                      have the service take up the policy that is in its files
+  mini-mcp pending                     which calls wait for an approval
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
   mini-mcp run --profile isolated -- ls /
@@ -51,6 +53,11 @@ pub(crate) enum Command {
     Audit(Audit),
     Report(Report),
     Status(Status),
+    Pending(Pending),
+    Approve(Approve),
+    Deny(Deny),
+    Grants(Grants),
+    Revoke(Revoke),
     Reload(Reload),
     Key(Key),
     Run(Run),

@@ -66,6 +66,9 @@ pub(crate) enum Error {
     Connect { path: PathBuf, source: io::Error },
     #[error("cannot ask the worker at `{}`", path.display())]
     ConnectAdmin { path: PathBuf, source: io::Error },
+    /// The worker's own words.
+    #[error("{0}")]
+    NotDone(String),
     #[error("cannot understand the worker: it is of another version")]
     OtherVersion,
     #[error("cannot use `{}`: the service closed the connection without an answer", path.display())]
@@ -163,6 +166,7 @@ impl Error {
             | Self::Workspace { .. }
             | Self::CreateDirectory { .. }
             | Self::Reload(_)
+            | Self::NotDone(_)
             | Self::Trace(_)
             | Self::NoReport
             | Self::WriteLearned { .. }
@@ -228,7 +232,8 @@ const ADMIN_CURES: &Cures = &[
     ),
     (
         io::ErrorKind::PermissionDenied,
-        "root alone may ask: sudo mini-mcp status",
+        "root may ask: put `sudo` before the command; for approvals, so may who is in a group \
+         that `[approvals]` of the policy names",
     ),
 ];
 

@@ -93,6 +93,12 @@ impl Site {
         self.await_listener("supervisor", &self.front());
     }
 
+    /// Another option of a worker that is not started yet, and its value.
+    pub fn add_worker_option(&mut self, name: &str, value: &str) {
+        let words = [name.to_owned(), value.to_owned()];
+        self.worker_options.extend(words);
+    }
+
     /// The command line of the worker.
     #[must_use]
     pub fn worker_command(&self) -> Command {

@@ -462,6 +462,7 @@ fn the_worker_believes_keys_not_names() {
                 assert!(!failure.reason.contains(&key));
             }
             other @ (Reply::Welcome(_)
+            | Reply::Waiting { .. }
             | Reply::Denied(_)
             | Reply::Finished(_)
             | Reply::Recorded

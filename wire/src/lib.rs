@@ -7,10 +7,10 @@
 //! by more bytes is an error, upon which the receiver hangs up.
 //!
 //! The life of a connection: `Hello` → `Welcome`, then any number of
-//! `Run` → `Denied` | `Failed` | `Started` … `Finished`, and
+//! `Run` → (`Waiting` →) `Denied` | `Failed` | `Started` … `Finished`, and
 //! `Report` → `Recorded` | `Failed`, `Identify` → `Identified` and
 //! `Reload` → `Reloaded` | `Failed`; `Output` may follow `Finished`, once, and has no
-//! answer. While a command runs, the only request is
+//! answer. While a command runs or waits, the only request is
 //! `Cancel`, and hanging up means the same.
 
 #![forbid(unsafe_code)]
@@ -19,7 +19,10 @@ mod admin;
 mod frame;
 mod message;
 
-pub use admin::{ADMIN_VERSION, About, Answer, AuditHead, Question, WorkerStatus};
+pub use admin::{
+    ADMIN_VERSION, About, Answer, Approve, Asked, AuditHead, Calling, Covers, PAGE_MAX, Question,
+    Shown, Standing, WorkerStatus,
+};
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
     Argument, Blocked, Claim, Denial, Failure, Floor, Given, Hello, Outcome, Output, PolicyDigest,
@@ -27,7 +30,7 @@ pub use message::{
 };
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

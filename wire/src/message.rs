@@ -177,6 +177,14 @@ pub enum Reply {
         /// Name of the run in the audit trail.
         run: String,
     },
+    /// The call waits for an administrator, who answers the worker. One of `Started`,
+    /// `Denied` and `Failed` follows.
+    Waiting {
+        /// What the administrator knows the request by.
+        id: String,
+        /// How long it waits at most, in milliseconds.
+        at_most_ms: u64,
+    },
     /// The policy does not allow the call. Recorded; nothing ran.
     Denied(Denial),
     /// The call is allowed but could not be carried out. Nothing is left running.

@@ -148,6 +148,10 @@ fn every_reply_comes_back() {
             reason: "s".to_owned(),
         }),
         Reply::Finished(outcome),
+        Reply::Waiting {
+            id: "a-1".to_owned(),
+            at_most_ms: 300_000,
+        },
         Reply::Recorded,
         Reply::Reloaded,
         Reply::Identified(Some("ci".to_owned())),

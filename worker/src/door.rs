@@ -8,11 +8,11 @@ use nix::sys::socket::{
     listen, socket,
 };
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Pid, Uid, User, chown, dup2_stdin};
-use std::fs;
+use nix::unistd::{Gid, Pid, Uid, User, chown, dup2_stdin, setfsgid};
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
@@ -49,6 +49,8 @@ pub(crate) struct Door {
     entrance: Entrance,
     /// The one user.
     user: Uid,
+    /// Whoever is in one of these groups comes in too.
+    groups: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,7 @@ impl Door {
                 owner: Pid::this(),
             },
             user,
+            groups: Vec::new(),
         })
     }
 
@@ -116,6 +119,7 @@ impl Door {
             socket,
             entrance: Entrance::HandedOver,
             user,
+            groups: Vec::new(),
         })
     }
 
@@ -132,6 +136,7 @@ impl Door {
             socket,
             entrance: Entrance::Parent,
             user: Uid::effective(),
+            groups: Vec::new(),
         })
     }
 
@@ -168,11 +173,51 @@ impl Door {
     }
 
     fn check(&self, connection: OwnedFd) -> Visit {
-        match getsockopt(&connection, PeerCredentials).map(|peer| Uid::from_raw(peer.uid())) {
-            Ok(user) if user == self.user => Visit::Connection(connection),
-            Ok(user) => Visit::Stranger(user),
-            Err(_) => Visit::Nobody,
+        let Ok(peer) = getsockopt(&connection, PeerCredentials) else {
+            return Visit::Nobody;
+        };
+        let user = Uid::from_raw(peer.uid());
+        if user == self.user || self.takes(&connection, peer.gid()) {
+            Visit::Connection(connection)
+        } else {
+            Visit::Stranger(user)
         }
+    }
+
+    /// Whether the peer, whose primary group is `gid`, is in one of the groups.
+    fn takes(&self, connection: &OwnedFd, gid: u32) -> bool {
+        if self.groups.is_empty() {
+            return false;
+        }
+        let others = sys::peer_groups(connection.as_fd()).unwrap_or_default();
+        let mut all = others.iter().chain(std::iter::once(&gid));
+        all.any(|one| self.groups.contains(one))
+    }
+
+    /// Lets in who is in one of `groups`, besides the one user. File permissions keep
+    /// everybody else from connecting where that is one group; where there are more, the
+    /// kernel's word on the peer alone does.
+    pub(crate) fn open_to(&mut self, groups: &[u32]) -> Result<(), Errno> {
+        self.groups.clear();
+        if let Entrance::Listener { path, .. } = &self.entrance {
+            let mode = |mode| fs::set_permissions(path, Permissions::from_mode(mode));
+            mode(0o600).map_err(|_| Errno::EPERM)?;
+            match groups {
+                [] => {}
+                [one] => {
+                    give(path, *one)?;
+                    mode(0o660).map_err(|_| Errno::EPERM)?;
+                }
+                _ => mode(0o666).map_err(|_| Errno::EPERM)?,
+            }
+        }
+        self.groups = groups.to_vec();
+        Ok(())
+    }
+
+    /// The one user.
+    pub(crate) fn user(&self) -> u32 {
+        self.user.as_raw()
     }
 }
 
@@ -191,6 +236,16 @@ impl AsFd for Door {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Gives `path` to `group`. Without `CAP_CHOWN` its owner may do so who is in the group,
+/// as which the group for file systems counts, chown(2) and setfsgid(2).
+fn give(path: &Path, group: u32) -> Result<(), Errno> {
+    let group = Gid::from_raw(group);
+    let former = setfsgid(group);
+    let given = chown(path, None, Some(group));
+    setfsgid(former);
+    given
 }
 
 fn new_socket() -> nix::Result<OwnedFd> {

@@ -8,6 +8,7 @@
 
 mod admin;
 mod admission;
+mod approvals;
 mod audit;
 mod bounds;
 mod context;
@@ -19,6 +20,7 @@ mod explain;
 mod files;
 mod fresh_users;
 mod groups;
+mod hook;
 mod input;
 mod lane;
 mod launcher;
@@ -38,6 +40,7 @@ use context::{Context, Trust};
 use door::Door;
 use explain::explain;
 use fresh_users::FreshUsers;
+use hook::Hook;
 use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
@@ -121,6 +124,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::SingleUser { .. } => (Door::parent(&null)?, Trust::myself()?),
     };
     let admin = options.admin.as_deref().map(Admin::listen).transpose()?;
+    let hook = Hook::new(options.on_request.clone(), &options.on_request_as)?;
     let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
     let mut needed = bounds::needed(&policy);
@@ -148,7 +152,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::SingleUser { .. } => fresh_users::SYSTEMD,
     };
     let users = FreshUsers::new(users, std::process::id());
-    let kept = (log, users);
+    let kept = (log, users, hook);
     let worker = Worker::new(context, source, (door, admin), kept, signals, manager)?;
     match worker.run()? {
         Some(lane) => Ok(lane.serve()?),

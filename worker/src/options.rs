@@ -34,7 +34,11 @@ Options:
   --keys FILE          the API keys, as `mini-mcp key` writes them; read again
                        whenever it has changed [/etc/mini-mcp/keys]
   --supervisor USER    name or id of the one user that may connect
-  --admin PATH         where root asks: `mini-mcp status`; nowhere without it
+  --admin PATH         where administrators ask and approve calls: `mini-mcp
+                       status`, `mini-mcp pending`; nowhere without it
+  --on-request PROGRAM  told of every call that waits for an approval, as JSON on its
+                       standard input; root's alone to write
+  --on-request-as USER  whom that runs as [nobody]
   --workspace DIR      what ${workspace} stands for in the policy
   --audit FILE         where the audit trail is appended; beside it stand FILE.key,
                        FILE.pub, FILE.head, and former parts FILE.NUMBER
@@ -100,6 +104,10 @@ pub(crate) struct Options {
     pub packs: PathBuf,
     /// Where administrators ask.
     pub admin: Option<PathBuf>,
+    /// The program that is told of calls that wait for an approval.
+    pub on_request: Option<PathBuf>,
+    /// Whom that runs as.
+    pub on_request_as: String,
     /// How the audit trail is kept.
     pub keeping: Keeping,
     /// Which containment to use.
@@ -191,6 +199,8 @@ struct Given {
     keys: Option<PathBuf>,
     supervisor: Option<String>,
     admin: Option<PathBuf>,
+    on_request: Option<PathBuf>,
+    on_request_as: Option<String>,
     workspace: Option<PathBuf>,
     audit: Option<PathBuf>,
     audit_key: Option<PathBuf>,
@@ -218,6 +228,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("keys") => given.keys = Some(parser.value()?.into()),
             Arg::Long("supervisor") => given.supervisor = Some(parser.value()?.string()?),
             Arg::Long("admin") => given.admin = Some(parser.value()?.into()),
+            Arg::Long("on-request") => given.on_request = Some(parser.value()?.into()),
+            Arg::Long("on-request-as") => {
+                given.on_request_as = Some(parser.value()?.string()?);
+            }
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
             Arg::Long("explain-denials") => given.explain_denials = true,
@@ -273,6 +287,8 @@ impl Given {
             mode,
             packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
             admin: self.admin,
+            on_request: self.on_request,
+            on_request_as: self.on_request_as.unwrap_or_else(|| "nobody".to_owned()),
             keeping: Keeping {
                 trail: self.audit.ok_or(UsageError::Missing("--audit"))?,
                 key: self.audit_key,
@@ -356,6 +372,8 @@ mod tests {
             mode,
             packs: policy_files::PACKS.into(),
             admin: None,
+            on_request: None,
+            on_request_as: "nobody".to_owned(),
             keeping: Keeping {
                 trail: "/a".into(),
                 key: None,

@@ -2,17 +2,20 @@
 //! connection, keeps the audit trail, and cleans up after lanes that are lost.
 //! It never touches a request.
 
+mod approving;
 mod lanes;
 mod status;
 
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
+use crate::approvals::Approvals;
 use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, RunUser};
 use crate::bounds;
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::fresh_users::FreshUsers;
+use crate::hook::Hook;
 use crate::lane::{Lane, send_note};
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
@@ -83,6 +86,9 @@ pub(crate) struct Worker {
     runs: RunNames,
     users: FreshUsers,
     admission: Admission,
+    approvals: Approvals,
+    /// Whom requests are told that wait for approval.
+    hook: Hook,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -95,7 +101,7 @@ impl Worker {
         context: Context,
         source: Source,
         (door, admin): (Door, Option<Admin>),
-        (log, users): (Log, FreshUsers),
+        (log, users, hook): (Log, FreshUsers, Hook),
         signals: SignalFd,
         manager: Manager,
     ) -> Result<Self, WorkerError> {
@@ -122,6 +128,8 @@ impl Worker {
             runs: RunNames::new(),
             users,
             admission: Admission::default(),
+            approvals: Approvals::new(),
+            hook,
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -129,6 +137,7 @@ impl Worker {
 
     /// Works until told to stop. In the process of a new lane, returns that lane.
     pub(crate) fn run(mut self) -> Result<Option<Lane>, WorkerError> {
+        self.let_approvers_in();
         self.manager.ready(&self.state())?;
         while self.deadline.is_none() || !self.lanes.is_empty() {
             self.manager.feed();
@@ -141,6 +150,7 @@ impl Worker {
                 self.kill_lanes();
             }
             self.log.tick();
+            self.hook.tick();
             for event in ready.iter().take(count) {
                 match event.data() {
                     SIGNALS => self.signal()?,
@@ -180,6 +190,7 @@ impl Worker {
     fn patience(&self) -> EpollTimeout {
         let (end, due) = (self.deadline, self.log.due());
         let all = end.into_iter().chain(due).chain(self.manager.due());
+        let all = all.chain(self.hook.due());
         let Some(next) = all.min() else {
             return EpollTimeout::NONE;
         };
@@ -211,8 +222,12 @@ impl Worker {
             self.log
                 .reloaded(&policy.digest())
                 .map_err(|error| explain(&error))?;
+            if policy.digest() != self.context.policy.digest() {
+                self.revoke_all();
+            }
             self.context.filters = Filters::of(&policy);
             self.context.policy = policy;
+            self.let_approvers_in();
             Ok(())
         });
         match &result {
@@ -278,6 +293,7 @@ impl Worker {
             let _closed_anyway = self.events.delete(&door);
         }
         self.tell_lanes(&Note::Stop);
+        self.hook.stop();
         self.deadline.get_or_insert(Instant::now() + PATIENCE);
     }
 
@@ -337,6 +353,7 @@ impl Worker {
                         records: ours,
                         run: None,
                         ended: None,
+                        approved: None,
                         places: Places::default(),
                         user: None,
                     },
@@ -363,6 +380,8 @@ impl Worker {
             .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
         let note = match ask {
             Some(Ask::<Entry>::Record(entry)) => self.record(number, entry),
+            Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
+            Some(Ask::Leave(left)) => self.leave(number, left),
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
                 Ok(()) => Note::Recorded(None),
                 Err(reason) => Note::Failed(reason),
@@ -381,6 +400,9 @@ impl Worker {
 
     fn record(&mut self, number: u64, mut entry: Entry) -> Note {
         let now = Now::read();
+        if !self.is_approved(number, &entry) {
+            return Note::Stop;
+        }
         if let Entry::Start { bounds, .. } = &entry
             && let Some(denial) = self.admission.refusal(bounds, now)
         {
@@ -463,11 +485,15 @@ impl Worker {
     /// Waits for ended children: lanes, and what lost lanes left to us.
     fn reap(&mut self) {
         for (pid, ended) in tree::reap_ended() {
+            self.hook.ended(pid, ended.status);
             let lane = self
                 .lanes
                 .iter()
                 .find(|(_, lane)| lane.process.pid == pid)
                 .map(|(number, _)| *number);
+            if let Some(number) = lane {
+                self.forsaken(number);
+            }
             if let Some(lane) = lane.and_then(|number| self.lanes.remove(&number)) {
                 self.lost(lane, ended.status);
             }
@@ -480,7 +506,8 @@ impl Worker {
         self.admission.leave(lane.places);
         self.context.containment.tidy(lane.process.pid);
         let Some(run) = lane.run else { return };
-        let living: BTreeSet<Pid> = self.lanes.values().map(|lane| lane.process.pid).collect();
+        let living = self.lanes.values().map(|lane| lane.process.pid);
+        let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
         self.context.containment.sweep(lane.process.pid, &living);
         lane.user.iter().for_each(|user| self.users.leave(*user));
         let reason =

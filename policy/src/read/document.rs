@@ -14,6 +14,8 @@ pub(super) struct Document<'r, 't> {
     pub(super) tools: Vec<Entry<'r, 't>>,
     /// The `[limits]` table of each file that has one.
     pub(super) limits: Vec<Entry<'r, 't>>,
+    /// The `[approvals]` table of each file that has one.
+    pub(super) approvals: Vec<Entry<'r, 't>>,
 }
 
 /// One table that defines something, and the file it stands in.
@@ -40,6 +42,7 @@ impl<'r, 't> Document<'r, 't> {
                 "version",
                 "include",
                 "limits",
+                "approvals",
                 "principal",
                 "profile",
                 "tool",
@@ -49,13 +52,16 @@ impl<'r, 't> Document<'r, 't> {
             principals: tables_of(&roots, "principal"),
             profiles: tables_of(&roots, "profile"),
             tools: tables_of(&roots, "tool"),
-            limits: roots
-                .iter()
-                .filter_map(|root| root.entry("limits"))
-                .collect(),
+            limits: single(&roots, "limits"),
+            approvals: single(&roots, "approvals"),
             roots,
         })
     }
+}
+
+/// The table `key` of each file that has one.
+fn single<'r, 't>(roots: &[Fields<'r, 't>], key: &str) -> Vec<Entry<'r, 't>> {
+    roots.iter().filter_map(|root| root.entry(key)).collect()
 }
 
 /// The tables that define a `kind`, file by file, in the order of the text.

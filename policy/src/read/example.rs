@@ -131,7 +131,7 @@ impl Example<'_> {
     fn compare(&self, decision: &Decision) {
         let decided = match decision {
             Decision::Allow(_) => Effect::Allow,
-            Decision::Deny(denial) if denial.code == "needs_approval" => Effect::Ask,
+            Decision::Ask(_) => Effect::Ask,
             Decision::Deny(_) => Effect::Deny,
         };
         let (expect, at) = (self.expect.value, &self.expect.span);
@@ -142,13 +142,15 @@ impl Example<'_> {
                 let hint = format!("by `{}`, as principal `{}`", grant.rule, grant.principal);
                 self.reader.error_hint(at, message, hint);
             }
+            Decision::Ask(ask) => {
+                let message =
+                    format!("the example expects `{expect}`, but the call needs an approval");
+                let hint = format!("by `{}`, as principal `{}`", ask.rule(), ask.principal());
+                self.reader.error_hint(at, message, hint);
+            }
             Decision::Deny(denial) => {
-                let verb = match decided {
-                    Effect::Ask => "needs an approval",
-                    Effect::Allow | Effect::Deny => "is denied",
-                };
                 let message = format!(
-                    "the example expects `{expect}`, but the call {verb}: {}",
+                    "the example expects `{expect}`, but the call is denied: {}",
                     denial.reason
                 );
                 let hint = format!("by `{}`, with the code `{}`", denial.rule, denial.code);

@@ -1,6 +1,7 @@
 //! From text to policy: a walk over the parsed TOML that collects every mistake
 //! with its span. Only a text without any becomes a [`Policy`].
 
+mod approvals;
 mod command;
 mod condition;
 mod document;
@@ -247,7 +248,8 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
         lint::unused("profile", &document.profiles, &profiles.borrow());
     }
     let policy = Policy::new(sources, setting, principals, profiles, tools)
-        .with_limits(limits::server(&document.limits));
+        .with_limits(limits::server(&document.limits))
+        .with_approvals(approvals::approvals(&document.approvals));
     // What a policy with mistakes would decide says nothing.
     if readers.iter().all(|reader| reader.mistakes() == 0) {
         let unnamed = Unnamed::of(policy.principals());

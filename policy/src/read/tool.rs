@@ -15,8 +15,9 @@ use crate::template::Template;
 use crate::{Effect, Kind, Profile, RunAs, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "description",
     "command",
     "stdin",
@@ -26,6 +27,7 @@ const KEYS: [&str; 15] = [
     "allow",
     "ask",
     "deny",
+    "approval_timeout",
     "read_only",
     "rate",
     "concurrency",
@@ -67,6 +69,7 @@ fn tool<'r>(
     let rules = rules(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
     let limits = limits(&fields);
+    let approval_timeout = approval_timeout(&fields);
     let declared = parameters(&fields);
     let wiring = wiring(&fields, &declared);
     let sha256 = sha256(&fields);
@@ -92,6 +95,7 @@ fn tool<'r>(
         rules: rules?,
         read_only,
         limits,
+        approval_timeout,
         names_caller: false,
         parameters: declared
             .into_iter()
@@ -106,6 +110,16 @@ fn tool<'r>(
         lint::tool(&fields, &tool);
     }
     Some(tool)
+}
+
+/// How long its calls wait for an approval, where any needs one.
+fn approval_timeout(fields: &Fields<'_, '_>) -> Option<Duration> {
+    if let (Some(at), false) = (fields.span("approval_timeout"), fields.has("ask")) {
+        let message = "`approval_timeout` goes with `ask` only";
+        let hint = "no call of this tool needs an approval";
+        fields.reader.error_hint(&at, message, hint);
+    }
+    fields.duration("approval_timeout")
 }
 
 /// Notes files that a user who vanishes would leave to the next who has its number.

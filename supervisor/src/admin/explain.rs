@@ -61,14 +61,18 @@ fn described(policy: &Policy, caller: &Caller) -> String {
 }
 
 fn document(policy: &Policy, caller: &Caller, explanation: &Explanation) -> Json {
-    let (rule, code, reason) = match &explanation.decision {
-        Decision::Allow(grant) => (grant.rule(), None, None),
-        Decision::Deny(denial) => (
-            denial.rule.as_str(),
-            Some(denial.code),
-            Some(denial.reason.as_str()),
-        ),
+    let denial = match &explanation.decision {
+        Decision::Allow(_) => None,
+        Decision::Ask(ask) => Some(ask.denial()),
+        Decision::Deny(denial) => Some(denial.clone()),
     };
+    let rule = match &explanation.decision {
+        Decision::Allow(grant) => grant.rule(),
+        Decision::Ask(ask) => ask.rule(),
+        Decision::Deny(denial) => &denial.rule,
+    };
+    let code = denial.as_ref().map(|denial| denial.code);
+    let reason = denial.as_ref().map(|denial| &denial.reason);
     let rules = explanation.rules.iter().map(considered);
     json!({
         "decision": word(&explanation.decision),
@@ -103,7 +107,7 @@ fn who(policy: &Policy, caller: &Caller) -> Json {
 fn word(decision: &Decision) -> &'static str {
     match decision {
         Decision::Allow(_) => "allow",
-        Decision::Deny(denial) if denial.code == "needs_approval" => "ask",
+        Decision::Ask(_) => "ask",
         Decision::Deny(_) => "deny",
     }
 }

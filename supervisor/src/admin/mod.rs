@@ -1,9 +1,10 @@
 //! The administrator's commands: they read policies and tell about them.
 //!
 //! Nothing here but `learn` runs a command: `run` hands it to the worker and ends.
-//! `reload` alone talks to the service, so the others can be tried on a policy before
-//! it is in force, by anybody who can read it.
+//! `reload`, `status` and those about approvals talk to the service; the others can be
+//! tried on a policy before it is in force, by anybody who can read it.
 
+mod approvals;
 mod audit;
 mod call;
 mod check;
@@ -25,6 +26,7 @@ mod tap;
 mod tools;
 mod user;
 
+pub(crate) use approvals::{approve, deny, grants, pending, revoke};
 pub(crate) use audit::{audit, options as audit_options};
 pub(crate) use check::check;
 pub(crate) use doctor::doctor;

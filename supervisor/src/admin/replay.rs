@@ -16,6 +16,15 @@ use std::process::ExitCode;
 /// Codes by which the worker denies what the policy allows.
 const BY_LIMITS: [&str; 3] = ["rate_limited", "too_many_running", "quota_exceeded"];
 
+/// Codes by which the worker denies what an administrator must approve.
+const BY_ASKING: [&str; 5] = [
+    "needs_approval",
+    "approval_denied",
+    "approval_expired",
+    "approval_too_large",
+    "too_many_waiting",
+];
+
 /// Decides the trails again: success when nothing is decided differently, 1 when
 /// something is, and 2 when that cannot be told.
 pub(crate) fn replay(options: &Replay) -> ExitCode {
@@ -187,7 +196,7 @@ impl Call {
     fn now(&self) -> Effect {
         match &self.decision {
             Decision::Allow(_) => Effect::Allow,
-            Decision::Deny(denial) if denial.code == "needs_approval" => Effect::Ask,
+            Decision::Ask(_) => Effect::Ask,
             Decision::Deny(_) => Effect::Deny,
         }
     }
@@ -206,6 +215,7 @@ impl Call {
         };
         let reason = match &self.decision {
             Decision::Allow(grant) => format!("by {}", grant.rule()),
+            Decision::Ask(ask) => format!("by {}", ask.rule()),
             Decision::Deny(denial) => format!("{}: {}", denial.code, denial.reason),
         };
         format!("{time} uid {uid} {tool} {arguments}: {change}, {reason}\n")
@@ -214,6 +224,8 @@ impl Call {
     fn document(&self) -> Json {
         let (rule, code, reason) = match &self.decision {
             Decision::Allow(grant) => (grant.rule(), None, None),
+            // It is not denied.
+            Decision::Ask(ask) => (ask.rule(), Some("needs_approval"), None),
             Decision::Deny(denial) => (
                 denial.rule.as_str(),
                 Some(denial.code),
@@ -246,8 +258,10 @@ fn past(effect: Effect) -> &'static str {
 fn effect(entry: &Map<String, Json>) -> Option<Effect> {
     let text = |name: &str| entry.get(name).and_then(Json::as_str);
     match (text("event")?, text("code")) {
+        ("start", _) if entry.contains_key("approval") => Some(Effect::Ask),
         ("start", _) => Some(Effect::Allow),
-        ("deny", Some("needs_approval")) => Some(Effect::Ask),
+        ("withdrawn", _) => Some(Effect::Ask),
+        ("deny", Some(code)) if BY_ASKING.contains(&code) => Some(Effect::Ask),
         ("deny", Some(code)) if BY_LIMITS.contains(&code) => Some(Effect::Allow),
         ("deny", _) => Some(Effect::Deny),
         _ => None,

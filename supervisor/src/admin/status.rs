@@ -34,8 +34,10 @@ pub(crate) fn status(options: &Status) -> ExitCode {
 }
 
 fn told(options: &Status) -> Result<bool, Error> {
-    let Answer::Status(status) = ask(&options.socket, About::Status)? else {
-        return Err(Error::OtherVersion);
+    let status = match ask(&options.socket, About::Status)? {
+        Answer::Status(status) => status,
+        Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
+        _ => return Err(Error::OtherVersion),
     };
     let complaints = complaints(&status);
     if options.json {
@@ -47,7 +49,7 @@ fn told(options: &Status) -> Result<bool, Error> {
 }
 
 /// What the worker at `path` answers.
-fn ask(path: &Path, about: About) -> Result<Answer, Error> {
+pub(super) fn ask(path: &Path, about: About) -> Result<Answer, Error> {
     let failed = |source| Error::ConnectAdmin {
         path: path.to_owned(),
         source,
@@ -112,7 +114,10 @@ fn words(status: &WorkerStatus, complaints: &[String], style: Style) -> String {
         ),
         (
             "lanes",
-            format!("{}, {} running", status.lanes, status.running),
+            format!(
+                "{}, {} running, {} waiting for approval",
+                status.lanes, status.running, status.pending
+            ),
         ),
         (
             "audit",
@@ -144,6 +149,7 @@ fn document(status: &WorkerStatus, complaints: &[String]) -> Json {
         "containment": status.containment,
         "lanes": status.lanes,
         "running": status.running,
+        "pending": status.pending,
         "audit": {
             "trail": audit.trail,
             "seq": audit.seq,

@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::result::Ending;
+use super::waiting::{self, Standing};
 use crate::lane::{LaneError, Lease, Pool};
 use crate::output::Capture;
 use nix::fcntl::OFlag;
@@ -29,6 +30,7 @@ pub(crate) async fn run(
     client: &Client,
     run: Run,
     output_max: u64,
+    standing: &Standing,
 ) -> Result<Ending, LaneError> {
     let (out_reader, out_writer) = pipe().map_err(LaneError::Pipe)?;
     let (err_reader, err_writer) = pipe().map_err(LaneError::Pipe)?;
@@ -45,7 +47,7 @@ pub(crate) async fn run(
         let reading = async { tokio::join!(stdout.drain(), stderr.drain()) };
         tokio::pin!(reading);
         tokio::select! {
-            reply = outcome(&mut lane) => {
+            reply = outcome(&mut lane, standing) => {
                 let reply = reply?;
                 if reply.is_ok() {
                     // When this runs out, a descriptor outlived the command.
@@ -53,7 +55,7 @@ pub(crate) async fn run(
                 }
                 reply
             }
-            _ = &mut reading => outcome(&mut lane).await?,
+            _ = &mut reading => outcome(&mut lane, standing).await?,
         }
     };
     if reply.is_ok() {
@@ -141,6 +143,7 @@ async fn record(
         Reply::Failed(failure) => Some(failure),
         other @ (Reply::Welcome(_)
         | Reply::Started { .. }
+        | Reply::Waiting { .. }
         | Reply::Denied(_)
         | Reply::Finished(_)
         | Reply::Identified(_)
@@ -156,14 +159,18 @@ fn socket(client: &Client) -> impl Iterator<Item = BorrowedFd<'_>> {
 }
 
 /// Waits until the command has ended, or was not started after all.
-async fn outcome(lane: &mut Lease) -> Result<Result<Outcome, Ending>, LaneError> {
+async fn outcome(
+    lane: &mut Lease,
+    standing: &Standing,
+) -> Result<Result<Outcome, Ending>, LaneError> {
     loop {
-        match lane.reply().await? {
+        match waiting::reply(lane, standing).await? {
             Reply::Started { run } => tracing::debug!(run, "command started"),
             Reply::Finished(outcome) => return Ok(Ok(outcome)),
             Reply::Denied(denial) => return Ok(Err(Ending::Denied(denial))),
             Reply::Failed(failure) => return Ok(Err(Ending::Failed(failure))),
             other @ (Reply::Welcome(_)
+            | Reply::Waiting { .. }
             | Reply::Recorded
             | Reply::Identified(_)
             | Reply::Reloaded) => {

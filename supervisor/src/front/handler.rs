@@ -2,13 +2,14 @@
 
 use super::call::Denied;
 use super::result::{Ending, answer};
+use super::waiting::Standing;
 use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, announce, arguments, call, resource};
 use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
-use policy::{Arguments, Caller, Decision, Grant};
+use policy::{Arguments, Caller, Decision};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest,
     CustomResult, ErrorCode, ErrorData, Extensions, Implementation, ListResourcesResult,
@@ -21,7 +22,7 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 use wire::{Argument, Denial, Failure, Given, Run, Value};
@@ -48,6 +49,8 @@ them says how much is left out.
 A result `denied [code] rule: reason` is the decision of the server's policy. Repeating the call \
 does not change it: choose other arguments or another tool, or tell the user which rule refused; \
 the resource mini-mcp://policy lists all that is allowed. \
+A tool whose description says that an administrator must approve each call waits for him, \
+minutes perhaps; the answer `approval_expired` means that nobody was there. \
 A result `failed [code] reason` means that an allowed call could not be carried out. \
 `[exit code N]` comes from the command itself. `[blocked by the sandbox: …]` tells what its \
 confinement stopped; files and system calls that are refused with an error show only in its own \
@@ -115,11 +118,12 @@ impl Handler {
             {
                 Ok(ending) => break ending,
                 // The worker has gone on to another policy; nothing ran or was recorded.
-                Err(stale @ LaneError::OtherPolicy(_)) => match self.front.after(&generation).await
-                {
-                    Some(next) => generation = next,
-                    None => break Ending::Failed(stale.failure()),
-                },
+                Err(stale @ (LaneError::OtherPolicy(_) | LaneError::Stale)) => {
+                    match self.front.after(&generation).await {
+                        Some(next) => generation = next,
+                        None => break Ending::Failed(stale.failure()),
+                    }
+                }
                 Err(error) => break Ending::Failed(error.failure()),
             }
         };
@@ -138,13 +142,15 @@ impl Handler {
     ) -> Result<Ending, LaneError> {
         let caller = client.caller(&generation.policy, context).await;
         match decide(generation, &caller, tool, typed) {
-            Ok((grant, arguments)) => {
-                let run = run(generation, client, name, (&caller, &grant), arguments);
+            Ok((leave, arguments)) => {
+                let standing = Standing::new(client);
+                let call = (&caller, &leave, &standing);
+                let run = run(generation, client, name, call, arguments);
                 tokio::select! {
                     ending = run => ending,
                     () = context.ct.cancelled() => Ok(cancelled()),
                     () = gone.cancelled() => Ok(cancelled()),
-                    never = heartbeat(context) => match never {},
+                    never = heartbeat(context, &standing) => match never {},
                 }
             }
             // Recorded even when the client no longer wants to know.
@@ -165,29 +171,28 @@ async fn run(
     generation: &Generation,
     client: &Client,
     name: &str,
-    (caller, grant): (&Caller, &Grant),
+    (caller, leave, standing): (&Caller, &Leave, &Standing),
     arguments: Arguments,
 ) -> Result<Ending, LaneError> {
     let run = Run {
         request: name.to_owned(),
         policy: generation.policy.digest(),
-        tool: grant.tool().to_owned(),
+        tool: leave.tool.clone(),
         arguments: in_packets(arguments),
         claim: in_words_of_the_wire(caller.claim.as_ref()),
         key: client.key.clone(),
     };
-    let Ok(_turn) = client.running.acquire().await else {
+    if !standing.begin().await {
         return Ok(cancelled());
-    };
-    let output_max = grant.profile().output_max;
-    match call::run(&generation.pool, client, run, output_max).await {
+    }
+    match call::run(&generation.pool, client, run, leave.output_max, standing).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {
-                denial: too_large(grant.tool(), &error),
+                denial: too_large(&leave.tool, &error),
                 arguments: None,
                 claim: in_words_of_the_wire(caller.claim.as_ref()),
             };
-            report(generation, client, name, grant.tool(), denied).await
+            report(generation, client, name, &leave.tool, denied).await
         }
         result => result,
     }
@@ -204,13 +209,19 @@ async fn report(
     call::report(&generation.pool, client, name, tool, denied).await
 }
 
+/// What is passed on to the worker, who decides again and has it approved if need be.
+struct Leave {
+    tool: String,
+    output_max: u64,
+}
+
 /// The supervisor's own decision: for a fast answer, not for safety.
 fn decide(
     generation: &Generation,
     caller: &Caller,
     tool: &str,
     typed: &Result<Arguments, Denial>,
-) -> Result<(Grant, Arguments), Denial> {
+) -> Result<(Leave, Arguments), Denial> {
     let policy = &generation.policy;
     let sees = || {
         let tools = policy.tools_for(caller);
@@ -223,13 +234,19 @@ fn decide(
         Ok(arguments) => arguments.clone(),
     };
     match policy.decide(caller, tool, &arguments) {
-        Decision::Allow(grant) => Ok((grant, arguments)),
+        Decision::Allow(grant) => Ok((leave(grant.tool(), grant.profile().output_max), arguments)),
+        Decision::Ask(ask) => Ok((leave(ask.tool(), ask.output_max()), arguments)),
         Decision::Deny(denial) => Err(Denial {
             code: denial.code.to_owned(),
             rule: denial.rule,
             reason: denial.reason,
         }),
     }
+}
+
+fn leave(tool: &str, output_max: u64) -> Leave {
+    let tool = tool.to_owned();
+    Leave { tool, output_max }
 }
 
 /// Every list is one page, so there is no cursor to come back with.
@@ -422,16 +439,21 @@ fn cancelled() -> Ending {
 }
 
 /// Tells the client now and then that its command still runs. Never ends.
-async fn heartbeat(context: &RequestContext<RoleServer>) -> Infallible {
+async fn heartbeat(context: &RequestContext<RoleServer>, standing: &Standing) -> Infallible {
     let Some(token) = context.meta.get_progress_token() else {
         return std::future::pending().await;
     };
-    let mut running = Duration::ZERO;
+    let begin = Instant::now();
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        running += HEARTBEAT;
+        tokio::select! {
+            () = tokio::time::sleep(HEARTBEAT) => {}
+            () = standing.changed() => {}
+        }
+        let running = begin.elapsed();
+        let words = standing.words();
+        let words = words.unwrap_or_else(|| format!("running for {} s", running.as_secs()));
         let beat = ProgressNotificationParam::new(token.clone(), running.as_secs_f64())
-            .with_message(format!("running for {} s", running.as_secs()));
+            .with_message(words);
         // A client that has gone is noticed elsewhere.
         let _ = context.peer.notify_progress(beat).await;
     }

@@ -15,6 +15,7 @@ mod result;
 mod schema;
 mod throttle;
 mod transport;
+mod waiting;
 mod web;
 mod who;
 mod words;

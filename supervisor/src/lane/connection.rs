@@ -103,6 +103,7 @@ impl Connection {
         match connection.receive().await? {
             Reply::Welcome(welcome) => check(&welcome, policy)?,
             other @ (Reply::Started { .. }
+            | Reply::Waiting { .. }
             | Reply::Denied(_)
             | Reply::Failed(_)
             | Reply::Finished(_)

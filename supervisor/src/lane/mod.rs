@@ -42,6 +42,8 @@ pub(crate) enum LaneError {
     Version(u16),
     #[error("cannot use the worker: it has loaded another policy")]
     OtherPolicy(wire::PolicyDigest),
+    #[error("cannot use the worker: it has gone on to another policy")]
+    Stale,
     #[error("cannot have the worker load the policy again: {0}")]
     Reload(String),
     #[error("cannot understand the worker: it answered with `{0}` out of turn")]
@@ -55,7 +57,7 @@ impl LaneError {
             Self::Connect { .. } => Some("start the worker: `systemctl start mini-mcp-worker`"),
             Self::Open(_) | Self::HungUp => Some("the worker's log says why"),
             Self::Version(_) => Some("install supervisor and worker of the same release"),
-            Self::OtherPolicy(_) => {
+            Self::OtherPolicy(_) | Self::Stale => {
                 Some("restart mini-mcp and mini-mcp-worker so that both read the same policy")
             }
             Self::Pipe(_)
@@ -71,7 +73,7 @@ impl LaneError {
     /// The failure to report to the client.
     pub(crate) fn failure(&self) -> wire::Failure {
         let code = match self {
-            Self::OtherPolicy(_) => "stale_policy",
+            Self::OtherPolicy(_) | Self::Stale => "stale_policy",
             Self::Connect { .. }
             | Self::Pipe(_)
             | Self::Open(_)
@@ -100,6 +102,7 @@ impl LaneError {
         Self::OutOfTurn(match reply {
             Reply::Welcome(_) => "Welcome",
             Reply::Started { .. } => "Started",
+            Reply::Waiting { .. } => "Waiting",
             Reply::Denied(_) => "Denied",
             Reply::Failed(_) => "Failed",
             Reply::Finished(_) => "Finished",

@@ -75,7 +75,7 @@ impl Pool {
         Ok(Lease {
             connection,
             pool: Arc::clone(self),
-            _turn: turn,
+            turn: Some(turn),
         })
     }
 
@@ -95,6 +95,7 @@ impl Pool {
             }
             other @ (Reply::Welcome(_)
             | Reply::Started { .. }
+            | Reply::Waiting { .. }
             | Reply::Denied(_)
             | Reply::Failed(_)
             | Reply::Finished(_)
@@ -123,6 +124,7 @@ impl Pool {
             Reply::Failed(failure) => Err(LaneError::Reload(failure.reason)),
             other @ (Reply::Welcome(_)
             | Reply::Started { .. }
+            | Reply::Waiting { .. }
             | Reply::Denied(_)
             | Reply::Finished(_)
             | Reply::Identified(_)
@@ -202,13 +204,25 @@ impl Pool {
 pub(crate) struct Lease {
     connection: Connection,
     pool: Arc<Pool>,
-    _turn: OwnedSemaphorePermit,
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Lease {
     /// Waits for the next reply.
     pub(crate) async fn reply(&mut self) -> Result<Reply, LaneError> {
         self.connection.receive().await
+    }
+
+    /// Makes room for other commands, since this one waits for somebody.
+    pub(crate) fn pause(&mut self) {
+        self.turn = None;
+    }
+
+    /// Takes its room again, if there is any.
+    pub(crate) fn go_on(&mut self) {
+        if self.turn.is_none() {
+            self.turn = Arc::clone(&self.pool.runs).try_acquire_owned().ok();
+        }
     }
 
     /// Says what has no reply.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// A call, as far as the trail tells it.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// `start`, `deny` or `refuse`.
+    /// `start`, `deny`, `refuse`, `waiting` or `withdrawn`.
     pub(crate) begin: Event,
     /// `end`, of a call that was started and has ended.
     pub(crate) end: Option<Event>,
@@ -32,6 +32,10 @@ pub(crate) enum Verdict {
     Denied,
     /// It is allowed, and could not be carried out.
     Refused,
+    /// It waits for an administrator's approval.
+    Waiting,
+    /// It did not wait for the answer.
+    Withdrawn,
 }
 
 impl Verdict {
@@ -46,6 +50,8 @@ impl Verdict {
             Self::Failed => "failed".to_owned(),
             Self::Denied => "denied".to_owned(),
             Self::Refused => "refused".to_owned(),
+            Self::Waiting => "waiting".to_owned(),
+            Self::Withdrawn => "withdrawn".to_owned(),
         }
     }
 }
@@ -56,13 +62,18 @@ impl Call {
         match text(&self.begin, "event") {
             "deny" => Verdict::Denied,
             "refuse" => Verdict::Refused,
+            "waiting" => Verdict::Waiting,
+            "withdrawn" => Verdict::Withdrawn,
             _ => self.end.as_ref().map_or(Verdict::Running, ended),
         }
     }
 
     /// Whether nothing was run.
     pub(crate) fn was_denied(&self) -> bool {
-        matches!(self.verdict(), Verdict::Denied | Verdict::Refused)
+        matches!(
+            self.verdict(),
+            Verdict::Denied | Verdict::Refused | Verdict::Withdrawn
+        )
     }
 
     /// The principal it was matched as, or all that its caller is.
@@ -124,18 +135,29 @@ pub(crate) enum Fed {
 #[derive(Debug, Default)]
 pub(crate) struct Pairing {
     begun: BTreeMap<String, Event>,
+    /// Calls that wait for an approval, by its name.
+    waiting: BTreeMap<String, Event>,
 }
 
 impl Pairing {
     /// Takes the next event of a trail.
     pub(crate) fn feed(&mut self, event: Event) -> Fed {
         let run = text(&event, "run").to_owned();
+        let approval = text(&event, "approval").to_owned();
+        if text(&event, "event") != "approved" {
+            // Whatever is said of it but that: it waits no longer.
+            self.waiting.remove(&approval);
+        }
         match text(&event, "event") {
             "start" => {
                 self.begun.insert(run, event);
                 Fed::Nothing
             }
-            "deny" | "refuse" => Fed::Call(Box::new(Call {
+            "waiting" => {
+                self.waiting.insert(approval, event);
+                Fed::Nothing
+            }
+            "deny" | "refuse" | "withdrawn" => Fed::Call(Box::new(Call {
                 begin: event,
                 end: None,
             })),
@@ -147,14 +169,19 @@ impl Pairing {
                 // It began before what is read here.
                 None => Fed::Nothing,
             },
-            "open" | "reload" | "keep" | "tamper" | "close" => Fed::Service(event),
+            "open" => {
+                // What waited did so in a worker that is gone.
+                self.waiting.clear();
+                Fed::Service(event)
+            }
+            "reload" | "keep" | "tamper" | "close" | "approved" | "revoked" => Fed::Service(event),
             _ => Fed::Nothing,
         }
     }
 
-    /// The calls that have not ended.
+    /// The calls that have not ended, or wait.
     pub(crate) fn running(self) -> impl Iterator<Item = Call> {
-        let begun = self.begun.into_values();
+        let begun = self.begun.into_values().chain(self.waiting.into_values());
         begun.map(|begin| Call { begin, end: None })
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 17] = [
     "open",
     "reload",
     "keep",
@@ -29,6 +29,10 @@ const EVENTS: [&str; 13] = [
     "output",
     "deny",
     "refuse",
+    "waiting",
+    "approved",
+    "withdrawn",
+    "revoked",
     "checkpoint",
     "turn",
     "running",

@@ -73,7 +73,7 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
     }
 }
 
-fn word(word: &Word, key: &Key) -> Item {
+pub(super) fn word(word: &Word, key: &Key) -> Item {
     match word {
         Word::Plain(text) => Item::Text(text.clone()),
         Word::Secret(prefix, secret) if prefix.is_empty() => Item::Object(keyed(secret, key)),
@@ -89,7 +89,7 @@ fn keyed(secret: &str, key: &Key) -> Object {
     Object::new().text("hmac_sha256", &key.digest(secret))
 }
 
-fn with_call(line: Object, call: &Call, key: &Key) -> Object {
+pub(super) fn with_call(line: Object, call: &Call, key: &Key) -> Object {
     let line = line
         .text("request", &call.request)
         .text("policy", &hexadecimal(&call.policy));
@@ -111,6 +111,10 @@ fn with_call(line: Object, call: &Call, key: &Key) -> Object {
                 .text("name", &claim.name)
                 .text("version", &claim.version),
         ),
+        None => line,
+    };
+    let line = match &call.approval {
+        Some(approval) => line.text("approval", approval),
         None => line,
     };
     let line = line.text("tool", &call.tool);
@@ -164,7 +168,7 @@ fn json(value: &Value) -> String {
     }
 }
 
-fn input(stdin: &Input, key: &Key) -> Object {
+pub(super) fn input(stdin: &Input, key: &Key) -> Object {
     match stdin {
         Input::File(path) => Object::new().text("file", path),
         Input::Text { sha256, bytes } => digest(sha256, *bytes),
@@ -178,7 +182,7 @@ fn digest(sha256: &[u8; 32], bytes: u64) -> Object {
         .literal("bytes", bytes)
 }
 
-fn with_failure(line: Object, failure: &wire::Failure) -> Object {
+pub(super) fn with_failure(line: Object, failure: &wire::Failure) -> Object {
     line.text("code", &failure.code)
         .text("reason", &failure.reason)
 }

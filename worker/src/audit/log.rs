@@ -10,7 +10,7 @@ use super::history::{History, Link, Torn, beside, turned};
 use super::json::{Object, hexadecimal};
 use super::key::{Key, KeyError};
 use super::moment::Moment;
-use super::{Durable, Entry, Keeping, line};
+use super::{Approving, Durable, Entry, Keeping, line};
 use crate::explain::explain;
 use crate::worker::say;
 use sha2::{Digest, Sha256};
@@ -158,9 +158,7 @@ impl Log {
 
     /// Appends the line for `entry`; `run` names the run that it is about.
     pub(crate) fn record(&mut self, entry: &Entry, run: Option<&str>) -> Result<(), AuditError> {
-        if self.turn_at > 0 && self.file.size() >= Some(self.turn_at) {
-            self.turn();
-        }
+        self.turn_when_due();
         let key = Rc::clone(&self.key);
         let written = self.write(line::event(entry), |object| {
             line::entry(object, entry, run, &key)
@@ -176,6 +174,19 @@ impl Log {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Appends the line of what happens to an approval.
+    pub(crate) fn approving(&mut self, what: &Approving<'_>) -> Result<(), AuditError> {
+        self.turn_when_due();
+        let key = Rc::clone(&self.key);
+        self.write(what.event(), |object| what.line(object, &key))
+    }
+
+    fn turn_when_due(&mut self) {
+        if self.turn_at > 0 && self.file.size() >= Some(self.turn_at) {
+            self.turn();
+        }
     }
 
     /// Records that the worker ends in order.

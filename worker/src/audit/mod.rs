@@ -3,6 +3,7 @@
 //! Only the worker's first process writes it; lanes send it [`Entry`]s and wait
 //! for the answer. What cannot be recorded is not done.
 
+mod approval;
 mod file;
 mod history;
 mod hmac;
@@ -12,7 +13,9 @@ mod line;
 mod log;
 mod moment;
 
+pub(crate) use approval::Approving;
 pub(crate) use log::{AuditError, Log};
+pub(crate) use moment::since_boot;
 
 use crate::admission::Bound;
 use policy::Proof;
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use wire::{Given, Value};
 
 /// Where the trail is kept, and how.
@@ -143,6 +147,8 @@ pub(crate) struct Call {
     pub caller: Option<Proven>,
     /// What his client says of itself.
     pub claim: Option<wire::Claim>,
+    /// The approval that it waits for, or runs by.
+    pub approval: Option<String>,
     /// The tool.
     pub tool: String,
     /// The arguments as the client gave them, where they are known.
@@ -261,6 +267,48 @@ pub(crate) enum Ending {
     Failed(wire::Failure),
 }
 
+/// A call that cannot run without an approval, as a lane tells it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    /// The call.
+    pub call: Call,
+    /// The principal that the caller was matched as.
+    pub principal: String,
+    /// The rule that asks.
+    pub rule: String,
+    /// The exact argument vector.
+    pub argv: Vec<Word>,
+    /// What the command would read, for the trail.
+    pub stdin: Option<Input>,
+    /// The same, for an administrator.
+    pub reads: Option<wire::Shown>,
+    /// The directory it would start in, where an argument says so.
+    pub directory: Option<String>,
+    /// What an approval of exactly this call covers.
+    pub exact: [u8; 32],
+    /// How long it waits.
+    pub timeout: Duration,
+    /// What must leave room for it.
+    pub bounds: Vec<Bound>,
+}
+
+/// Why a lane no longer waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Left {
+    /// Nobody has answered in time.
+    Expired,
+    /// The supervisor withdrew it for its caller, or hung up.
+    Cancelled,
+    /// The caller has gone, or is no longer known.
+    CallerGone,
+    /// The policy has changed.
+    Reloaded,
+    /// The worker ends.
+    Stopped,
+    /// The lane was lost.
+    Lost,
+}
+
 /// What a lane asks the first process for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Ask<E> {
@@ -268,6 +316,13 @@ pub(crate) enum Ask<E> {
     Record(E),
     /// To load the policy again. Answered when the one with this digest is in force.
     Reload(wire::PolicyDigest),
+    /// To have a call approved. Answered at once with [`Note::Waiting`],
+    /// [`Note::Approved`], [`Note::Denied`], [`Note::Failed`] or [`Note::Stale`]; what
+    /// waits gets [`Note::Approved`] or [`Note::Denied`] later.
+    Approval(Box<Waiting>),
+    /// To let go what waits. Answered with [`Note::Left`], or [`Note::Denied`] when its
+    /// time is up; nothing more comes of it.
+    Leave(Left),
 }
 
 /// What the first process tells a lane.
@@ -279,6 +334,14 @@ pub(crate) enum Note {
     Denied(wire::Denial),
     /// It could not be written: nothing may run.
     Failed(String),
+    /// The call waits for an administrator, who knows it by this name.
+    Waiting(String),
+    /// It is approved, under this name: what may run is what was asked for.
+    Approved(String),
+    /// It was decided under another policy than is in force now.
+    Stale,
+    /// It waits no longer.
+    Left,
     /// The policy has changed: finish what runs, and go.
     Retire,
     /// Stop: kill what runs, record its end, and go.

@@ -14,11 +14,16 @@ pub(super) struct Moment {
     pub(super) boot: Duration,
 }
 
+/// CLOCK_BOOTTIME: since the machine was booted, sleep included, clock_gettime(2).
+pub(crate) fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
 impl Moment {
     pub(super) fn now() -> Self {
         Self {
             wall: SystemTime::now(),
-            boot: clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
+            boot: since_boot(),
         }
     }
 

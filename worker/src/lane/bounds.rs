@@ -1,12 +1,11 @@
 //! What the limits of a grant count, and for whom.
 
 use crate::admission::{Bound, Most};
-use policy::{Caller, Grant, Limit, Limits, Proof, Scope};
+use policy::{Caller, Limit, Limits, Proof, Scope};
 
 /// The bounds of one call of `caller`, in the order of the limits.
-pub(super) fn bounds(grant: &Grant, caller: &Caller) -> Vec<Bound> {
-    grant
-        .limits()
+pub(super) fn bounds(limits: &[Limit], caller: &Caller) -> Vec<Bound> {
+    limits
         .iter()
         .flat_map(|limit| of_limit(limit, caller))
         .collect()

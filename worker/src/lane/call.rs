@@ -1,5 +1,6 @@
 //! One call, from the request to its outcome.
 
+use super::approval::Proofs;
 use super::attest::attest;
 use super::bounds::bounds;
 use super::watch::{Reason, outcome};
@@ -11,7 +12,7 @@ use crate::explain::explain;
 use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Caller, Decision, Grant, Proof, Stdin};
+use policy::{Arguments, Caller, Decision, Grant, Proof, Secret, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
@@ -25,6 +26,7 @@ impl Lane {
             request: run.request.clone(),
             policy: self.launcher.context.policy.digest(),
             caller: None,
+            approval: None,
             claim: run.claim.clone().map(cut),
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
@@ -44,8 +46,19 @@ impl Lane {
             .decide(&caller, &run.tool, &arguments(run))
         {
             Decision::Allow(grant) => {
-                let bounds = bounds(&grant, &caller);
+                let bounds = bounds(grant.limits(), &caller);
                 self.carry_out(call, bounds, grant, streams, client.as_ref())
+            }
+            Decision::Ask(ask) => {
+                let proofs = Proofs {
+                    client: client.as_ref(),
+                    key: run.key.as_ref(),
+                };
+                let bounds = bounds(ask.limits(), &caller);
+                match self.approval(&mut call, &caller, ask, proofs)? {
+                    Some(grant) => self.carry_out(call, bounds, grant, streams, client.as_ref()),
+                    None => Ok(()),
+                }
             }
             Decision::Deny(denial) => {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
@@ -114,6 +127,7 @@ impl Lane {
             request: report.request,
             policy: self.launcher.context.policy.digest(),
             caller: None,
+            approval: None,
             claim: report.claim.map(cut),
             arguments: report
                 .arguments
@@ -279,16 +293,13 @@ fn in_words_of_the_wire(denial: policy::Denial) -> Denial {
 
 fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> Entry {
     Entry::Start {
-        stdin: read(grant),
-        argv: words(grant),
+        stdin: read(grant.stdin(), grant.stdin_is_secret()),
+        argv: words(grant.argv(), grant.secrets()),
         sandbox,
         call,
         principal: grant.principal().to_owned(),
         rule: grant.rule().to_owned(),
-        directory: grant
-            .starts_in()
-            .and_then(|index| grant.paths().get(index))
-            .map(|path| path.path().display().to_string()),
+        directory: grant.directory(),
         user: match grant.identity() {
             Some(_) => RunUser::Known,
             None => RunUser::Fresh,
@@ -298,23 +309,23 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> En
 }
 
 /// The argument vector, for the trail.
-fn words(grant: &Grant) -> Vec<Word> {
+pub(super) fn words(argv: &[String], secrets: &[Secret]) -> Vec<Word> {
     let word = |(index, text): (usize, &String)| {
-        let mut secrets = grant.secrets().iter();
+        let mut secrets = secrets.iter();
         let secret = secrets.find(|secret| secret.element == index);
         match secret.and_then(|secret| text.split_at_checked(secret.prefix)) {
             Some((prefix, secret)) => Word::Secret(prefix.to_owned(), secret.to_owned()),
             None => Word::Plain(text.clone()),
         }
     };
-    grant.argv().iter().enumerate().map(word).collect()
+    argv.iter().enumerate().map(word).collect()
 }
 
 /// What the command reads, for the trail: of a text only the digest.
-fn read(grant: &Grant) -> Option<audit::Input> {
-    match grant.stdin() {
+pub(super) fn read(stdin: &Stdin, secret: bool) -> Option<audit::Input> {
+    match stdin {
         Stdin::Null => None,
-        Stdin::Text(text) if grant.stdin_is_secret() => Some(audit::Input::Secret(text.clone())),
+        Stdin::Text(text) if secret => Some(audit::Input::Secret(text.clone())),
         Stdin::File(path) => Some(audit::Input::File(path.path().display().to_string())),
         Stdin::Text(text) => Some(audit::Input::Text {
             sha256: Sha256::digest(text).into(),
@@ -330,7 +341,7 @@ pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {
     }
 }
 
-fn stale() -> Failure {
+pub(super) fn stale() -> Failure {
     let reason = "cannot run under another policy than the worker has loaded\nhint: restart or reload both processes";
     Failure {
         code: "stale_policy".to_owned(),

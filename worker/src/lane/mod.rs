@@ -6,6 +6,7 @@
 //! process goes away, what runs is killed; so it is when the lane itself dies,
 //! by the first process.
 
+mod approval;
 mod attest;
 mod bounds;
 mod call;

@@ -2,7 +2,7 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
-use crate::audit::{ASK_MAX, Ask, Began, Entry, Note};
+use crate::audit::{ASK_MAX, Ask, Began, Entry, Left, Note, Waiting};
 use crate::sys;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
@@ -127,8 +127,66 @@ impl Records {
                 Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
+                Note::Waiting(_) | Note::Approved(_) | Note::Stale | Note::Left => {
+                    return Err(HangUp::Records);
+                }
             }
         }
+    }
+
+    /// Asks for an approval; the answer is what [`Ask::Approval`] tells.
+    pub(super) fn approval(&mut self, waiting: Waiting) -> Result<Note, HangUp> {
+        match self.send(&Ask::Approval(Box::new(waiting)))? {
+            Ok(()) => self.next(),
+            Err(Refusal::Denied(denial)) => Ok(Note::Denied(denial)),
+            Err(Refusal::Unwritten(reason)) => Ok(Note::Failed(reason)),
+        }
+    }
+
+    /// Waits no longer for the approval; the answer to the caller, where the first
+    /// process has one. An approval that has crossed this counts no more.
+    pub(super) fn leave(&mut self, left: Left) -> Result<Option<Reply>, HangUp> {
+        if self.send(&Ask::Leave(left))?.is_err() {
+            return Err(HangUp::Records);
+        }
+        let mut denied = None;
+        loop {
+            match self.next()? {
+                Note::Denied(denial) if left == Left::Expired => {
+                    return Ok(Some(Reply::Denied(denial)));
+                }
+                // An administrator's, which has crossed.
+                Note::Denied(denial) => denied = Some(Reply::Denied(denial)),
+                Note::Approved(_) => {}
+                Note::Left => return Ok(denied),
+                Note::Failed(reason) => {
+                    return Ok(Some(Reply::Failed(Refusal::Unwritten(reason).into())));
+                }
+                _ => return Err(HangUp::Records),
+            }
+        }
+    }
+
+    /// The next that is no order to end.
+    fn next(&mut self) -> Result<Note, HangUp> {
+        loop {
+            match self.receive()? {
+                Note::Stop => self.stopping = true,
+                Note::Retire => self.retiring = true,
+                note => return Ok(note),
+            }
+        }
+    }
+
+    /// Call when the socket is readable while a call waits for approval: the answer, if
+    /// it is one. Whatever cannot be understood means to stop.
+    pub(super) fn answer_to_waiting(&mut self) -> Option<Note> {
+        match self.receive() {
+            Ok(Note::Stop) | Err(_) => self.stopping = true,
+            Ok(Note::Retire) => self.retiring = true,
+            Ok(note) => return Some(note),
+        }
+        None
     }
 
     /// Whether the policy has changed, so that the lane ends after what runs.
@@ -141,9 +199,7 @@ impl Records {
     pub(super) fn notice(&mut self) {
         match self.receive() {
             Ok(Note::Retire) => self.retiring = true,
-            Ok(Note::Stop | Note::Recorded(_) | Note::Denied(_) | Note::Failed(_)) | Err(_) => {
-                self.stopping = true;
-            }
+            Ok(_) | Err(_) => self.stopping = true,
         }
     }
 

@@ -50,6 +50,7 @@ pub(super) fn granted(options: &Once) -> Result<Granted, OnceError> {
             trust,
             grant,
         }),
+        Decision::Ask(ask) => Err(OnceError::Denied(ask.denial())),
         Decision::Deny(denial) => Err(OnceError::Denied(denial)),
     }
 }

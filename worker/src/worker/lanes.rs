@@ -15,6 +15,8 @@ pub(super) struct LaneProcess {
     pub(super) run: Option<String>,
     /// The run that has ended last, until its output is told.
     pub(super) ended: Option<String>,
+    /// The approval by which it may start one call.
+    pub(super) approved: Option<String>,
     /// What that run occupies.
     pub(super) places: Places,
     /// The user that is its own.

@@ -1,6 +1,9 @@
 //! What an administrator is told, and how he is let in.
 
-use super::{Worker, WorkerError, readable};
+use super::{Worker, WorkerError, readable, say};
+use crate::admin::Asker;
+use crate::audit::since_boot;
+use crate::door::Door;
 use crate::{bounds, sys};
 use std::time::Instant;
 use wire::{About, Answer, WorkerStatus};
@@ -46,11 +49,54 @@ impl Worker {
         let Some(mut admin) = self.admin.take() else {
             return false;
         };
-        let answered = admin.serve(number, |about| match about {
-            About::Status => Answer::Status(Box::new(self.status())),
-        });
+        let answered = admin.serve(number, |asker, about| self.told(asker, about));
         self.admin = Some(admin);
         answered
+    }
+
+    /// What `asker` is answered, who may have been let in under another policy.
+    fn told(&mut self, asker: &Asker, about: About) -> Answer {
+        if !self.may_approve(asker) {
+            return Answer::Refused("you may not answer requests".to_owned());
+        }
+        match about {
+            About::Status if asker.uid != 0 => {
+                Answer::Refused("root alone may ask how the service is".to_owned())
+            }
+            About::Status => Answer::Status(Box::new(self.status())),
+            About::Pending(after) => {
+                let (page, more) = self.approvals.page(after.as_deref(), since_boot());
+                Answer::Pending(page, more)
+            }
+            About::Approve(approve) => self.approve(asker, &approve),
+            About::Deny { id, reason } => self.deny_request(asker, &id, reason),
+            About::Grants(after) => {
+                let now = since_boot();
+                let (page, more) = self.approvals.standing_page(after.as_deref(), now);
+                Answer::Grants(page, more)
+            }
+            About::Revoke(id) => self.revoke(asker, &id),
+        }
+    }
+
+    /// Root, and who is in a group that the policy names; never the supervisor.
+    fn may_approve(&self, asker: &Asker) -> bool {
+        let supervisor = self.door.as_ref().map(Door::user);
+        let system = self.context.trust.single_user().is_none();
+        let hijacked = system && supervisor == Some(asker.uid);
+        !hijacked && asker.is_of(&self.context.policy.approvals().groups)
+    }
+
+    /// Opens the administrators' socket to whom the policy names.
+    pub(super) fn let_approvers_in(&mut self) {
+        let groups = &self.context.policy.approvals().groups;
+        if let Some(admin) = &mut self.admin
+            && let Err(errno) = admin.open_to(groups)
+        {
+            say(&format!(
+                "cannot let the groups of `[approvals]` approve calls, root alone may: {errno}"
+            ));
+        }
     }
 
     fn status(&self) -> WorkerStatus {
@@ -70,6 +116,7 @@ impl Worker {
             refusing,
             lanes: u32::try_from(self.lanes.len()).unwrap_or(u32::MAX),
             running: u32::try_from(running.count()).unwrap_or(u32::MAX),
+            pending: u32::try_from(self.approvals.waiting()).unwrap_or(u32::MAX),
             audit: self.log.head(),
         }
     }

@@ -79,7 +79,7 @@ impl List {
     fn raw(&mut self, begin: Event, line: &[u8]) -> Result<(), Error> {
         let run = text(&begin, "run").to_owned();
         let wanted = match text(&begin, "event") {
-            "start" | "deny" | "refuse" => {
+            "start" | "deny" | "refuse" | "waiting" | "withdrawn" => {
                 let call = Call { begin, end: None };
                 let wanted = self.filter.wants(&call);
                 self.runs.extend((wanted && !run.is_empty()).then_some(run));

@@ -9,7 +9,7 @@ mod style;
 mod verify;
 
 pub(crate) use row::{command, user};
-pub(crate) use style::{Style, Tone, one_line};
+pub(crate) use style::{Style, Tone, one_line, shell_word};
 pub(crate) use verify::{known, verified};
 
 use crate::error::Error;

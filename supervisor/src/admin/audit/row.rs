@@ -52,6 +52,15 @@ impl Rows {
                 Tone::Bad,
                 format!("the trail is not whole: {}", text(event, "reason")),
             ),
+            "approved" => (Tone::Good, approved(event, &mut self.users)),
+            "revoked" => (
+                Tone::Odd,
+                format!(
+                    "approval {} of {} is taken back",
+                    text(event, "approval"),
+                    text(event, "tool")
+                ),
+            ),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
         let words = self.style.tone(tone, &one_line(&words));
@@ -77,11 +86,29 @@ pub(crate) fn user(call: &Call, names: &mut BTreeMap<u32, String>) -> String {
     let Some(uid) = call.uid().and_then(|uid| u32::try_from(uid).ok()) else {
         return one_line(&call.principals().join(","));
     };
+    name(uid, names)
+}
+
+/// The name that `uid` has now.
+fn name(uid: u32, names: &mut BTreeMap<u32, String>) -> String {
     let name = names.entry(uid).or_insert_with(|| {
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
         user.map_or_else(|| format!("uid {uid}"), |user| user.name)
     });
     one_line(name)
+}
+
+/// Who has approved what, and for how long.
+fn approved(event: &Event, names: &mut BTreeMap<u32, String>) -> String {
+    let by = event.get("administrator").and_then(Json::as_u64);
+    let by = by.and_then(|uid| u32::try_from(uid).ok());
+    let by = by.map_or_else(String::new, |uid| name(uid, names));
+    let scope = match text(event, "scope") {
+        "once" => "once".to_owned(),
+        scope => format!("{scope}, until {}", text(event, "until")),
+    };
+    let (id, tool) = (text(event, "approval"), text(event, "tool"));
+    format!("{by} approves {id}, {tool}: {scope}")
 }
 
 fn tone(verdict: Verdict) -> Tone {
@@ -91,6 +118,8 @@ fn tone(verdict: Verdict) -> Tone {
         | Verdict::Exited(_)
         | Verdict::Signaled(_)
         | Verdict::TimedOut
+        | Verdict::Waiting
+        | Verdict::Withdrawn
         | Verdict::Cancelled => Tone::Odd,
         Verdict::Failed | Verdict::Denied | Verdict::Refused => Tone::Bad,
     }

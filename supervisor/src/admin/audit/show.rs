@@ -16,8 +16,12 @@ const IN_OTHER_WORDS: [&str; 7] = ["seq", "prev", "boot_us", "event", "argv", "r
 pub(super) fn show(options: &Show) -> Result<(), Error> {
     let mut lines = Vec::new();
     let mut told: Vec<Event> = Vec::new();
+    let approval = approval(options)?;
     events(&options.place.trail, |event, line| {
-        if text(&event, "run") == options.run && text(&event, "event") != "running" {
+        let own = text(&event, "run") == options.run && text(&event, "event") != "running";
+        let by = approval.as_deref() == Some(text(&event, "approval"));
+        let asked = by && !event.contains_key("run");
+        if own || asked {
             lines.push(crate::sanitize::harmless(line));
             told.push(event);
         }
@@ -30,6 +34,18 @@ pub(super) fn show(options: &Show) -> Result<(), Error> {
         return print(&lines.concat());
     }
     print(&page(&options.run, &told, Style::of_stdout()))
+}
+
+/// The approval that the run began by.
+fn approval(options: &Show) -> Result<Option<String>, Error> {
+    let mut approval = None;
+    events(&options.place.trail, |event, _| {
+        if text(&event, "run") == options.run && event.contains_key("approval") {
+            approval = Some(text(&event, "approval").to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(approval)
 }
 
 fn page(run: &str, told: &[Event], style: Style) -> String {

@@ -90,8 +90,8 @@ fn one(call: &Call, users: &mut BTreeMap<u32, String>) -> Json {
 fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Exited(0) => "ok",
-        Verdict::Running => "running",
-        Verdict::Denied | Verdict::Refused => "denied",
+        Verdict::Running | Verdict::Waiting => "running",
+        Verdict::Denied | Verdict::Refused | Verdict::Withdrawn => "denied",
         Verdict::Exited(_)
         | Verdict::Signaled(_)
         | Verdict::TimedOut

@@ -10,7 +10,9 @@ mod profile;
 use super::print_json;
 use crate::error::Error;
 use argument::{argument, item};
-use part::{Keys, flag, integer, named, some, string, table, text, texts, with, word};
+use part::{
+    Keys, by_default, flag, integer, named, some, string, table, text, texts, time, with, word,
+};
 use serde_json::{Value as Json, json};
 
 /// Prints the schema.
@@ -32,6 +34,7 @@ fn document() -> Json {
             "limits",
             table("limits for all calls together", &[], limits()),
         ),
+        ("approvals", approvals()),
         ("principal", named("who may call", NAME, "principal")),
         ("profile", named("bundles of restrictions", NAME, "profile")),
         ("tool", named("commands that exist", TOOL_NAME, "tool")),
@@ -58,6 +61,27 @@ const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 
 /// Names of tools.
 const TOOL_NAME: &str = "^[A-Za-z0-9_.-]{1,128}$";
+
+fn approvals() -> Json {
+    let keys = vec![
+        (
+            "unix_groups",
+            some(
+                string(),
+                "groups: who is in one of them may approve calls, besides root",
+            ),
+        ),
+        (
+            "self_approval",
+            flag("whether a user may approve calls of his own", false),
+        ),
+        (
+            "timeout",
+            by_default(time("how long a call waits for its approval"), "5min"),
+        ),
+    ];
+    table("who approves what `ask` holds back", &[], keys)
+}
 
 fn principal() -> Json {
     let keys = vec![
@@ -166,6 +190,12 @@ fn tool() -> Json {
         (
             "deny",
             texts("principals that may not call it, whatever else they are"),
+        ),
+        (
+            "approval_timeout",
+            time(
+                "with `ask`: how long a call waits for its approval, instead of that of `[approvals]`",
+            ),
         ),
         (
             "read_only",
