@@ -73,14 +73,61 @@ fn the_strictest_rule_that_matches_wins() {
 }
 
 #[test]
-fn what_must_be_approved_is_denied_with_that_reason() {
+fn what_must_be_approved_says_so() {
     let denial = denied(policy().decide(&alice(), "asked", &arguments([])));
     assert_eq!(
         (denial.code, denial.rule.as_str()),
         ("needs_approval", "tool.asked.ask")
     );
-    let reason = "tool `asked` needs an administrator's approval, which cannot be given yet";
+    let reason = "tool `asked` needs an administrator's approval, for which a call waits 5min";
     assert_eq!(denial.reason, reason);
+}
+
+fn asked(policy: &Policy, caller: &Caller, tool: &str, word: &str) -> policy::Ask {
+    match policy.decide(caller, tool, &arguments([("word", text(word))])) {
+        policy::Decision::Ask(ask) => ask,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What is approved is exactly what was decided, and says by which approval.
+#[test]
+fn an_approval_makes_a_grant_of_what_was_asked() {
+    let policy = policy();
+    let ask = asked(&policy, &caller(5, 201, &[]), "restart", "a");
+    assert_eq!((ask.tool(), ask.principal()), ("restart", "staff"));
+    assert_eq!(ask.rule(), "tool.restart.ask");
+    let argv = ask.argv().to_vec();
+    let grant = ask.approved(policy::Approval::new("x-1".to_owned()));
+    assert_eq!(
+        (grant.approval(), grant.argv()),
+        (Some("x-1"), argv.as_slice())
+    );
+    let plain = allowed(policy.decide(&alice(), "restart", &arguments([])));
+    assert_eq!(plain.approval(), None);
+}
+
+/// Two calls are the same only where the same would run as the same user.
+#[test]
+fn calls_are_told_apart_by_all_that_they_do() {
+    let text = "version = 1\n[approvals]\ntimeout = '1h'\n[principal.p]\nuids = ['5-6']\n[profile.p]\n\
+                [tool.t]\ndescription = 'x'\ncommand = ['/bin/t', '{word}']\nprofile = 'p'\nask = ['p']\n\
+                approval_timeout = '7s'\n[tool.t.args]\nword = { type = 'string' }\n\
+                [tool.u]\ndescription = 'x'\ncommand = ['/bin/t', '{word}']\nprofile = 'p'\nask = ['p']\n\
+                [tool.u.args]\nword = { type = 'string' }\n";
+    let policy = parsed(text, &Setting::System);
+    let (five, six) = (caller(5, 5, &[]), caller(6, 5, &[]));
+    let first = asked(&policy, &five, "t", "a");
+    assert_eq!(first.timeout().as_secs(), 7);
+    assert_eq!(asked(&policy, &five, "u", "a").timeout().as_secs(), 3600);
+    assert_eq!(first.exact(), asked(&policy, &five, "t", "a").exact());
+    for other in [
+        asked(&policy, &five, "t", "b"),
+        asked(&policy, &five, "u", "a"),
+        asked(&policy, &six, "t", "a"),
+    ] {
+        assert_ne!(first.exact(), other.exact(), "{other:?}");
+    }
 }
 
 #[test]
@@ -124,7 +171,7 @@ fn tool(lists: &[Vec<&str>; 3]) -> Policy {
 fn may(policy: &Policy, caller: &Caller) -> u8 {
     match policy.decide(caller, "t", &arguments([])) {
         policy::Decision::Allow(_) => 2,
-        policy::Decision::Deny(denial) if denial.code == "needs_approval" => 1,
+        policy::Decision::Ask(_) => 1,
         policy::Decision::Deny(_) => 0,
     }
 }

@@ -65,9 +65,7 @@ sandbox: may read /usr /etc/localtime (if it exists) /srv/a "b", may write /tmp/
 fn what_an_approval_would_run_is_told() {
     let given = arguments([("file", text("."))]);
     let explanation = policy().explain(&caller(5, 6, &[200]), "t", &given);
-    assert!(
-        matches!(&explanation.decision, Decision::Deny(denial) if denial.code == "needs_approval")
-    );
+    assert!(matches!(&explanation.decision, Decision::Ask(ask) if ask.rule() == "tool.t.ask"));
     assert_eq!(explanation.place.map(|place| place.line), Some(25));
     let run = explanation.run.map(|run| (run.argv, run.sandbox));
     let expected = ["/bin/t", "1", "/srv"].map(str::to_owned).to_vec();
@@ -154,8 +152,9 @@ proptest! {
                 let run = explanation.run.map(|run| (run.argv, run.identity));
                 prop_assert_eq!(run, Some((grant.argv().to_vec(), grant.identity().cloned())));
             }
-            Decision::Deny(denial) if denial.code == "needs_approval" => {
+            Decision::Ask(ask) => {
                 prop_assert_eq!(deciding[0].effect, Effect::Ask);
+                prop_assert_eq!(&deciding[0].principal, ask.principal());
                 prop_assert!(explanation.run.is_some());
             }
             Decision::Deny(denial) => {

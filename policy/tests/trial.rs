@@ -35,6 +35,7 @@ fn policy(trial: &Trial, setting: &Setting) -> Result<Policy, String> {
 fn grant(trial: &Trial, setting: &Setting) -> Result<Grant, String> {
     match policy(trial, setting)?.decide(&alice(), NAME, &Arguments::new()) {
         Decision::Allow(grant) => Ok(grant),
+        Decision::Ask(ask) => Err(ask.denial().reason),
         Decision::Deny(denial) => Err(denial.reason),
     }
 }

@@ -432,7 +432,8 @@ fn a_new_policy_decides_anew() {
 
     let waits = held(&client, "waits");
     let before = waiting(&site);
-    let text = format!("{BASE}{HELD}").replace("unix_groups = [\"mmtest-ops\"]", "");
+    let closed = HELD.replace("unix_groups = [\"mmtest-ops\"]", "");
+    let text = format!("{BASE}{closed}");
     site.file("policy.toml", &text.replace("@site@", &site.text()));
     site.supervisor().hang_up();
     let after = eventually("it waits again", SOON, || {

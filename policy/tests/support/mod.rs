@@ -72,6 +72,7 @@ pub(crate) fn arguments<const N: usize>(entries: [(&str, Value); N]) -> Argument
 pub(crate) fn allowed(decision: Decision) -> Grant {
     match decision {
         Decision::Allow(grant) => grant,
+        Decision::Ask(ask) => panic!("to be approved: {ask:?}"),
         Decision::Deny(denial) => panic!("denied: {denial:?}"),
     }
 }
@@ -80,6 +81,7 @@ pub(crate) fn allowed(decision: Decision) -> Grant {
 pub(crate) fn denied(decision: Decision) -> Denial {
     match decision {
         Decision::Allow(grant) => panic!("allowed: {grant:?}"),
+        Decision::Ask(ask) => ask.denial(),
         Decision::Deny(denial) => denial,
     }
 }
