@@ -292,7 +292,7 @@ pub(crate) struct Reload {
 
 /// Tell how the service is: for people, and by its exit status for monitoring.
 ///
-/// Asks the worker itself, which answers root alone.
+/// Asks the worker itself, which tells root alone.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

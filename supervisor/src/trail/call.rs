@@ -120,6 +120,19 @@ fn ended(end: &Event) -> Verdict {
     }
 }
 
+/// A call that waited in a worker that was killed.
+fn left_behind(mut waiting: Event) -> Event {
+    let reason = "the worker was killed while it waited";
+    for (name, value) in [
+        ("event", "withdrawn"),
+        ("code", "worker_lost"),
+        ("reason", reason),
+    ] {
+        waiting.insert(name.to_owned(), value.into());
+    }
+    waiting
+}
+
 /// What came of one more event.
 #[derive(Debug)]
 pub(crate) enum Fed {
@@ -137,6 +150,8 @@ pub(crate) struct Pairing {
     begun: BTreeMap<String, Event>,
     /// Calls that wait for an approval, by its name.
     waiting: BTreeMap<String, Event>,
+    /// Calls that waited when their worker was killed.
+    lost: Vec<Event>,
 }
 
 impl Pairing {
@@ -170,8 +185,9 @@ impl Pairing {
                 None => Fed::Nothing,
             },
             "open" => {
-                // What waited did so in a worker that is gone.
-                self.waiting.clear();
+                // What waits did so in a worker that is gone.
+                let lost = std::mem::take(&mut self.waiting);
+                self.lost.extend(lost.into_values().map(left_behind));
                 Fed::Service(event)
             }
             "reload" | "keep" | "tamper" | "close" | "approved" | "revoked" => Fed::Service(event),
@@ -182,6 +198,7 @@ impl Pairing {
     /// The calls that have not ended, or wait.
     pub(crate) fn running(self) -> impl Iterator<Item = Call> {
         let begun = self.begun.into_values().chain(self.waiting.into_values());
+        let begun = begun.chain(self.lost);
         begun.map(|begin| Call { begin, end: None })
     }
 }
