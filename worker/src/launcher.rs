@@ -240,7 +240,7 @@ impl Launcher {
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
     ) -> Result<Running, Refused> {
-        let sight = self.sight(grant, files)?;
+        let sight = self.sight(grant, files, whom)?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
@@ -279,8 +279,13 @@ impl Launcher {
         }
     }
 
-    fn sight<'a>(&mut self, grant: &Grant, files: &'a Files<'_>) -> Result<Sight<'a>, Refused> {
-        let mut sight = self.domains.sight(grant, &files.places())?;
+    fn sight<'a>(
+        &mut self,
+        grant: &Grant,
+        files: &'a Files<'_>,
+        whom: Option<&Identity>,
+    ) -> Result<Sight<'a>, Refused> {
+        let mut sight = self.domains.sight(grant, &files.places(), whom)?;
         if let (Sight::Built(view), Containment::PidNamespace { .. }) =
             (&mut sight, &self.context.containment)
         {

@@ -12,6 +12,7 @@
 mod root;
 mod tree;
 
+use super::prepared::Shared;
 use crate::sys::mount::{
     self, NO_DEVICES, NO_EXECUTE, NO_SUID, READ_ONLY, attach, clone_tree, new_file_system, restrict,
 };
@@ -54,6 +55,15 @@ pub(crate) struct Place<'a> {
     pub write: bool,
     pub execute: bool,
     pub device: bool,
+}
+
+/// When file systems of a command's own are mounted.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// With all else.
+    Here,
+    /// By each command that enters.
+    Later,
 }
 
 /// What every file system of the view's own is mounted with.
@@ -156,13 +166,39 @@ impl View<'_> {
 
 /// Builds `view` in this process's new mount namespace and enters it.
 pub(super) fn enter(view: &View<'_>, identity: Option<&Identity>) -> Result<(), Errno> {
+    fill(view, identity, Moment::Here)
+}
+
+/// The same, but for what no two commands may share; returns which places the user could
+/// reach.
+pub(super) fn enter_shared(
+    view: &View<'_>,
+    identity: Option<&Identity>,
+) -> Result<Vec<bool>, Errno> {
+    let reachable = reachable(view, identity)?;
+    fill(view, identity, Moment::Later)?;
+    Ok(reachable)
+}
+
+/// Which places of an isolated view `identity` can reach. In the default strength he sees
+/// the host, where nothing leads around a directory that is closed to him.
+fn reachable(view: &View<'_>, identity: Option<&Identity>) -> Result<Vec<bool>, Errno> {
+    if !view.isolated() {
+        return Ok(Vec::new());
+    }
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let reach = |place: &Place<'_>| open(&place.path, flags, Mode::empty()).is_ok();
+    with_rights_of(identity, || Ok(view.places.iter().map(reach).collect()))
+}
+
+fn fill(view: &View<'_>, identity: Option<&Identity>, when: Moment) -> Result<(), Errno> {
     let host = directory(c"/")?;
     mount::make_private(host.as_fd())?;
     let (trees, links) = with_rights_of(identity, || look_up(view, Common::Missing))?;
     // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
     let built = if view.isolated() {
-        isolate(view, trees, &links)
+        isolate(view, trees, &links, when)
     } else {
         shut(view, host, trees)
     };
@@ -196,14 +232,21 @@ fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
 
 /// Enters the namespace `prepared`, where all of `view` is but what arguments name:
 /// those mounts are added in a copy that ends with the command.
-pub(super) fn join(view: &View<'_>, prepared: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(super) fn join(
+    view: &View<'_>,
+    shared: &Shared,
+    identity: Option<&Identity>,
+) -> Result<(), Errno> {
+    if view.isolated() {
+        return join_isolated(view, shared, identity);
+    }
     let chosen = view.places.iter().any(|place| place.opened.is_some());
     // Copied before: of what is read-only in there, copies are too.
     let trees = match chosen {
         true => merged(look_up(view, Common::Mounted)?.0),
         false => Vec::new(),
     };
-    setns(prepared, CloneFlags::CLONE_NEWNS)?;
+    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
     if trees.is_empty() {
         return Ok(());
     }
@@ -212,9 +255,38 @@ pub(super) fn join(view: &View<'_>, prepared: BorrowedFd<'_>) -> Result<(), Errn
     trees.iter().try_for_each(|tree| root.add(tree))
 }
 
-fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno> {
-    // Before anything is mounted over the host's, which must be seen for that.
+/// Enters a copy of `shared` and adds what is this command's alone.
+fn join_isolated(
+    view: &View<'_>,
+    shared: &Shared,
+    identity: Option<&Identity>,
+) -> Result<(), Errno> {
+    // A directory above a granted path may have been closed to the user since, or opened.
+    if reachable(view, identity)? != shared.reachable {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        return enter(view, identity);
+    }
+    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let mask = umask(Mode::empty());
+    let own = own_trees(view, c"/proc")?;
+    let mut root = Root::of_host(directory(c"/")?);
+    let added = own.iter().try_for_each(|tree| root.add(tree));
+    umask(mask);
+    added
+}
+
+/// What every isolated command has of its own; `at` as for [`temporary`].
+fn own_trees(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
+    let mut own = temporary(view, at)?;
+    own.push(Tree::own("/proc", process));
+    own.push(terminals()?);
+    Ok(own)
+}
+
+/// Builds a root directory of granted paths and makes it this process's.
+fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links, when: Moment) -> Result<(), Errno> {
     let size = [
         (c"size", c"4M"),
         (c"nr_inodes", c"65536"),
@@ -224,13 +296,26 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno
     // Any directory serves until the root is changed; this one exists.
     attach(top.as_fd(), directory(c"/proc")?.as_fd())?;
     mkdirat(&top, c"tmp", Mode::from_bits_truncate(0o755))?;
-    let mut own = temporary(view, c"/proc/tmp")?;
-    own.push(Tree::own("/proc", process));
-    own.push(terminals()?);
     let mut root = Root::empty(top);
     root.link(links)?;
     root.link(&standard_links())?;
-    root.add_all(trees.into_iter().chain(own).collect())?;
+    match when {
+        Moment::Here => {
+            let own = own_trees(view, c"/proc/tmp")?;
+            root.add_all(trees.into_iter().chain(own).collect())?;
+        }
+        Moment::Later => {
+            let places = || view.temporary().map(|(path, _)| path);
+            let places = || places().chain(["/proc", TERMINALS]).map(Path::new);
+            // What is granted beneath these would be covered by them.
+            let covered = |tree: &Tree| places().any(|own| tree.path.starts_with(own));
+            if trees.iter().any(covered) {
+                return Err(Errno::EXDEV);
+            }
+            root.add_all(trees)?;
+            places().try_for_each(|path| root.make(path, true))?;
+        }
+    }
     if !root.covers(&view.directory) {
         root.make(&view.directory, true)?;
     }
