@@ -8,12 +8,14 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+pub mod attacks;
 mod binaries;
 mod browser;
 mod builder;
 mod called;
 mod cgroup;
 mod client;
+pub mod comparison;
 pub mod everyday;
 mod front;
 mod inbox;
@@ -43,7 +45,7 @@ pub use log::Entry;
 pub use peer::{bound_and_connected, command_as, connect_as};
 pub use process::Process;
 pub use runs::Starter;
-pub use scratch::scratch;
+pub use scratch::{scratch, scratch_in};
 pub use site::Site;
 pub use small_disk::SmallDisk;
 pub use users::{ALICE, BOB, CAROL, FRONT, RUNNER, User};
