@@ -3,7 +3,8 @@
 //! bubblewrap; nsjail where it is in `PATH` or where `NSJAIL` says.
 //!
 //! `cargo bench -p mini-mcp-tests --bench compare` prints them; with `MINI_MCP_BLESS=1`
-//! they are written into the page. `-- attacks`, `-- everyday` or `-- cost` does one part.
+//! they are written into the page. `-- table` or `-- cost` does one part, the first
+//! also of unoptimized binaries (`cargo bench --profile dev`).
 
 #![forbid(unsafe_code)]
 
@@ -17,30 +18,36 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn main() {
-    let bless = std::env::var_os("MINI_MCP_BLESS").is_some();
+    // Cargo adds `--bench`.
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |part: &str| {
+        let named = parts.iter().filter(|word| !word.starts_with("--"));
+        named.clone().count() == 0 || named.clone().any(|word| word == part)
+    };
     build_binaries();
     let there = Sandbox::ALL.into_iter().filter(|sandbox| sandbox.there());
     let there: Vec<Sandbox> = there.collect();
-    let measured = measure(&there);
-    let cost = cost(&there);
-    println!(
-        "{}\n{}\n{}\n{cost}",
-        measured.0,
-        measured.1,
-        versions(&there)
-    );
-    if bless {
+    let mut made = vec![("versions", versions(&there))];
+    if wanted("table") {
+        made.extend(measure(&there));
+    }
+    if wanted("cost") {
+        made.push(("cost", cost(&there)));
+    }
+    for (name, text) in &made {
+        println!("{name}\n\n{text}");
+    }
+    if std::env::var_os("MINI_MCP_BLESS").is_some() {
         let mut page = Page::read();
-        page.set("table", &measured.0);
-        page.set("escapes", &measured.1);
-        page.set("versions", &versions(&there));
-        page.set("cost", &cost);
+        for (name, text) in &made {
+            page.set(name, text);
+        }
         page.write();
     }
 }
 
 /// The table and the lists.
-fn measure(there: &[Sandbox]) -> (String, String) {
+fn measure(there: &[Sandbox]) -> [(&'static str, String); 2] {
     let field = Field::new();
     let probes = field.positive();
     let columns: Vec<Column> = there
@@ -55,7 +62,10 @@ fn measure(there: &[Sandbox]) -> (String, String) {
             }
         })
         .collect();
-    (table(&probes, &columns), escapes(&columns))
+    [
+        ("table", table(&probes, &columns)),
+        ("escapes", escapes(&columns)),
+    ]
 }
 
 fn report(sandbox: Sandbox, broken: &[String], worked: &Worked) {
@@ -82,10 +92,9 @@ fn versions(there: &[Sandbox]) -> String {
 /// The binaries of the profile that this benchmark was built with.
 fn build_binaries() {
     let target = harness::target_directory();
-    assert!(
-        target.ends_with("release"),
-        "hint: run `cargo bench -p mini-mcp-tests --bench compare`"
-    );
+    if !target.ends_with("release") {
+        return;
+    }
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
         "build",
@@ -111,6 +120,10 @@ const ROUNDS: usize = 300;
 
 /// One launch of /usr/bin/true by each in turn, against a bare spawn by the same user.
 fn cost(there: &[Sandbox]) -> String {
+    assert!(
+        harness::target_directory().ends_with("release"),
+        "hint: run `cargo bench -p mini-mcp-tests --bench compare`"
+    );
     let scratch = scratch();
     let terms = terms(scratch.path());
     let mut commands: Vec<(String, Command)> = vec![("bare spawn".into(), bare())];

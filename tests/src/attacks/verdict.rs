@@ -55,8 +55,10 @@ impl Probe<'_> {
             (_, "create-in-shm" | "posix-shm-create") => return created(&outside("/dev/shm")),
             (_, name) => assert!(left.is_empty(), "{name} left a process"),
         }
-        if self.name == "signal-all" {
-            return pending(self.target);
+        match self.name {
+            "signal-all" => return pending(self.target, libc::SIGURG),
+            "signal-owner" => return pending(self.target, libc::SIGWINCH),
+            _ => {}
         }
         match end {
             Some(End::Exited(0)) => Verdict::Escaped,
@@ -76,12 +78,12 @@ fn created(path: &Path) -> Verdict {
     }
 }
 
-/// Whether SIGURG, which is number 23, waits for the process `target`.
-fn pending(target: u32) -> Verdict {
+/// Whether `signal` waits for the process `target`.
+fn pending(target: u32, signal: i32) -> Verdict {
     let status = fs::read_to_string(format!("/proc/{target}/status")).expect("the target lives");
     let line = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
     let pending = u64::from_str_radix(line.expect("a field").trim(), 16).expect("hexadecimal");
-    match pending & 1 << 22 {
+    match pending >> (signal - 1) & 1 {
         0 => Verdict::Refused,
         _ => Verdict::Escaped,
     }
