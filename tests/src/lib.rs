@@ -9,6 +9,7 @@
 
 mod alone;
 pub mod attacks;
+mod auditing;
 mod binaries;
 mod browser;
 mod builder;
@@ -34,6 +35,7 @@ mod wait;
 pub mod web;
 
 pub use alone::Alone;
+pub use auditing::Auditing;
 pub use binaries::{binary, target_directory};
 pub use browser::Browser;
 pub use builder::{CONTAINMENTS, SiteBuilder};

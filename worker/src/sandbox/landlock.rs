@@ -363,6 +363,11 @@ pub(super) fn restrict(domain: &RulesetCreated) -> Result<(), Errno> {
     }
 }
 
+/// `domain`, whose denials the kernel writes to its audit log; needs ABI 7.
+pub(crate) fn logged(domain: RulesetCreated) -> Result<RulesetCreated, DomainError> {
+    Ok(domain.log_new_exec(true)?)
+}
+
 /// What is used up is a copy: the lane may share this memory, and keeps its own.
 fn copy(domain: &RulesetCreated) -> Result<RulesetCreated, Errno> {
     let raw = |error: io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
