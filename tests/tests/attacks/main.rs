@@ -78,7 +78,9 @@ struct Field {
 
 impl Field {
     fn new(strength: &'static str) -> Field {
-        let mut site = Site::with(&policy(strength)).prepare();
+        // Where isolated commands of one tool have a root in common.
+        let site = Site::with(&policy(strength)).beneath("/srv");
+        let mut site = site.prepare();
         let program = compile(&site.path("bin"));
         make_readable(&site.path(""));
         let base = site.path("ground");
