@@ -1,5 +1,6 @@
 //! Which namespaces a command gets, namespaces(7), and what each begins with.
 
+use super::landlock;
 use super::prepared::Shared;
 use super::view::{self, View};
 use crate::sys::{self, Fork, mount};
@@ -73,6 +74,7 @@ pub(crate) struct Namespaces<'a> {
     /// Flags of clone(2).
     flags: i32,
     loopback: bool,
+    serves: bool,
     sight: Sight<'a>,
 }
 
@@ -90,6 +92,7 @@ impl<'a> Namespaces<'a> {
         apart.then_some(Self {
             flags,
             loopback: profile.network == Network::Loopback,
+            serves: landlock::serves(&profile.network),
             sight,
         })
     }
@@ -102,7 +105,7 @@ impl<'a> Namespaces<'a> {
     pub(super) fn own(&self) -> Option<view::Own> {
         match &self.sight {
             Sight::Host => None,
-            Sight::Built(view) | Sight::Prepared(view, _) => Some(view.own()),
+            Sight::Built(view) | Sight::Prepared(view, _) => Some(view.own(self.serves)),
         }
     }
 

@@ -91,29 +91,34 @@ pub(super) struct Own {
     pub write: &'static [&'static CStr],
     /// Makes, holds and stands for terminals; may be missing.
     pub terminals: &'static [&'static CStr],
+    /// Whether sockets may be made where it may be written.
+    pub serves: bool,
 }
 
 impl View<'_> {
     /// What the command may do with what is not the host's.
-    pub(super) fn own(&self) -> Own {
+    pub(super) fn own(&self, serves: bool) -> Own {
         match self.strength {
             Strength::Isolated => Own {
                 listed: Some(c"/"),
                 read: &[c"/proc"],
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/tty"],
+                serves,
             },
             Strength::Default | _ if !self.private_tmp => Own {
                 listed: None,
                 read: &[],
                 write: &[],
                 terminals: &[],
+                serves,
             },
             Strength::Default | _ => Own {
                 listed: None,
                 read: if self.numbered { &[c"/proc"] } else { &[] },
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/ptmx", c"/dev/tty"],
+                serves,
             },
         }
     }

@@ -1,7 +1,7 @@
 //! What the calls of one tool have in common, looked up once and compared before each
 //! call: rules, ruleset, and the prepared view of the host.
 
-use super::rules::{Right, Rule, build, rights, rules};
+use super::rules::{Right, Rule, build, rights, rules, serves};
 use super::{DomainError, holds};
 use crate::open::Opened;
 use crate::sandbox::namespaces::{Shut, Sight};
@@ -94,7 +94,8 @@ impl Domains {
         }
         let mut ruleset = build(abi, &prepared.rules, &profile.network)?;
         for file in opened {
-            let rights = rights(abi, Right::from(file.access), file.directory);
+            let right = Right::from(file.access);
+            let rights = rights(abi, right, file.directory, serves(&profile.network));
             ruleset = ruleset.add_rule(PathBeneath::new(file.descriptor.as_fd(), rights))?;
         }
         Ok(ruleset)
