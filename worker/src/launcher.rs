@@ -286,10 +286,9 @@ impl Launcher {
         whom: Option<&Identity>,
     ) -> Result<Sight<'a>, Refused> {
         let mut sight = self.domains.sight(grant, &files.places(), whom)?;
-        if let (Sight::Built(view), Containment::PidNamespace { .. }) =
-            (&mut sight, &self.context.containment)
-        {
-            view.numbered = true;
+        let numbered = matches!(self.context.containment, Containment::PidNamespace { .. });
+        if let Sight::Built(view) | Sight::Prepared(view, _) = &mut sight {
+            view.numbered |= numbered;
         }
         Ok(sight)
     }
