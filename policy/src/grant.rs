@@ -6,10 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The verdict on one call.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives as long as one call, and most calls are allowed"
-)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// The command may run, on these terms.

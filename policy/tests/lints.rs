@@ -174,6 +174,14 @@ fn what_nothing_uses_and_nobody_may_call() {
 }
 
 #[test]
+fn a_single_user_has_nobody_who_approves() {
+    let text = "version = 1\n[profile.p]\n[tool.t]\ndescription = 'x'\ncommand = ['/bin/t']\n\
+                profile = 'p'\nask = ['self']\n";
+    let policy = parsed(text, &support::single());
+    assert_eq!(lints(&policy), ["7: nobody can approve calls of tool `t`"]);
+}
+
+#[test]
 fn warnings_are_printed_like_mistakes() {
     let policy = parsed(
         "version = 1\n[profile.p]\nrun_as = 'root'\n",

@@ -7,7 +7,8 @@ use crate::path::beneath;
 use crate::principal::Conditions;
 use crate::rule::Rule;
 use crate::{
-    Access, Capability, Characters, Effect, Kind, Parameter, PathRule, Profile, RunAs, Tool,
+    Access, Capability, Characters, Effect, Kind, Parameter, PathRule, Profile, RunAs, Setting,
+    Tool,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -284,6 +285,13 @@ pub(super) fn tool(fields: &Fields<'_, '_>, tool: &Tool) {
     {
         let message = format!("{} is `read_only`, but {writes}", fields.owner);
         let hint = "clients may call a read-only tool without asking their user";
+        fields.reader.warn(&at, message, hint);
+    }
+    if let (Setting::SingleUser { .. }, Some(at)) = (fields.reader.setting, fields.span("ask"))
+        && tool.rules.iter().any(|rule| rule.effect == Effect::Ask)
+    {
+        let message = format!("nobody can approve calls of {}", fields.owner);
+        let hint = "with `mini-mcp stdio` there is no administrator: its calls are denied";
         fields.reader.warn(&at, message, hint);
     }
     let callable = tool.rules.iter().any(|rule| rule.effect != Effect::Deny);

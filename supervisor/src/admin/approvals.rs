@@ -84,12 +84,13 @@ fn tell_gone(options: &Pending, id: &str) -> Result<(), Error> {
 }
 
 fn all_pending(socket: &Path) -> Result<Vec<Asked>, Error> {
-    pages(|after| match ask(socket, About::Pending(after))? {
-        Answer::Pending(page, more) => {
+    pages(|after| {
+        let answer = ask(socket, About::Pending(after))?;
+        if let Answer::Pending(page, more) = answer {
             let last = page.last().map(|one| one.id.clone());
-            Ok((page, last.filter(|_| more)))
+            return Ok((page, last.filter(|_| more)));
         }
-        other => Err(unexpected(other)),
+        Err(unexpected(answer))
     })
 }
 
@@ -144,12 +145,13 @@ pub(crate) fn grants(options: &Grants) -> ExitCode {
 }
 
 fn standing(options: &Grants) -> Result<(), Error> {
-    let standing = pages(|after| match ask(&options.socket, About::Grants(after))? {
-        Answer::Grants(page, more) => {
+    let standing = pages(|after| {
+        let answer = ask(&options.socket, About::Grants(after))?;
+        if let Answer::Grants(page, more) = answer {
             let last = page.last().map(|one| one.id.clone());
-            Ok((page, last.filter(|_| more)))
+            return Ok((page, last.filter(|_| more)));
         }
-        other => Err(unexpected(other)),
+        Err(unexpected(answer))
     })?;
     if options.json {
         return print_json(&Json::from_iter(standing.iter().map(grant)));
@@ -171,10 +173,11 @@ pub(crate) fn revoke(options: &Revoke) -> ExitCode {
 
 /// Whether the worker did what it was asked for.
 fn do_it(socket: &Path, about: About, done: &str) -> Result<bool, Error> {
-    match ask(socket, about)? {
-        Answer::Done => print(done).map(|()| true),
-        other => Err(unexpected(other)),
+    let answer = ask(socket, about)?;
+    if answer == Answer::Done {
+        return print(done).map(|()| true);
     }
+    Err(unexpected(answer))
 }
 
 fn unexpected(answer: Answer) -> Error {
@@ -194,10 +197,8 @@ fn outcome(result: Result<bool, Error>) -> ExitCode {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             error.report();
-            ExitCode::from(match error {
-                Error::NotDone(_) => 1,
-                _ => 2,
-            })
+            let refused = matches!(error, Error::NotDone(_));
+            ExitCode::from(if refused { 1 } else { 2 })
         }
     }
 }

@@ -37,7 +37,9 @@ fn told(options: &Status) -> Result<bool, Error> {
     let status = match ask(&options.socket, About::Status)? {
         Answer::Status(status) => status,
         Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
-        _ => return Err(Error::OtherVersion),
+        Answer::Pending(..) | Answer::Grants(..) | Answer::Done | Answer::Version(_) => {
+            return Err(Error::OtherVersion);
+        }
     };
     let complaints = complaints(&status);
     if options.json {

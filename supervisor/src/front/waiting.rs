@@ -70,20 +70,20 @@ impl Standing {
 /// The next reply on `lane` but that the call waits.
 pub(super) async fn reply(lane: &mut Lease, standing: &Standing) -> Result<Reply, LaneError> {
     loop {
-        match lane.reply().await? {
-            Reply::Waiting { id, .. } => {
-                lane.pause();
-                standing.waits(id);
-            }
-            // Nothing ran: it is decided anew.
-            Reply::Failed(failure) if failure.code == "stale_policy" => {
-                return Err(LaneError::Stale);
-            }
-            other => {
-                lane.go_on();
-                standing.goes_on();
-                return Ok(other);
-            }
+        let reply = lane.reply().await?;
+        if let Reply::Waiting { id, .. } = reply {
+            lane.pause();
+            standing.waits(id);
+            continue;
         }
+        if let Reply::Failed(failure) = &reply
+            && failure.code == "stale_policy"
+        {
+            // Nothing ran: it is decided anew.
+            return Err(LaneError::Stale);
+        }
+        lane.go_on();
+        standing.goes_on();
+        return Ok(reply);
     }
 }

@@ -470,6 +470,7 @@ mod tests {
             call: Call {
                 request: "1.1".into(),
                 policy: POLICY,
+                approval: None,
                 caller: Some(crate::audit::Proven::Peer {
                     uid: 1,
                     gid: 2,

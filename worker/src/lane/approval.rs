@@ -53,7 +53,7 @@ impl Lane {
             Note::Approved(id) => Answer::Approved(id),
             Note::Denied(denial) => Answer::Denied(denial),
             Note::Failed(reason) => Answer::Failed(reason),
-            Note::Stale => return self.turn_away(Reply::Failed(stale())),
+            Note::Stale => return self.turn_away(&Reply::Failed(stale())),
             Note::Recorded(_) | Note::Left | Note::Retire | Note::Stop => {
                 return Err(HangUp::Records);
             }
@@ -65,10 +65,10 @@ impl Lane {
                 return Ok(Some(ask.approved(Approval::new(id))));
             }
             Answer::Approved(_) => Left::CallerGone,
-            Answer::Denied(denial) => return self.turn_away(Reply::Denied(denial)),
+            Answer::Denied(denial) => return self.turn_away(&Reply::Denied(denial)),
             Answer::Failed(reason) => {
                 let code = "audit".to_owned();
-                return self.turn_away(Reply::Failed(Failure { code, reason }));
+                return self.turn_away(&Reply::Failed(Failure { code, reason }));
             }
             Answer::Left(left) => left,
         };
@@ -76,11 +76,11 @@ impl Lane {
             Some(answer) => answer,
             None => reply(left),
         };
-        self.turn_away(reply)
+        self.turn_away(&reply)
     }
 
-    fn turn_away(&self, reply: Reply) -> Result<Option<Grant>, HangUp> {
-        self.reply(&reply).map(|()| None)
+    fn turn_away(&self, reply: &Reply) -> Result<Option<Grant>, HangUp> {
+        self.reply(reply).map(|()| None)
     }
 
     /// Tells the supervisor that the call waits, and waits.
@@ -89,6 +89,8 @@ impl Lane {
         if self.reply(&Reply::Waiting { id, at_most_ms }).is_err() {
             return Answer::Left(Left::Cancelled);
         }
+        // Whoever unmounts something must not find it held by a lane that waits.
+        self.launcher.forget_views();
         let deadline = Instant::now() + time;
         loop {
             if self.records.stopping() {
@@ -101,12 +103,11 @@ impl Lane {
                 Event::Timeout => return Answer::Left(Left::Expired),
                 Event::CallerGone => return Answer::Left(Left::CallerGone),
                 Event::Message => return self.taken_back(),
-                Event::Note => match self.records.answer_to_waiting() {
-                    Some(Note::Approved(id)) => return Answer::Approved(id),
-                    Some(Note::Denied(denial)) => return Answer::Denied(denial),
-                    Some(Note::Failed(reason)) => return Answer::Failed(reason),
-                    _ => {}
-                },
+                Event::Note => {
+                    if let Some(answer) = self.records.answer_to_waiting().and_then(answer) {
+                        return answer;
+                    }
+                }
             }
         }
     }
@@ -156,6 +157,21 @@ impl Lane {
             Ok(Proof::Peer(peer)) => caller.peer().is_some_and(|former| former.uid == peer.uid),
             Err(_) => false,
         }
+    }
+}
+
+/// An administrator's answer, if `note` is one.
+fn answer(note: Note) -> Option<Answer> {
+    match note {
+        Note::Approved(id) => Some(Answer::Approved(id)),
+        Note::Denied(denial) => Some(Answer::Denied(denial)),
+        Note::Failed(reason) => Some(Answer::Failed(reason)),
+        Note::Recorded(_)
+        | Note::Waiting(_)
+        | Note::Stale
+        | Note::Left
+        | Note::Retire
+        | Note::Stop => None,
     }
 }
 

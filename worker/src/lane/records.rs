@@ -162,7 +162,9 @@ impl Records {
                 Note::Failed(reason) => {
                     return Ok(Some(Reply::Failed(Refusal::Unwritten(reason).into())));
                 }
-                _ => return Err(HangUp::Records),
+                Note::Recorded(_) | Note::Waiting(_) | Note::Stale | Note::Stop | Note::Retire => {
+                    return Err(HangUp::Records);
+                }
             }
         }
     }
@@ -173,7 +175,13 @@ impl Records {
             match self.receive()? {
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
-                note => return Ok(note),
+                note @ (Note::Recorded(_)
+                | Note::Denied(_)
+                | Note::Failed(_)
+                | Note::Waiting(_)
+                | Note::Approved(_)
+                | Note::Stale
+                | Note::Left) => return Ok(note),
             }
         }
     }

@@ -96,9 +96,7 @@ impl Worker {
 
     /// The lane `number` was lost, and nobody waits there.
     pub(super) fn forsaken(&mut self, number: u64) {
-        if let Note::Failed(_) = self.leave(number, Left::Lost) {
-            // Said already.
-        }
+        let _said_already = self.leave(number, Left::Lost);
     }
 
     fn turned_down(&mut self, waiting: &Waiting, by: Option<u32>, denial: Denial) -> Note {
@@ -155,12 +153,7 @@ impl Worker {
     }
 
     /// An administrator denies.
-    pub(super) fn deny_request(
-        &mut self,
-        asker: &Asker,
-        id: &str,
-        reason: Option<String>,
-    ) -> Answer {
+    pub(super) fn deny_request(&mut self, asker: &Asker, id: &str, reason: Option<&str>) -> Answer {
         let now = since_boot();
         if let Err(refused) = self.answerable(asker, id, now) {
             return refused;
@@ -179,10 +172,10 @@ impl Worker {
         };
         let note = self.turned_down(&pending.waiting, Some(asker.uid), denial);
         self.tell(pending.lane, &note);
-        match note {
-            Note::Failed(reason) => Answer::Refused(reason),
-            _ => Answer::Done,
+        if let Note::Failed(reason) = note {
+            return Answer::Refused(reason);
         }
+        Answer::Done
     }
 
     /// An administrator takes an approval back.
@@ -271,7 +264,7 @@ fn why(left: Left) -> Failure {
 }
 
 /// `text` in one line that is not too long.
-fn sentence(text: String) -> String {
+fn sentence(text: &str) -> String {
     let mut line: String = text
         .chars()
         .map(|one| if one.is_control() { ' ' } else { one })
