@@ -16,6 +16,9 @@ _mini__mcp() {
             ",$1")
                 cmd="mini__mcp"
                 ;;
+            mini__mcp,approve)
+                cmd="mini__mcp__subcmd__approve"
+                ;;
             mini__mcp,audit)
                 cmd="mini__mcp__subcmd__audit"
                 ;;
@@ -25,11 +28,17 @@ _mini__mcp() {
             mini__mcp,connect)
                 cmd="mini__mcp__subcmd__connect"
                 ;;
+            mini__mcp,deny)
+                cmd="mini__mcp__subcmd__deny"
+                ;;
             mini__mcp,doctor)
                 cmd="mini__mcp__subcmd__doctor"
                 ;;
             mini__mcp,explain)
                 cmd="mini__mcp__subcmd__explain"
+                ;;
+            mini__mcp,grants)
+                cmd="mini__mcp__subcmd__grants"
                 ;;
             mini__mcp,key)
                 cmd="mini__mcp__subcmd__key"
@@ -40,6 +49,9 @@ _mini__mcp() {
             mini__mcp,learn-stub)
                 cmd="mini__mcp__subcmd__learn__subcmd__stub"
                 ;;
+            mini__mcp,pending)
+                cmd="mini__mcp__subcmd__pending"
+                ;;
             mini__mcp,reload)
                 cmd="mini__mcp__subcmd__reload"
                 ;;
@@ -48,6 +60,9 @@ _mini__mcp() {
                 ;;
             mini__mcp,report)
                 cmd="mini__mcp__subcmd__report"
+                ;;
+            mini__mcp,revoke)
+                cmd="mini__mcp__subcmd__revoke"
                 ;;
             mini__mcp,run)
                 cmd="mini__mcp__subcmd__run"
@@ -95,12 +110,38 @@ _mini__mcp() {
 
     case "${cmd}" in
         mini__mcp)
-            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status reload key run schema"
+            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status pending approve deny grants revoke reload key run schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__approve)
+            opts="-h --for --scope --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -W "exact tool" -- "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -248,6 +289,28 @@ _mini__mcp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mini__subcmd__mcp__subcmd__deny)
+            opts="-h --reason --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mini__subcmd__mcp__subcmd__doctor)
             opts="-h --policy --packs --workspace --json --worker-program --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -310,6 +373,24 @@ _mini__mcp() {
                     return 0
                     ;;
                 --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__grants)
+            opts="-h --json --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -432,6 +513,24 @@ _mini__mcp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mini__subcmd__mcp__subcmd__pending)
+            opts="-h --watch --json --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mini__subcmd__mcp__subcmd__reload)
             opts="-h --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -496,6 +595,24 @@ _mini__mcp() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__revoke)
+            opts="-h --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

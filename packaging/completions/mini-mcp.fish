@@ -39,6 +39,11 @@ complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "replay" -d 'Decid
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "audit" -d 'Tell what the audit trail holds: who called what, and what became of it'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "report" -d 'Write a page about the audit trail: calls over time, by principal and tool, denials, the slowest and heaviest runs, and whether the trail is whole'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "status" -d 'Tell how the service is: for people, and by its exit status for monitoring'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "pending" -d 'Tell which calls wait for an administrator\'s approval: those that a policy says `ask` for'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "approve" -d 'Approve a call that waits: this one, or with --for further ones too'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "deny" -d 'Deny a call that waits for approval'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "grants" -d 'List the approvals that stand for further calls'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "revoke" -d 'Take back an approval that stands for further calls. What runs goes on'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "reload" -d 'Have the service take up the policy that is in its files now'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "key" -d 'Make, list and revoke the API keys by which callers are known over HTTP'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "run" -d 'Run one command under a profile, in the sandbox that an agent\'s commands get'
@@ -141,6 +146,23 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand report" -s h -l help -
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -l socket -d 'Unix socket where the worker answers administrators' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -l json -d 'Print one JSON document'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l watch -d 'Tell of further requests as they come, until interrupted'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l json -d 'Print one JSON document; with --watch one in each line'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand approve" -l for -d 'Approve further calls as well, for so long: at most 24h' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand approve" -l scope -d 'With --for: calls with exactly these arguments, or any that the policy allows' -r -f -a "exact\t'Those with exactly the same arguments'
+tool\t'Those of the tool, whatever their arguments'"
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand approve" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand approve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand deny" -l reason -d 'Why: the caller is told' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand deny" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand deny" -s h -l help -d 'Print help'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand grants" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand grants" -l json -d 'Print one JSON document'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand grants" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand revoke" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand revoke" -s h -l help -d 'Print help'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand reload" -l socket -d 'Unix socket of the service' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand key; and not __fish_seen_subcommand_from new list revoke" -s h -l help -d 'Print help (see more with \'--help\')'
