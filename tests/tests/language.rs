@@ -34,6 +34,7 @@ command = ["/usr/bin/true"]
 profile = "plain"
 allow = ["anybody"]
 ask = ["everybody_of_the_test"]
+approval_timeout = "1s"
 
 [tool.denying]
 description = "Denied to one whom another rule allows it"
@@ -104,7 +105,7 @@ fn the_strictest_effect_wins() {
     let site = site();
     let alice = Client::attach(&site, ALICE);
     assert!(alice.tools().contains(&"asking".to_owned()));
-    assert_eq!(alice.call("asking", &json!({})).denied(), "needs_approval");
+    assert_eq!(alice.call("asking", &json!({})).denied(), "approval_expired");
     assert!(!alice.tools().contains(&"denying".to_owned()));
     assert!(alice.call("denying", &json!({})).is_unknown_tool());
     let bob = Client::attach(&site, BOB);

@@ -29,6 +29,7 @@ description = "Needs approval"
 command = ["/usr/bin/true"]
 profile = "plain"
 ask = ["alice"]
+approval_timeout = "1s"
 "#;
 
 /// A site with a trail of calls of every kind.
@@ -87,7 +88,10 @@ fn the_same_policy_decides_alike() {
 fn another_policy_tells_what_it_changes() {
     let site = site();
     let changed = format!("{BASE}{MORE}")
-        .replace("ask = [\"alice\"]", "allow = [\"alice\"]")
+        .replace(
+            "ask = [\"alice\"]\napproval_timeout = \"1s\"",
+            "allow = [\"alice\"]",
+        )
         .replace(
             "command = [\"/usr/bin/id\"]\nprofile = \"plain\"\nallow = [\"ops\"]",
             "command = [\"/usr/bin/id\"]\nprofile = \"plain\"\nallow = []",
