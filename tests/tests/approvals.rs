@@ -2,8 +2,8 @@
 //! else lets it run.
 
 use harness::{
-    ALICE, BASE, BOB, CAROL, Client, Front, Lane, Process, Site, User, command_as, connect_as,
-    eventually, unique,
+    ALICE, Alone, BASE, BOB, CAROL, Client, Front, Lane, Process, Site, User, command_as,
+    connect_as, eventually, unique,
 };
 use nix::sys::socket::SockType;
 use serde_json::{Value, json};
@@ -735,4 +735,58 @@ fn the_trail_is_read_with_its_approvals() {
         .output()
         .expect("it runs");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// With several groups the kernel's word alone decides who is let in.
+#[test]
+fn each_of_several_groups_may_approve() {
+    let policy = HELD.replace("[\"mmtest-ops\"]", "[\"mmtest-ops\", \"adm\"]");
+    let site = Site::with(&format!("{BASE}{policy}")).start();
+    let client = Client::attach(&site, ALICE);
+    let call = held(&client, "x");
+    let id = waiting(&site);
+    let socket = fs::metadata(site.admin_socket()).expect("it is there");
+    assert_eq!(socket.mode() & 0o777, 0o666);
+    for user in [ALICE, CAROL, harness::FRONT] {
+        let refused = admin(&site, user, &["approve", &id]);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    }
+    assert_eq!(waiting(&site), id);
+    assert!(admin(&site, BOB, &["approve", &id]).status.success());
+    assert_eq!(client.called(call).success(), "x");
+}
+
+/// What waited in a worker that is killed is told as such, and does not wait in the next.
+#[test]
+fn a_killed_worker_leaves_nothing_waiting() {
+    let mut site = site();
+    let client = Client::attach(&site, ALICE);
+    let call = held(&client, "x");
+    let id = waiting(&site);
+    site.kill_worker();
+    assert_eq!(client.called(call).failed(), "worker");
+    site.start_worker();
+    assert!(pending(&site).is_empty());
+    assert_eq!(
+        admin(&site, root(), &["approve", &id]).status.code(),
+        Some(1)
+    );
+    let mut command = Command::new(site.program("mini-mcp"));
+    command.arg("audit").arg("--audit").arg(site.trail_file());
+    let output = command.output().expect("it runs");
+    let list = String::from_utf8(output.stdout).expect("text");
+    assert!(
+        list.contains("worker_lost: the worker was killed"),
+        "{list}"
+    );
+}
+
+/// Where there is no socket for administrators, nobody is kept waiting.
+#[test]
+fn without_an_administrator_nothing_waits() {
+    let policy = "version = 1\n[profile.p]\nread = [\"/usr\", \"/etc\"]\n[tool.asked]\n\
+                  description = \"x\"\ncommand = [\"/usr/bin/true\"]\nprofile = \"p\"\nask = [\"self\"]\n";
+    let alone = Alone::with(policy, "auto");
+    let called = alone.client().call("asked", &json!({}));
+    assert_eq!(called.denied(), "needs_approval");
 }

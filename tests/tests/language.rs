@@ -105,7 +105,10 @@ fn the_strictest_effect_wins() {
     let site = site();
     let alice = Client::attach(&site, ALICE);
     assert!(alice.tools().contains(&"asking".to_owned()));
-    assert_eq!(alice.call("asking", &json!({})).denied(), "approval_expired");
+    assert_eq!(
+        alice.call("asking", &json!({})).denied(),
+        "approval_expired"
+    );
     assert!(!alice.tools().contains(&"denying".to_owned()));
     assert!(alice.call("denying", &json!({})).is_unknown_tool());
     let bob = Client::attach(&site, BOB);
