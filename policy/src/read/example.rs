@@ -32,9 +32,9 @@ pub(super) struct Example<'r> {
     argv: Option<Located<Vec<String>>>,
 }
 
-/// The examples of the tool in `entry`, whose keys are `tool`.
+/// The examples of the tool in `entry`, whose keys are `tool`; they call `command`.
 pub(super) fn examples<'r>(
-    entry: &Entry<'r, '_>,
+    (entry, command): (&Entry<'r, '_>, &str),
     tool: &Fields<'r, '_>,
     principals: &Defined<Arc<Principal>>,
 ) -> Vec<Example<'r>> {
@@ -42,12 +42,12 @@ pub(super) fn examples<'r>(
     let nodes = tool.array("example").iter();
     nodes
         .filter_map(|node| Fields::open(entry.reader, owner.clone(), node.span(), node))
-        .filter_map(|fields| example(entry, &fields, principals))
+        .filter_map(|fields| example((entry, command), &fields, principals))
         .collect()
 }
 
 fn example<'r>(
-    entry: &Entry<'r, '_>,
+    (entry, command): (&Entry<'r, '_>, &str),
     fields: &Fields<'r, '_>,
     principals: &Defined<Arc<Principal>>,
 ) -> Option<Example<'r>> {
@@ -77,7 +77,7 @@ fn example<'r>(
     }
     Some(Example {
         reader: entry.reader,
-        tool: entry.name.value.to_owned(),
+        tool: command.to_owned(),
         who: who?,
         arguments,
         expect,
