@@ -1,5 +1,6 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
+use crate::argument::{Place, accept};
 use crate::quantity::time;
 use crate::quote::quoted;
 use crate::rule::Rules;
@@ -208,6 +209,17 @@ impl Parameter {
     #[must_use]
     pub fn required(&self) -> bool {
         self.default.is_none() && !self.optional
+    }
+
+    /// Whether it takes the text `value`, where that is no whole element of a command.
+    #[must_use]
+    pub fn takes(&self, value: &str) -> bool {
+        let place = Place {
+            whole: false,
+            lines: false,
+            base: Path::new("/"),
+        };
+        accept(self, &Value::Text(value.to_owned()), &place).is_ok()
     }
 
     /// Whether its value stands in no record and in no reason, but for a keyed digest.

@@ -8,7 +8,7 @@ use crate::create::Maker;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
-use crate::sandbox::child::{self, Directory, Plan};
+use crate::sandbox::child::{self, Directory, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, open_terminal};
 use crate::sandbox::launch::{LaunchError, Running, launch};
@@ -87,7 +87,11 @@ pub(crate) enum Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let code = match &refused {
-            Refused::Files(_) => "open",
+            Refused::Files(_)
+            | Refused::Launch(LaunchError::Stage {
+                stage: Stage::Input | Stage::Directory,
+                ..
+            }) => "open",
             Refused::Domain(_) | Refused::Controller { .. } | Refused::Containment { .. } => {
                 "sandbox"
             }

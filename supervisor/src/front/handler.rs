@@ -1,20 +1,24 @@
 //! What one client asks, and what it gets: the MCP methods.
 
 use super::call::Denied;
+use super::page::{Page, page};
+use super::read::Reader;
 use super::result::{Ending, answer};
 use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, announce, arguments, call, resource};
+use super::{complete, prompt, published};
 use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
 use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest,
-    CustomResult, ErrorCode, ErrorData, Extensions, Implementation, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CompleteResult, CustomRequest, CustomResult, ErrorCode, ErrorData, Extensions,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -37,7 +41,12 @@ const LIST_TTL_MS: u64 = 60_000;
 pub(crate) const RELOAD: &str = "mini-mcp/reload";
 
 /// Methods that take parameters, without which they arrive as unknown ones.
-const PARAMETERS: [&str; 2] = ["tools/call", "resources/read"];
+const PARAMETERS: [&str; 4] = [
+    "tools/call",
+    "resources/read",
+    "prompts/get",
+    "completion/complete",
+];
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
@@ -193,7 +202,7 @@ async fn run(
     }
 }
 
-async fn report(
+pub(super) async fn report(
     generation: &Generation,
     client: &Client,
     name: &str,
@@ -216,6 +225,10 @@ fn decide(
         let tools = policy.tools_for(caller);
         tools.iter().any(|visible| visible.name() == tool)
     };
+    // What reads resources and completes prompts is no tool.
+    if policy.tool(tool).is_none() && policy.command(tool).is_some() {
+        return Err(no_tool());
+    }
     let arguments = match typed {
         Err(denial) if sees() => return Err(denial.clone()),
         // Whatever the arguments: the decision names the tool.
@@ -240,6 +253,14 @@ fn one_page(request: Option<&PaginatedRequestParams>) -> Result<(), ErrorData> {
     Ok(())
 }
 
+fn no_tool() -> Denial {
+    Denial {
+        code: "not_allowed".to_owned(),
+        rule: "default".to_owned(),
+        reason: "there is no tool of that name".to_owned(),
+    }
+}
+
 fn too_large(tool: &str, error: &wire::FrameError) -> Denial {
     Denial {
         code: "too_large".to_owned(),
@@ -254,6 +275,10 @@ impl ServerHandler for Handler {
             .enable_tools()
             .enable_tool_list_changed()
             .enable_resources()
+            .enable_resources_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_completions()
             .build();
         let name = Implementation::new("mini-mcp", env!("CARGO_PKG_VERSION"));
         ServerConfig::new(capabilities)
@@ -304,12 +329,74 @@ impl ServerHandler for Handler {
     async fn list_resources(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        one_page(request.as_ref())?;
-        Ok(ListResourcesResult::with_all_items(resource::all())
+        let generation = self.front.generation();
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(&generation.policy, &context).await;
+        let mut all = resource::all();
+        all.extend(published::resources(&generation.policy, &caller));
+        let Page { items, next } = page(all, |one| &one.uri, request.as_ref())?;
+        let mut result = ListResourcesResult::with_all_items(items)
             .with_ttl_ms(LIST_TTL_MS)
-            .with_cache_scope(CacheScope::Private))
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let generation = self.front.generation();
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(&generation.policy, &context).await;
+        let all = published::templates(&generation.policy, &caller);
+        let Page { items, next } = page(all, |one| &one.uri_template, request.as_ref())?;
+        let mut result = ListResourceTemplatesResult::with_all_items(items)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let generation = self.front.generation();
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(&generation.policy, &context).await;
+        let all = prompt::listed(&generation.policy, &caller);
+        let Page { items, next } = page(all, |one| &one.name, request.as_ref())?;
+        let mut result = ListPromptsResult::with_all_items(items)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let generation = self.front.generation();
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(&generation.policy, &context).await;
+        prompt::composed(&generation.policy, &caller, request).map(GetPromptResponse::from)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let visitor = self.visitor(&context.extensions)?;
+        let reader = Reader::new(&self.front, &visitor, &context);
+        complete::complete(&reader, &request).await
     }
 
     async fn read_resource(
@@ -317,6 +404,15 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        if let Some(address) = published::Address::of(&request.uri) {
+            let visitor = self.visitor(&context.extensions)?;
+            let reader = Reader::new(&self.front, &visitor, &context);
+            let result = published::read(&reader, &request.uri, address?).await?;
+            return Ok(result
+                .with_ttl_ms(0)
+                .with_cache_scope(CacheScope::Private)
+                .into());
+        }
         if request.uri != resource::POLICY {
             let unknown = json!({"uri": harmless_word(&request.uri, 256)});
             return Err(ErrorData::resource_not_found(
@@ -344,7 +440,8 @@ impl ServerHandler for Handler {
         &self,
         _requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+        let all = SubscriptionFilter::builder().tools_list_changed();
+        Some(all.resources_list_changed().prompts_list_changed().build())
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
@@ -354,8 +451,11 @@ impl ServerHandler for Handler {
                 () = subscription.cancelled() => return Ok(()),
                 changed = changes.changed() => match changed {
                     Ok(()) => {
-                        // Refused when the client did not ask for it.
-                        let _ = subscription.sink().notify_tool_list_changed().await;
+                        // Refused where the client did not ask for it.
+                        let sink = subscription.sink();
+                        let _ = sink.notify_tool_list_changed().await;
+                        let _ = sink.notify_resource_list_changed().await;
+                        let _ = sink.notify_prompt_list_changed().await;
                     }
                     Err(_) => return Ok(()),
                 },
@@ -389,7 +489,7 @@ impl ServerHandler for Handler {
     }
 }
 
-fn in_packets(arguments: Arguments) -> Vec<Argument> {
+pub(super) fn in_packets(arguments: Arguments) -> Vec<Argument> {
     arguments.into_iter().map(argument).collect()
 }
 
@@ -414,7 +514,7 @@ fn scalar(value: policy::Value) -> Option<Value> {
 }
 
 /// For a client that no longer waits, or a server that stops.
-fn cancelled() -> Ending {
+pub(super) fn cancelled() -> Ending {
     Ending::Failed(Failure {
         code: "cancelled".to_owned(),
         reason: "the call was cancelled and its command killed".to_owned(),

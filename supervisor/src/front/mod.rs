@@ -6,10 +6,15 @@
 
 mod arguments;
 mod call;
+mod complete;
 mod gate;
 mod generation;
 mod handler;
 mod lines;
+mod page;
+mod prompt;
+mod published;
+mod read;
 mod resource;
 mod result;
 mod schema;
@@ -166,13 +171,15 @@ async fn serve<R, W>(
     }
 }
 
-/// Tells a client of the initialize handshake that its tools may have changed. One
+/// Tells a client of the initialize handshake that its lists may have changed. One
 /// of the stateless era asks for this by `subscriptions/listen`.
 async fn announce(peer: Peer<RoleServer>, mut changes: Changes) -> Infallible {
     while changes.changed().await.is_ok() {
         if peer.peer_info().is_some() {
             // A client that has gone is noticed elsewhere.
             let _ = peer.notify_tool_list_changed().await;
+            let _ = peer.notify_resource_list_changed().await;
+            let _ = peer.notify_prompt_list_changed().await;
         }
     }
     std::future::pending().await
