@@ -1,6 +1,6 @@
 //! Prompts as clients see them: runbooks of the policy.
 
-use super::arguments::typed;
+use super::arguments::typed_at;
 use super::schema::{property, title};
 use super::words::parameter;
 use crate::sanitize::{harmless, harmless_word};
@@ -14,6 +14,15 @@ use wire::Denial;
 /// The prompts of `caller`.
 pub(super) fn listed(policy: &Policy, caller: &Caller) -> Vec<Prompt> {
     policy.prompts_for(caller).map(described).collect()
+}
+
+/// The prompts of `caller`, each in words.
+pub(super) fn told(policy: &Policy, caller: &Caller) -> Vec<String> {
+    let told = policy.prompts_for(caller).map(|one| {
+        let about = one.description().trim_end().replace('\n', " ");
+        format!("{}: {about}", one.name())
+    });
+    told.collect()
 }
 
 fn described(prompt: &policy::Prompt) -> Prompt {
@@ -39,7 +48,8 @@ pub(super) fn composed(
     request: GetPromptRequestParams,
 ) -> Result<GetPromptResult, ErrorData> {
     let given = request.arguments.unwrap_or_default();
-    let composed = typed(&request.name, given).and_then(|arguments| {
+    let place = format!("prompt.{}", request.name);
+    let composed = typed_at(&place, given).and_then(|arguments| {
         let composed = policy.compose(caller, &request.name, &arguments);
         composed.map_err(|denial| Denial {
             code: denial.code.to_owned(),

@@ -70,6 +70,16 @@ fn shown_title(resource: &policy::Resource) -> String {
     written.unwrap_or_else(|| title(resource.name()))
 }
 
+/// The resources of `caller`, each in words.
+pub(super) fn described(policy: &Policy, caller: &Caller) -> Vec<String> {
+    let told = policy.resources_for(caller).map(|one| {
+        let end = if one.is_directory() { "/" } else { "" };
+        let about = one.description().trim_end().replace('\n', " ");
+        format!("{SCHEME}{}{end}: {about}", one.name())
+    });
+    told.collect()
+}
+
 /// Where something is published.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address {

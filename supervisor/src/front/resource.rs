@@ -2,6 +2,7 @@
 //! model plans what is possible instead of finding out by denials.
 
 use super::words::described;
+use super::{prompt, published};
 use policy::{Caller, Policy};
 use rmcp::model::{Resource, Tool};
 
@@ -37,5 +38,16 @@ pub(super) fn own_policy(policy: &Policy, caller: &Caller, tools: &[Tool]) -> St
         let told = described(tool);
         text.push_str(&format!("\n## {told}  Sandbox: {sandbox}\n"));
     }
+    text.push_str(&section("Resources", published::described(policy, caller)));
+    text.push_str(&section("Prompts", prompt::told(policy, caller)));
     text
+}
+
+/// `entries` under a heading, if there are any.
+fn section(heading: &str, entries: Vec<String>) -> String {
+    if entries.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = entries.iter().map(|entry| format!("- {entry}\n")).collect();
+    format!("\n# {heading}\n\n{}", lines.concat())
 }
