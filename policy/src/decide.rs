@@ -138,7 +138,12 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Option<Id
         )),
         (RunAs::Caller, Some(peer)) if peer.uid == 0 && *setting == Setting::System => Err(denied(
             "root_not_granted",
-            format!("{} does not run as root", tool.called()),
+            match &tool.origin {
+                Origin::Tool => format!("{} does not run as root", tool.called()),
+                Origin::Resource(_) | Origin::Prompt(_) => {
+                    format!("{} is not read as root", tool.called())
+                }
+            },
         )),
         (RunAs::Caller, Some(peer)) => Ok(Some(Identity {
             uid: peer.uid,

@@ -2,7 +2,7 @@
 //! policy says, never beyond what is published; and nobody learns more than he may list.
 
 use harness::web::modern;
-use harness::{ALICE, BASE, BOB, Client, RUNNER, Site, User, Web, eventually};
+use harness::{ALICE, BASE, BOB, Client, RUNNER, Site, User, Web, eventually, python};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::{Value, json};
@@ -30,7 +30,10 @@ fn policy() -> String {
 
 /// An installation with something in every resource.
 fn site() -> Site {
-    let site = Site::with(&policy()).prepare();
+    filled(Site::with(&policy()).prepare())
+}
+
+fn filled(site: Site) -> Site {
     for folder in [
         "data/notes",
         "data/notes/sub dir",
@@ -464,6 +467,96 @@ fn both_eras_read_over_http() {
         -32602
     );
     assert_eq!(text(&ask(BOB, "mini-mcp://resource/bobs")), "for Bob\n");
+}
+
+/// The official client, through the bridge and on the socket, in both eras.
+#[test]
+fn the_official_client_reads_and_completes() {
+    let more = "[prompt.look]\ndescription = \"Look\"\ntext = \"Look at {what}.\"\nallow = [\"alice\"]\n\
+                args = { what = { type = \"enum\", values = [\"disks\", \"logs\"] } }\n";
+    let mut site = filled(Site::with(&(policy() + more)).prepare());
+    site.start_worker();
+    site.start_supervisor();
+    let bridge = json!([
+        site.program("mini-mcp"),
+        "connect",
+        "--socket",
+        site.front()
+    ]);
+    let links = [
+        format!("command:{bridge}"),
+        format!("socket:{}", site.front().display()),
+    ];
+    let uris = json!([
+        "mini-mcp://resource/motd",
+        "mini-mcp://resource/notes/",
+        "mini-mcp://resource/notes/absent",
+    ]);
+    let completions = json!([
+        ["look", "what", "d"],
+        ["mini-mcp://resource/notes/{+path}", "path", "sub dir/"],
+    ]);
+    for link in links {
+        for (era, absent) in [("legacy", -32002), ("2026-07-28", -32602)] {
+            let words = [
+                link.as_str(),
+                era,
+                &uris.to_string(),
+                &json!(["look", {"what": "logs"}]).to_string(),
+                &completions.to_string(),
+            ];
+            let report = python::run("published.py", ALICE, &words);
+            let list = "closed/\none.txt\nroots\nsub dir/\n";
+            assert_eq!(
+                report["contents"],
+                json!([["# News\n\nnone\n"], [list], absent]),
+                "{link} {era}"
+            );
+            assert_eq!(report["prompt"], "Look at logs.");
+            assert_eq!(
+                report["prompts"][0]["arguments"][0]["required"],
+                json!(true)
+            );
+            assert_eq!(
+                report["completions"],
+                json!([["disks"], ["sub dir/zwei ä.txt"]])
+            );
+            assert_eq!(report["templates"].as_array().map(Vec::len), Some(2));
+            assert_eq!(report["resources"].as_array().map(Vec::len), Some(4));
+        }
+    }
+}
+
+/// A model is told what it can read and what a denial means, when a session begins and
+/// by the discovery of the stateless era.
+#[test]
+fn instructions_come_in_both_eras() {
+    let site = started();
+    let client = Client::attach_silent(&site, ALICE);
+    let began = client.initialize();
+    let mut web = Web::socket(&site, ALICE);
+    let (message, headers) = modern("server/discover", json!({}));
+    let discovered = web.post(&message, &headers).message();
+    for answer in [began, discovered] {
+        let told = answer["result"]["instructions"].as_str();
+        let told = told.unwrap_or_else(|| panic!("no instructions: {answer}"));
+        for word in [
+            "mini-mcp://policy",
+            "mini-mcp://resource/NAME",
+            "denied [code]",
+            "Prompts",
+        ] {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+        let offered = &answer["result"]["capabilities"];
+        assert_eq!(
+            offered["resources"]["listChanged"],
+            json!(true),
+            "{offered}"
+        );
+        assert_eq!(offered["prompts"]["listChanged"], json!(true));
+        assert!(offered["completions"].is_object(), "{offered}");
+    }
 }
 
 /// A new policy: whoever has a session is told that the lists have changed, and reads

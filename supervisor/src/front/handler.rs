@@ -54,9 +54,15 @@ Each tool runs one command on this server that its administrator allows you. The
 an argument is passed to the command exactly as given, as one word. Commands run confined, with \
 bounded time, memory and output; of long output you get the head and the tail, and a line between \
 them says how much is left out.
+Before you plan, read the resource mini-mcp://policy: it lists every tool, resource and prompt \
+that you have, with limits; whatever is not there is denied. \
+Files that are published are resources, mini-mcp://resource/NAME; beneath a directory add the \
+path, and end it with `/` to list. A file that is larger than one read ends with words that name \
+the address of its next page. What does not exist and what you may not read look alike. \
+Prompts are runbooks: where one fits the task, follow it.
 A result `denied [code] rule: reason` is the decision of the server's policy. Repeating the call \
-does not change it: choose other arguments or another tool, or tell the user which rule refused; \
-the resource mini-mcp://policy lists all that is allowed. \
+does not change it: choose other arguments or another tool, or tell the user which rule refused. \
+`rate_limited`, `too_many_running` and `quota_exceeded` pass: the reason says when to try again. \
 A result `failed [code] reason` means that an allowed call could not be carried out. \
 `[exit code N]` comes from the command itself. `[blocked by the sandbox: …]` tells what its \
 confinement stopped; files and system calls that are refused with an error show only in its own \
