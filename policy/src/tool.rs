@@ -153,7 +153,7 @@ impl Tool {
         if !self.names_caller {
             return Ok(Cow::Borrowed(self));
         }
-        let values = Values::of(caller, self.place())?;
+        let values = Values::of(caller, &self.place())?;
         Ok(Cow::Owned(self.filled(&values)))
     }
 

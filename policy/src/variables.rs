@@ -43,10 +43,10 @@ pub(crate) struct Values {
 
 impl Values {
     /// Those of `caller`, for whom the table `place` is to be filled in.
-    pub(crate) fn of(caller: &Caller, place: String) -> Result<Self, Denial> {
+    pub(crate) fn of(caller: &Caller, place: &str) -> Result<Self, Denial> {
         let denied = |code, reason: &str| Denial {
             code,
-            rule: place.clone(),
+            rule: place.to_owned(),
             reason: reason.to_owned(),
         };
         let peer = caller.peer();

@@ -446,6 +446,105 @@ fn paths_are_completed() {
     assert_eq!(file["error"]["code"], -32602, "{file}");
 }
 
+/// A directory with more names than one read gives ends with words, and is completed
+/// without a number that nobody knows.
+#[test]
+fn a_long_list_is_bounded() {
+    let site = started();
+    for number in 0..4000 {
+        let name = format!("data/notes/sub dir/a name of some length {number:04}");
+        fs::write(site.path(&name), "").expect("the directory is ours");
+    }
+    let alice = Client::attach(&site, ALICE);
+    let answer = read(&alice, "mini-mcp://resource/notes/sub%20dir/");
+    let list = text(&answer);
+    assert!(list.len() < 66_000, "{}", list.len());
+    assert!(list.ends_with("[… more entries left out: the list is too long …]\n"));
+    let last = list.lines().rev().nth(1).expect("a name");
+    assert_eq!(
+        last.len(),
+        "a name of some length 0000".len(),
+        "no half of a name"
+    );
+    let template = "mini-mcp://resource/notes/{+path}";
+    let answer = complete(&alice, template, "sub dir/");
+    let completed = &answer["result"]["completion"];
+    assert_eq!(completed["hasMore"], json!(true));
+    assert_eq!(completed["total"], Value::Null);
+}
+
+/// A limit of a resource holds for reads, and says when the next may come.
+#[test]
+fn reads_are_limited() {
+    let limited = policy().replace("mime_type =", "rate = \"2/h\"\nmime_type =");
+    let mut site = filled(Site::with(&limited).prepare());
+    site.start_worker();
+    site.start_supervisor();
+    let alice = Client::attach(&site, ALICE);
+    for _ in 0..2 {
+        assert_eq!(
+            text(&read(&alice, "mini-mcp://resource/motd")),
+            "# News\n\nnone\n"
+        );
+    }
+    let refused = read(&alice, "mini-mcp://resource/motd")["error"].clone();
+    assert_eq!(refused["code"], -32000, "{refused}");
+    assert_eq!(refused["data"]["code"], "rate_limited");
+    assert_eq!(refused["data"]["rule"], "resource.motd.rate");
+    assert_eq!(
+        text(&read(&alice, "mini-mcp://resource/notes/one.txt")),
+        "one\n"
+    );
+}
+
+/// Who has a key reads on the network what is read as a fixed user; and nobody's
+/// accounts complete what he writes.
+#[test]
+fn a_key_reads_as_the_user_of_the_profile() {
+    let more = "[principal.ci]\napi_key = \"ci\"\n\
+                [prompt.who]\ndescription = \"Who\"\ntext = \"{who}\"\nallow = [\"ci\"]\n\
+                args = { who = { type = \"user\" } }\n";
+    let policy = policy().replace(
+        "profile = \"reader\"\nallow = [",
+        "profile = \"reader\"\nallow = [\"ci\", ",
+    );
+    let site = Site::with(&(policy + more)).serving(&["--http", "127.0.0.1:0"]);
+    let mut site = filled(site.prepare());
+    site.start_worker();
+    site.start_supervisor();
+    let key = site.new_key("ci");
+    let mut web = Web::network(site.http());
+    let mut ask = |method: &str, parameters: Value| {
+        let uri = parameters["uri"].as_str().map(str::to_owned);
+        let (message, mut headers) = modern(method, parameters);
+        headers.extend(uri.map(|uri| ("Mcp-Name", uri)));
+        headers.push(harness::web::bearer(&key));
+        web.post(&message, &headers).message()
+    };
+    let listed = ask("resources/list", json!({}));
+    let mine = ["mini-mcp://policy", "mini-mcp://resource/runners"];
+    assert_eq!(uris(&listed, "resources", "uri"), mine);
+    let own = ask(
+        "resources/read",
+        json!({"uri": "mini-mcp://resource/runners/own"}),
+    );
+    assert_eq!(text(&own), "only the runner reads this\n");
+    let start = site.audited("it is recorded", |line| {
+        line.is("start", "resource/runners")
+    });
+    assert_eq!(start.text("key"), "ci", "{start:?}");
+    let words = json!({
+        "ref": {"type": "ref/prompt", "name": "who"},
+        "argument": {"name": "who", "value": ""},
+    });
+    let completed = ask("completion/complete", words);
+    assert_eq!(
+        completed["result"]["completion"]["values"],
+        json!([]),
+        "{completed}"
+    );
+}
+
 /// The stateless era, over HTTP on the Unix socket: the same content, and the code that
 /// it has for what does not exist.
 #[test]

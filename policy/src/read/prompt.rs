@@ -83,12 +83,16 @@ fn words_only(fields: &Fields<'_, '_>, declared: &Declared<'_>) {
         return;
     };
     let Parameter { kind, secret, .. } = &parsed.parameter;
-    let what = match kind {
-        Kind::Flag => "a flag",
-        Kind::List { .. } => "a list",
-        Kind::Path { .. } => "a path",
-        _ if *secret => "secret",
-        _ => return,
+    let what = if matches!(kind, Kind::Flag) {
+        "a flag"
+    } else if matches!(kind, Kind::List { .. }) {
+        "a list"
+    } else if matches!(kind, Kind::Path { .. }) {
+        "a path"
+    } else if *secret {
+        "secret"
+    } else {
+        return;
     };
     let name = declared.name.value;
     let message = format!("argument `{name}` of {} cannot be {what}", fields.owner);

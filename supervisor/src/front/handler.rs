@@ -112,6 +112,17 @@ impl Handler {
         }
     }
 
+    /// The policy in force, and the caller of one request as it knows him.
+    async fn asked(
+        &self,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<(Arc<Generation>, Caller), ErrorData> {
+        let generation = self.front.generation();
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(&generation.policy, context).await;
+        Ok((generation, caller))
+    }
+
     /// Decides one call and carries it out.
     async fn call(
         &self,
@@ -337,9 +348,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let generation = self.front.generation();
-        let Visitor { client, .. } = self.visitor(&context.extensions)?;
-        let caller = client.caller(&generation.policy, &context).await;
+        let (generation, caller) = self.asked(&context).await?;
         let mut all = resource::all();
         all.extend(published::resources(&generation.policy, &caller));
         let Page { items, next } = page(all, |one| &one.uri, request.as_ref())?;
@@ -355,9 +364,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let generation = self.front.generation();
-        let Visitor { client, .. } = self.visitor(&context.extensions)?;
-        let caller = client.caller(&generation.policy, &context).await;
+        let (generation, caller) = self.asked(&context).await?;
         let all = published::templates(&generation.policy, &caller);
         let Page { items, next } = page(all, |one| &one.uri_template, request.as_ref())?;
         let mut result = ListResourceTemplatesResult::with_all_items(items)
@@ -372,9 +379,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let generation = self.front.generation();
-        let Visitor { client, .. } = self.visitor(&context.extensions)?;
-        let caller = client.caller(&generation.policy, &context).await;
+        let (generation, caller) = self.asked(&context).await?;
         let all = prompt::listed(&generation.policy, &caller);
         let Page { items, next } = page(all, |one| &one.name, request.as_ref())?;
         let mut result = ListPromptsResult::with_all_items(items)
@@ -389,9 +394,7 @@ impl ServerHandler for Handler {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let generation = self.front.generation();
-        let Visitor { client, .. } = self.visitor(&context.extensions)?;
-        let caller = client.caller(&generation.policy, &context).await;
+        let (generation, caller) = self.asked(&context).await?;
         prompt::composed(&generation.policy, &caller, request).map(GetPromptResponse::from)
     }
 

@@ -232,7 +232,7 @@ impl Asked<'_> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         content.more = content.bytes.len() > max;
         content.bytes.truncate(max);
-        Ok(self.contents(content, self.resource.mime_type()))
+        Ok(self.contents(&content, self.resource.mime_type()))
     }
 
     /// What is in a directory.
@@ -251,9 +251,9 @@ impl Asked<'_> {
     }
 
     /// Text where it is text, else base64; and in words where the rest is.
-    fn contents(&self, content: Content, kind: Option<&str>) -> Vec<ResourceContents> {
+    fn contents(&self, content: &Content, kind: Option<&str>) -> Vec<ResourceContents> {
         let begun = u64::try_from(self.address.offset).unwrap_or(0);
-        let (contents, ended) = match text(&content, begun > 0) {
+        let (contents, ended) = match text(content, begun > 0) {
             Some((text, kept)) => {
                 let contents = ResourceContents::text(text, self.uri);
                 (contents.with_mime_type(kind.unwrap_or("text/plain")), kept)

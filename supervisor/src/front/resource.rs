@@ -46,8 +46,8 @@ pub(super) fn own_policy(policy: &Policy, caller: &Caller, tools: &[Tool]) -> St
 /// What `caller` has beside tools.
 fn beside(policy: &Policy, caller: &Caller) -> String {
     let sections = [
-        section("Resources", published::described(policy, caller)),
-        section("Prompts", prompt::told(policy, caller)),
+        section("Resources", &published::described(policy, caller)),
+        section("Prompts", &prompt::told(policy, caller)),
     ];
     sections
         .into_iter()
@@ -64,7 +64,7 @@ impl Front {
 }
 
 /// `entries` under a heading, if there are any.
-fn section(heading: &str, entries: Vec<String>) -> Option<String> {
+fn section(heading: &str, entries: &[String]) -> Option<String> {
     if entries.is_empty() {
         return None;
     }
