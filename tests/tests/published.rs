@@ -259,6 +259,18 @@ fn nothing_else_is_read() {
         );
         assert_eq!(answer["error"]["code"], -32602, "{name}");
     }
+    // In a root of its own as well, where the way to it is closed.
+    fs::create_dir(site.path("data/runners/closed")).expect("it is ours");
+    site.file("data/runners/closed/x", "x\n");
+    mode(&site, "data/runners/closed", 0o700);
+    for name in ["closed/x", "closed/", "closed", "closed/absent"] {
+        let answer = read(&alice, &format!("mini-mcp://resource/runners/{name}"));
+        assert_eq!(answer["error"]["code"], -32002, "{name}: {answer}");
+        assert_eq!(
+            answer["error"]["data"]["reason"],
+            absent["error"]["data"]["reason"]
+        );
+    }
     let outside = read(&alice, "mini-mcp://resource/notes//etc/passwd");
     assert_eq!(
         outside["error"]["data"]["code"], "path_outside",

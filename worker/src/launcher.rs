@@ -91,6 +91,11 @@ impl From<Refused> for Failure {
             | Refused::Launch(LaunchError::Stage {
                 stage: Stage::Input | Stage::Directory,
                 ..
+            })
+            // In a root of its own, what its user cannot reach cannot be put there.
+            | Refused::Launch(LaunchError::Stage {
+                stage: Stage::Namespaces,
+                source: Errno::EACCES,
             }) => "open",
             Refused::Domain(_) | Refused::Controller { .. } | Refused::Containment { .. } => {
                 "sandbox"
