@@ -2,7 +2,7 @@
 //! policy says, never beyond what is published; and nobody learns more than he may list.
 
 use harness::web::modern;
-use harness::{ALICE, BASE, BOB, Client, RUNNER, Site, User, Web, eventually, python};
+use harness::{ALICE, Alone, BASE, BOB, Client, RUNNER, Site, User, Web, eventually, python};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::{Value, json};
@@ -667,6 +667,32 @@ fn instructions_come_in_both_eras() {
         );
         assert_eq!(offered["prompts"]["listChanged"], json!(true));
         assert!(offered["completions"].is_object(), "{offered}");
+    }
+}
+
+/// For a single user: what is in the workspace, read with his own rights.
+#[test]
+fn a_single_user_reads_his_workspace() {
+    let policy = "version = 1\n[resource.work]\ndescription = \"Work\"\npath = \"${workspace}\"\n\
+                  kind = \"directory\"\nallow = [\"self\"]\n";
+    let alone = Alone::with(policy, "auto");
+    let folder = alone.path("workspace");
+    fs::write(folder.join("plan"), "work\n").expect("the directory is ours");
+    fs::write(folder.join("closed"), "no\n").expect("the directory is ours");
+    fs::set_permissions(folder.join("closed"), Permissions::from_mode(0o600)).expect("ours");
+    symlink("/etc/hostname", folder.join("out")).expect("the directory is ours");
+    let client = alone.client();
+    assert_eq!(
+        text(&read(client, "mini-mcp://resource/work/plan")),
+        "work\n"
+    );
+    assert_eq!(
+        text(&read(client, "mini-mcp://resource/work/")),
+        "closed\nout\nplan\n"
+    );
+    for name in ["closed", "out", "absent"] {
+        let answer = read(client, &format!("mini-mcp://resource/work/{name}"));
+        assert_eq!(answer["error"]["code"], -32002, "{name}: {answer}");
     }
 }
 
