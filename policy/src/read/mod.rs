@@ -238,7 +238,7 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
     };
     let (tools, mut examples) = tool::tools(&document, &known);
     let resources = resource::resources(&document, &known, &mut examples);
-    let prompts = prompt::prompts(&document, &known);
+    let prompts = prompt::prompts(&document, &known, &mut examples);
     let profiles = profiles.into_values().flatten().collect();
     let principals = principals.into_values().flatten().collect();
     if let Some(reader) = readers.first() {

@@ -1,6 +1,7 @@
 //! `[prompt.NAME]`: runbooks for agents.
 
 use super::document::{Document, Entry};
+use super::example::{Example, Tries, examples};
 use super::fields::Fields;
 use super::nearest::hint;
 use super::parameter::{Declared, parameters};
@@ -19,18 +20,35 @@ use crate::{Kind, Limits, Parameter, Prompt, Suggested, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const KEYS: [&str; 6] = ["title", "description", "text", "allow", "deny", "args"];
+const KEYS: [&str; 7] = [
+    "title",
+    "description",
+    "text",
+    "allow",
+    "deny",
+    "args",
+    "example",
+];
 
 /// Longest text, in bytes.
 const TEXT_MAX: usize = 64 * 1024;
 
-/// All prompts.
-pub(super) fn prompts(document: &Document<'_, '_>, known: &Known<'_>) -> Vec<Prompt> {
+/// All prompts; their examples are added to those of the tools.
+pub(super) fn prompts<'r>(
+    document: &Document<'r, '_>,
+    known: &Known<'_>,
+    all_examples: &mut Vec<Example<'r>>,
+) -> Vec<Prompt> {
     let tables = document.prompts.iter();
-    tables.filter_map(|entry| prompt(entry, known)).collect()
+    let prompts = tables.filter_map(|entry| prompt(entry, known, all_examples));
+    prompts.collect()
 }
 
-fn prompt(entry: &Entry<'_, '_>, known: &Known<'_>) -> Option<Prompt> {
+fn prompt<'r>(
+    entry: &Entry<'r, '_>,
+    known: &Known<'_>,
+    all_examples: &mut Vec<Example<'r>>,
+) -> Option<Prompt> {
     let Entry { reader, name, node } = entry;
     let before = reader.mistakes();
     let owner = format!("prompt `{}`", name.value);
@@ -42,6 +60,8 @@ fn prompt(entry: &Entry<'_, '_>, known: &Known<'_>) -> Option<Prompt> {
     let declared = parameters(&fields);
     declared.iter().for_each(|one| words_only(&fields, one));
     let pieces = text(&fields, &declared);
+    let tries = Tries::Prompt(name.value);
+    all_examples.extend(examples((entry, tries), &fields, known.principals));
     let parameters: Option<Vec<Parameter>> = declared
         .into_iter()
         .map(|one| Some(one.parsed?.parameter))

@@ -1,7 +1,7 @@
 //! `[resource.NAME]`: files and directories that are published.
 
 use super::document::{Document, Entry};
-use super::example::{Example, examples};
+use super::example::{Example, Tries, examples};
 use super::fields::Fields;
 use super::limits::limits;
 use super::lint;
@@ -64,7 +64,11 @@ fn resource<'r>(
     let rules = rules(&fields, known.principals);
     let limits = limits(&fields);
     let command = format!("{PREFIX}{}", name.value);
-    all_examples.extend(examples((entry, &command), &fields, known.principals));
+    all_examples.extend(examples(
+        (entry, Tries::Command(&command)),
+        &fields,
+        known.principals,
+    ));
     let (published, size_max) = (published?, size_max.unwrap_or(SIZE_MAX));
     let at = reader.at(&name.span);
     let frame = Frame {

@@ -1,7 +1,7 @@
 //! `[tool.NAME]`: commands that exist.
 
 use super::document::{Document, Entry};
-use super::example::{Example, examples};
+use super::example::{Example, Tries, examples};
 use super::fields::Fields;
 use super::limits::limits;
 use super::nearest::hint;
@@ -82,7 +82,11 @@ fn tool<'r>(
             profile.as_deref(),
         );
     }
-    all_examples.extend(examples((entry, name.value), &fields, known.principals));
+    all_examples.extend(examples(
+        (entry, Tries::Command(name.value)),
+        &fields,
+        known.principals,
+    ));
     let mut tool = Tool {
         name: name.value.to_owned(),
         origin: Origin::Tool,

@@ -76,6 +76,14 @@ pub(super) fn prompt() -> Json {
             texts("principals that may not get it, whatever else they are"),
         ),
         ("args", named("its arguments", NAME, "word")),
+        (
+            "example",
+            json!({
+                "type": "array",
+                "items": {"$ref": "#/$defs/example"},
+                "description": "uses and what is expected of them, checked at every load",
+            }),
+        ),
     ];
     let words = "a text for an agent, with arguments in their places";
     ruled(table(words, &["description", "text"], keys))
