@@ -4,7 +4,8 @@
 //! What only the host knows is read through the worker with the caller's own rights, so
 //! nobody is offered what he could not list. What cannot be read offers nothing.
 
-use super::published::{Entries, entries, name_in};
+use super::address::name_in;
+use super::published::{Entries, entries};
 use super::read::Reader;
 use crate::sanitize::{harmless, harmless_word};
 use policy::{Arguments, Kind, Parameter, Prompt, Suggested, Value};

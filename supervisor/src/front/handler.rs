@@ -1,5 +1,6 @@
 //! What one client asks, and what it gets: the MCP methods.
 
+use super::address::Address;
 use super::call::Denied;
 use super::page::{Page, page};
 use super::read::Reader;
@@ -413,7 +414,7 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        if let Some(address) = published::Address::of(&request.uri) {
+        if let Some(address) = Address::of(&request.uri) {
             let visitor = self.visitor(&context.extensions)?;
             let reader = Reader::new(&self.front, &visitor, &context);
             let result = published::read(&reader, &request.uri, address?).await?;

@@ -4,6 +4,7 @@
 //! authority: a decision made here only gives a fast and explained answer; the
 //! worker decides again.
 
+mod address;
 mod arguments;
 mod call;
 mod complete;
