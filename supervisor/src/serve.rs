@@ -157,7 +157,7 @@ impl Service {
             return Ok(());
         };
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
-        let client = Client::new(number, proof, Some(Arc::clone(&socket)));
+        let client = Client::new(proof, Some(Arc::clone(&socket)));
         let client = Arc::new(client);
         let span = tracing::info_span!("client", number, uid);
         let stop = self.stop.child_token();

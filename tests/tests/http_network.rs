@@ -432,7 +432,7 @@ fn idle_connections_are_bounded() {
 fn the_worker_believes_keys_not_names() {
     use harness::{ALICE, Front};
     use std::os::fd::AsFd;
-    use wire::{Presented, Reply, Request, Secret};
+    use wire::{Correlation, Identify, Presented, Reply, Request, Secret};
     let front = Front::with(POLICY);
     let key = front.site.new_key("ci");
     let (socket, _alice) = front.client(ALICE);
@@ -472,7 +472,14 @@ fn the_worker_believes_keys_not_names() {
     }
     let lane = harness::Lane::greeted(&front.site);
     for (shown, name) in [(key.as_str(), Some("ci")), ("ci", None), ("mmcp_", None)] {
-        lane.say(&Request::Identify(Secret::new(shown.to_owned())), &[]);
+        let question = Identify {
+            presented: Presented {
+                key: Secret::new(shown.to_owned()),
+                address: "127.0.0.1".parse().unwrap(),
+            },
+            correlation: Correlation::default(),
+        };
+        lane.say(&Request::Identify(question), &[]);
         let expected = Reply::Identified(name.map(str::to_owned));
         assert_eq!(lane.hear(), Ok(expected));
     }

@@ -12,11 +12,10 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTH
 use policy::{Key, Proof};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use wire::{Presented, Secret};
+use wire::{Correlation, Identify, Presented, Secret};
 
 /// Longest key that is looked at, in bytes; those that we make are shorter.
 const KEY_MAX: usize = 256;
@@ -46,7 +45,6 @@ pub(super) struct Gate {
     front: Arc<Front>,
     proxies: Vec<IpAddr>,
     throttle: Throttle,
-    numbers: AtomicU64,
     /// What the commands of one key share, by its name.
     running: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
@@ -58,7 +56,6 @@ impl Gate {
             front,
             proxies,
             throttle: Throttle::default(),
-            numbers: AtomicU64::new(1),
             running: Mutex::default(),
         }
     }
@@ -68,14 +65,22 @@ impl Gate {
         &self,
         peer: IpAddr,
         headers: &HeaderMap,
+        correlation: &Correlation,
     ) -> Result<Arc<Client>, Refusal> {
         let address = self.origin(peer, headers).ok_or(Refusal::NoAddress)?;
         let key = bearer(headers).ok_or(Refusal::NoKey)?;
         if let Some(wait) = self.throttle.wait(address, key, Instant::now()) {
             return Err(Refusal::TooMany(wait));
         }
-        let secret = Secret::new(key.to_owned());
-        let name = self.front.identify(&secret).await.map_err(|error| {
+        let presented = Presented {
+            key: Secret::new(key.to_owned()),
+            address,
+        };
+        let question = Identify {
+            presented: presented.clone(),
+            correlation: correlation.clone(),
+        };
+        let name = self.front.identify(&question).await.map_err(|error| {
             tracing::warn!(reason = ?error.failure().reason, "cannot verify a key");
             Refusal::Worker
         })?;
@@ -85,13 +90,7 @@ impl Gate {
             return Err(Refusal::WrongKey);
         };
         self.throttle.succeeded(key);
-        self.known(
-            name,
-            Presented {
-                key: secret,
-                address,
-            },
-        )
+        self.known(name, presented)
     }
 
     /// The client, if he is a principal of the policy.
@@ -105,9 +104,8 @@ impl Gate {
             tracing::warn!(key = name, %address, "client refused: no principal of the policy matches");
             return Err(Refusal::Unknown);
         }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let running = self.running(&name);
-        Ok(Arc::new(Client::with_key(number, name, key, running)))
+        Ok(Arc::new(Client::with_key(name, key, running)))
     }
 
     /// Names of valid keys only, so there are not many.
@@ -196,13 +194,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Front {
-    /// The name of `key`, if the worker says that it is valid.
-    async fn identify(&self, key: &Secret) -> Result<Option<String>, LaneError> {
+    /// The name of a key, if the worker says that it is valid.
+    async fn identify(&self, question: &Identify) -> Result<Option<String>, LaneError> {
         let generation = self.generation();
-        match generation.pool().identify(key).await {
+        match generation.pool().identify(question).await {
             // The worker has gone on to another policy.
             Err(stale @ LaneError::OtherPolicy(_)) => match self.after(&generation).await {
-                Some(next) => next.pool().identify(key).await,
+                Some(next) => next.pool().identify(question).await,
                 None => Err(stale),
             },
             result => result,

@@ -3,7 +3,7 @@
 use super::call::Denied;
 use super::result::{Ending, answer};
 use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation, announce, arguments, call, resource};
+use super::{Client, Front, Generation, announce, arguments, call, correlation, resource};
 use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
 use crate::sanitize::{harmless, harmless_word};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
-use wire::{Argument, Denial, Failure, Given, Run, Value};
+use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
 
 /// How often a client that gave a progress token hears that its command still
 /// runs; several clients give up after a silent minute.
@@ -100,7 +100,7 @@ impl Handler {
     /// Decides one call and carries it out.
     async fn call(
         &self,
-        name: String,
+        name: Correlation,
         request: CallToolRequestParams,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
@@ -131,7 +131,7 @@ impl Handler {
     async fn attempt(
         &self,
         generation: &Generation,
-        name: &str,
+        name: &Correlation,
         (tool, typed): (&str, &Result<Arguments, Denial>),
         Visitor { client, gone }: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
@@ -164,12 +164,12 @@ impl Handler {
 async fn run(
     generation: &Generation,
     client: &Client,
-    name: &str,
+    name: &Correlation,
     (caller, grant): (&Caller, &Grant),
     arguments: Arguments,
 ) -> Result<Ending, LaneError> {
     let run = Run {
-        request: name.to_owned(),
+        correlation: name.clone(),
         policy: generation.policy.digest(),
         tool: grant.tool().to_owned(),
         arguments: in_packets(arguments),
@@ -196,11 +196,11 @@ async fn run(
 async fn report(
     generation: &Generation,
     client: &Client,
-    name: &str,
+    name: &Correlation,
     tool: &str,
     denied: Denied,
 ) -> Result<Ending, LaneError> {
-    let name = name.to_owned();
+    let name = name.clone();
     call::report(&generation.pool, client, name, tool, denied).await
 }
 
@@ -379,9 +379,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let visitor = self.visitor(&context.extensions)?;
-        let name = visitor.client.name_call();
+        let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
-        let span = tracing::info_span!("call", request = name, tool);
+        let span = tracing::info_span!("call", tool);
         let call = self
             .call(name, request, &visitor, &context)
             .instrument(span);
