@@ -9,7 +9,7 @@ use crate::http::{Reply, plain};
 use crate::lane::LaneError;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use policy::{Key, Proof};
+use policy::{Key, Proof, Subnet};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +43,7 @@ pub(super) enum Refusal {
 /// Decides who comes in.
 pub(super) struct Gate {
     front: Arc<Front>,
-    proxies: Vec<IpAddr>,
+    proxies: Vec<Subnet>,
     throttle: Throttle,
     /// What the commands of one key share, by its name.
     running: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -51,7 +51,7 @@ pub(super) struct Gate {
 
 impl Gate {
     /// A gate for `front`, which believes `proxies` whom they speak for.
-    pub(super) fn new(front: Arc<Front>, proxies: Vec<IpAddr>) -> Self {
+    pub(super) fn new(front: Arc<Front>, proxies: Vec<Subnet>) -> Self {
         Self {
             front,
             proxies,
@@ -118,7 +118,7 @@ impl Gate {
     /// Whether connections from `peer` are taken at all when keys cross the network in
     /// the clear.
     pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
-        self.proxies.contains(&peer.to_canonical())
+        self.proxies.iter().any(|proxy| proxy.holds(peer))
     }
 
     /// Where the request comes from: of the addresses that proxies have told one after
@@ -239,9 +239,7 @@ mod tests {
 
     #[test]
     fn only_proxies_are_believed_whom_they_speak_for() {
-        let proxies: Vec<IpAddr> = ["10.0.0.1", "10.0.0.2"]
-            .map(|text| text.parse().unwrap())
-            .into();
+        let proxies = ["10.0.0.1", "10.0.0.2/31"].map(|text| Subnet::parse(text).unwrap());
         let pool = crate::lane::Pool::new(crate::lane::Door::Socket("/none".into()), [0; 32]);
         let policy = policy::Policy::parse(
             "p",
@@ -250,7 +248,7 @@ mod tests {
             &policy_files::HostAccounts,
         );
         let generation = super::super::Generation::new(policy.unwrap(), Arc::new(pool));
-        let gate = Gate::new(Arc::new(Front::new(generation)), proxies);
+        let gate = Gate::new(Arc::new(Front::new(generation)), proxies.into());
         let origin = |peer: &str, values: &[&'static str]| {
             let found = gate.origin(peer.parse().unwrap(), &headers(FORWARDED, values));
             found.map(|address| address.to_string())
