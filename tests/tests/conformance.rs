@@ -6,72 +6,14 @@
 //! shipped, where those that cannot pass are listed with the reason in
 //! tests/conformance/; there it fails also when one of these passes after all.
 
-use harness::{ALICE, BASE, Site, User, binary, connect_as, target_directory};
-use nix::sys::socket::SockType;
+use harness::relay::{relay, to_socket};
+use harness::{ALICE, BASE, Site, binary, node};
 use std::fmt::Debug;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-
-/// Passes every connection to a free port of this host on to what `connect` opens: the
-/// suite knows TCP only.
-fn relay<S: Stream>(connect: impl Fn(&mut TcpStream) -> S + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    thread::spawn(move || {
-        while let Ok((mut client, _)) = listener.accept() {
-            let server = connect(&mut client);
-            both_ways(client, server);
-        }
-    });
-    address
-}
-
-trait Stream: Read + Write + Send + Sized + 'static {
-    fn duplicate(&self) -> Self;
-    fn close(&self);
-}
-
-impl Stream for TcpStream {
-    fn duplicate(&self) -> Self {
-        self.try_clone().expect("a socket")
-    }
-
-    fn close(&self) {
-        drop(self.shutdown(Shutdown::Both));
-    }
-}
-
-impl Stream for UnixStream {
-    fn duplicate(&self) -> Self {
-        self.try_clone().expect("a socket")
-    }
-
-    fn close(&self) {
-        drop(self.shutdown(Shutdown::Both));
-    }
-}
-
-fn both_ways<S: Stream>(client: TcpStream, server: S) {
-    copy(client.duplicate(), server.duplicate());
-    copy(server, client);
-}
-
-fn copy(mut from: impl Stream, mut to: impl Stream) {
-    thread::spawn(move || {
-        drop(io::copy(&mut from, &mut to));
-        to.close();
-    });
-}
-
-/// To the service's Unix socket, as `user`.
-fn to_socket(site: &Site, user: User) -> SocketAddr {
-    let front = site.front();
-    relay(move |_| UnixStream::from(connect_as(user, SockType::Stream, &front)))
-}
 
 /// To the service's port, with `key`, which the suite cannot present. A connection serves
 /// one request, so the key is needed in the first head alone.
@@ -134,29 +76,17 @@ impl Drop for Fixture {
     }
 }
 
-fn installed(path: &str) -> PathBuf {
-    let path = target_directory().join("../node/node_modules").join(path);
-    assert!(
-        path.exists(),
-        "`{}` is missing\nhint: run `tests/run.sh`, which installs it",
-        path.display()
-    );
-    path
-}
-
 /// Runs a requirement set against `address`; those in the file `expected` fail, and none
 /// else.
 #[track_caller]
 fn conforms(requirements: &str, address: SocketAddr, expected: Option<&str>) {
     let results = tempfile::tempdir().expect("a directory");
-    let mut command = Command::new(installed("node/bin/node"));
+    let mut command = node::program("@modelcontextprotocol/conformance/dist/index.js");
     command
-        .arg(installed("@modelcontextprotocol/conformance/dist/index.js"))
         .args(["server", "--url", &format!("http://{address}/mcp")])
         .args(["--requirements", requirements])
         .arg("-o")
-        .arg(results.path())
-        .stdin(Stdio::null());
+        .arg(results.path());
     if let Some(expected) = expected {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
         let file = folder.join(format!("{expected}-{requirements}.yml"));
