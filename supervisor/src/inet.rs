@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::front::Web;
 use crate::tls::Tls;
 use clap::Args;
+use nix::sys::socket::{setsockopt, sockopt};
 use policy::Subnet;
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,12 @@ use tracing::Instrument;
 /// Most connections at once; further ones are closed. Apart from those of the Unix
 /// socket, so that nobody out there takes the places of users of this host.
 const CONNECTIONS_MAX: usize = 256;
+
+/// A silent peer is asked after so many seconds whether it is there, then every so many,
+/// and so often, tcp(7): it is given up after 60 s.
+const PROBE_AFTER: u32 = 30;
+const PROBE_EVERY: u32 = 10;
+const PROBES: u32 = 3;
 
 /// How long to wait when there is no descriptor for the next connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -154,8 +161,7 @@ impl Inet {
             return;
         };
         let (web, stop, tls) = (Arc::clone(web), stop.child_token(), self.tls.clone());
-        // Answers are written whole; waiting for more only delays them.
-        let _ = stream.set_nodelay(true);
+        prepare(&stream);
         let serving = async move {
             match tls {
                 None => web.attend_network(stream, peer.ip(), stop).await,
@@ -169,6 +175,17 @@ impl Inet {
         let span = tracing::info_span!("connection", %peer);
         clients.spawn(serving.instrument(span));
     }
+}
+
+/// Answers are written whole, so waiting for more only delays them. A peer that is gone
+/// without a word, because its host or the network is, shows when it is asked. A socket
+/// that refuses either serves all the same.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let _ = setsockopt(stream, sockopt::TcpKeepIdle, &PROBE_AFTER);
+    let _ = setsockopt(stream, sockopt::TcpKeepInterval, &PROBE_EVERY);
+    let _ = setsockopt(stream, sockopt::TcpKeepCount, &PROBES);
+    let _ = setsockopt(stream, sockopt::KeepAlive, &true);
 }
 
 #[cfg(test)]

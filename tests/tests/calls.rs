@@ -101,6 +101,28 @@ fn two_hundred_calls_at_once_are_all_answered() {
     assert_eq!(client.unclaimed(), Vec::<serde_json::Value>::new());
 }
 
+/// With two hundred long calls in flight on one connection a cancellation is still heard.
+#[test]
+fn two_hundred_calls_in_flight_are_cancelled() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    let time = unique();
+    let calls: Vec<u64> = (0..200)
+        .map(|_| client.start_call("sleep", &json!({ "time": time })))
+        .collect();
+    let running = || Process::with_argument(&time).len();
+    eventually("some run", Duration::from_secs(20), || {
+        (running() >= 16).then_some(())
+    });
+    for call in calls {
+        client.cancel(call);
+    }
+    eventually("none runs", Duration::from_secs(20), || {
+        (running() == 0).then_some(())
+    });
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
+}
+
 /// A hundred megabytes: head, gap and tail come back, and the supervisor's
 /// largest resident set grows by less than a tenth of what went through.
 #[test]
