@@ -41,11 +41,13 @@ allow = ["ci"]
 time = { type = "string", pattern = "[0-9.]+", max_length = 40 }
 "#;
 
-/// Commands that would go on for long.
+/// Commands that would go on for long. Where no controller counts the tasks of each, all
+/// of their user's count, here those of forty commands.
 const LONG: &str = r#"
 [profile.long]
 extends = "plain"
 timeout = "5min"
+tasks_max = 4000
 [tool.tree]
 description = "Runs a line of shell"
 command = ["/usr/bin/sh", "-c", "{script}"]
