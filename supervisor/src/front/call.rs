@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use wire::{Denial, Failure, Outcome, Reply, Report, Request, Run};
+use wire::{Correlation, Denial, Failure, Outcome, Reply, Report, Request, Run};
 
 /// How long output may keep coming after the command and everything it started
 /// have ended.
@@ -100,7 +100,7 @@ pub(crate) struct Denied {
 pub(crate) async fn report(
     pool: &Arc<Pool>,
     client: &Client,
-    request: String,
+    correlation: Correlation,
     tool: &str,
     denied: Denied,
 ) -> Result<Ending, LaneError> {
@@ -111,7 +111,7 @@ pub(crate) async fn report(
     } = denied;
     let report = |arguments| {
         Request::Report(Report {
-            request: request.clone(),
+            correlation: correlation.clone(),
             tool: crate::sanitize::cut(tool, 128).to_owned(),
             arguments,
             denial: Denial {

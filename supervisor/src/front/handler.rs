@@ -6,7 +6,7 @@ use super::page::{Page, page};
 use super::read::Reader;
 use super::result::{Ending, answer};
 use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation, announce, arguments, call, resource};
+use super::{Client, Front, Generation, announce, arguments, call, correlation, resource};
 use super::{complete, prompt, published};
 use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
-use wire::{Argument, Denial, Failure, Given, Run, Value};
+use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
 
 /// How often a client that gave a progress token hears that its command still
 /// runs; several clients give up after a silent minute.
@@ -127,7 +127,7 @@ impl Handler {
     /// Decides one call and carries it out.
     async fn call(
         &self,
-        name: String,
+        name: Correlation,
         request: CallToolRequestParams,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
@@ -158,7 +158,7 @@ impl Handler {
     async fn attempt(
         &self,
         generation: &Generation,
-        name: &str,
+        name: &Correlation,
         (tool, typed): (&str, &Result<Arguments, Denial>),
         Visitor { client, gone }: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
@@ -191,12 +191,12 @@ impl Handler {
 async fn run(
     generation: &Generation,
     client: &Client,
-    name: &str,
+    name: &Correlation,
     (caller, grant): (&Caller, &Grant),
     arguments: Arguments,
 ) -> Result<Ending, LaneError> {
     let run = Run {
-        request: name.to_owned(),
+        correlation: name.clone(),
         policy: generation.policy.digest(),
         tool: grant.tool().to_owned(),
         arguments: in_packets(arguments),
@@ -223,11 +223,11 @@ async fn run(
 pub(super) async fn report(
     generation: &Generation,
     client: &Client,
-    name: &str,
+    name: &Correlation,
     tool: &str,
     denied: Denied,
 ) -> Result<Ending, LaneError> {
-    let name = name.to_owned();
+    let name = name.clone();
     call::report(&generation.pool, client, name, tool, denied).await
 }
 
@@ -489,9 +489,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let visitor = self.visitor(&context.extensions)?;
-        let name = visitor.client.name_call();
+        let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
-        let span = tracing::info_span!("call", request = name, tool);
+        let span = tracing::info_span!("call", tool);
         let call = self
             .call(name, request, &visitor, &context)
             .instrument(span);

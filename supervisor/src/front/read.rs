@@ -8,7 +8,7 @@ use super::call::{self, Denied, LAST_OUTPUT, READ_SIZE};
 use super::handler::{cancelled, in_packets, report};
 use super::result::Ending;
 use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation};
+use super::{Client, Front, Generation, correlation};
 use crate::http::Visitor;
 use crate::lane::LaneError;
 use policy::{Arguments, Caller, Decision};
@@ -20,7 +20,9 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tracing::Instrument;
-use wire::{Denial, Failure, Outcome, Output, Reply, Request, Run, Status, StreamDigest};
+use wire::{
+    Correlation, Denial, Failure, Outcome, Output, Reply, Request, Run, Status, StreamDigest,
+};
 
 /// What a command printed.
 #[derive(Debug)]
@@ -75,8 +77,8 @@ impl<'a> Reader<'a> {
         arguments: &Arguments,
         max: u64,
     ) -> Result<Content, Unread> {
-        let name = self.visitor.client.name_call();
-        let span = tracing::info_span!("read", request = name, command);
+        let name = correlation::found(&self.context.extensions);
+        let span = tracing::info_span!("read", command);
         let reading = self.current(&name, (command, arguments), max);
         let read = reading.instrument(span.clone()).await;
         span.in_scope(|| log(&read));
@@ -86,7 +88,7 @@ impl<'a> Reader<'a> {
     /// Reads under the policy that supervisor and worker have.
     async fn current(
         &self,
-        name: &str,
+        name: &Correlation,
         call: (&str, &Arguments),
         max: u64,
     ) -> Result<Content, Unread> {
@@ -106,7 +108,7 @@ impl<'a> Reader<'a> {
     async fn attempt(
         &self,
         generation: &Generation,
-        name: &str,
+        name: &Correlation,
         (command, arguments): (&str, &Arguments),
         max: u64,
     ) -> Result<Result<Content, Unread>, LaneError> {
@@ -128,7 +130,7 @@ impl<'a> Reader<'a> {
             return Ok(Err(unread(ending)));
         }
         let run = Run {
-            request: name.to_owned(),
+            correlation: name.clone(),
             policy: policy.digest(),
             tool: command.to_owned(),
             arguments: in_packets(arguments.clone()),
