@@ -712,7 +712,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --help"
+            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -743,6 +743,14 @@ _mini__mcp() {
                     return 0
                     ;;
                 --trusted-proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

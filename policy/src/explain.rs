@@ -96,7 +96,7 @@ pub(crate) fn explain(
     arguments: &Arguments,
 ) -> Explanation {
     let decision = decide(policy, caller, name, arguments);
-    let tool = policy.tool(name);
+    let tool = policy.command(name);
     Explanation {
         place: tool
             .and_then(|tool| deciding(tool, caller, &decision))
@@ -121,7 +121,7 @@ fn deciding<'a>(tool: &'a Tool, caller: &Caller, decision: &Decision) -> Option<
     if code == "not_allowed" {
         return Some(&rule.at);
     }
-    let argument = denied_by.strip_prefix(&format!("tool.{}.args.", tool.name));
+    let argument = denied_by.strip_prefix(&format!("{}.args.", tool.place()));
     let mut parameters = tool.parameters.iter();
     let parameter = parameters.find(|one| Some(one.name.as_str()) == argument);
     Some(parameter.map_or(&tool.at, |one| &one.at))

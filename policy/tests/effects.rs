@@ -84,10 +84,11 @@ fn what_must_be_approved_says_so() {
 }
 
 fn asked(policy: &Policy, caller: &Caller, tool: &str, word: &str) -> policy::Ask {
-    match policy.decide(caller, tool, &arguments([("word", text(word))])) {
-        policy::Decision::Ask(ask) => ask,
-        other => panic!("{other:?}"),
-    }
+    let decision = policy.decide(caller, tool, &arguments([("word", text(word))]));
+    let policy::Decision::Ask(ask) = decision else {
+        unreachable!("{decision:?}");
+    };
+    ask
 }
 
 /// What is approved is exactly what was decided, and says by which approval.

@@ -347,7 +347,7 @@ mod tests {
     fn waiting(uid: u32, tool: &str, exact: u8) -> Waiting {
         Waiting {
             call: Call {
-                request: "1.1".to_owned(),
+                correlation: wire::Correlation::default(),
                 policy: [0; 32],
                 caller: Some(Proven::Peer {
                     uid,

@@ -5,6 +5,7 @@
 mod approving;
 mod lanes;
 mod status;
+mod wrong_keys;
 
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
@@ -38,6 +39,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use wire::{Denial, Failure, PolicyDigest};
+use wrong_keys::WrongKeys;
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -89,6 +91,7 @@ pub(crate) struct Worker {
     approvals: Approvals,
     /// Whom requests are told that wait for approval.
     hook: Hook,
+    wrong_keys: WrongKeys,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -130,6 +133,7 @@ impl Worker {
             admission: Admission::default(),
             approvals: Approvals::new(),
             hook,
+            wrong_keys: WrongKeys::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -410,6 +414,12 @@ impl Worker {
         }
         if let Some(denial) = self.give_user(number, &mut entry) {
             return self.deny(&entry, denial);
+        }
+        if let Entry::WrongKey { left_out, .. } = &mut entry {
+            match self.wrong_keys.room(Instant::now()) {
+                Some(others) => *left_out = others,
+                None => return Note::Recorded(None),
+            }
         }
         let entry = &entry;
         let Some(lane) = self.lanes.get_mut(&number) else {

@@ -20,7 +20,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 18] = [
     "open",
     "reload",
     "keep",
@@ -37,6 +37,7 @@ const EVENTS: [&str; 17] = [
     "turn",
     "running",
     "tamper",
+    "wrong_key",
     "close",
 ];
 

@@ -468,7 +468,7 @@ mod tests {
     fn start() -> Entry {
         Entry::Start {
             call: Call {
-                request: "1.1".into(),
+                correlation: wire::Correlation::default(),
                 policy: POLICY,
                 approval: None,
                 caller: Some(crate::audit::Proven::Peer {

@@ -90,7 +90,11 @@ impl Worker {
         let given = lane.and_then(|lane| lane.approved.take());
         match entry {
             Entry::Start { call, .. } => call.approval == given,
-            Entry::End(_) | Entry::Output(_) | Entry::Deny { .. } | Entry::Refuse { .. } => true,
+            Entry::End(_)
+            | Entry::Output(_)
+            | Entry::Deny { .. }
+            | Entry::Refuse { .. }
+            | Entry::WrongKey { .. } => true,
         }
     }
 
