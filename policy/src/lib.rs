@@ -59,6 +59,7 @@ pub use kind::{Characters, Kind, Pattern};
 pub use limits::{Limit, Limits, Rate, Scope};
 pub use policy::Policy;
 pub use profile::{Group, PathRule, Profile, RunAs};
+pub use quantity::{duration, size};
 pub use read::included_packs;
 pub use resources::{CgroupLimits, Containment, Controller, IoClass, ProcessLimits, Scheduling};
 pub use rule::Effect;

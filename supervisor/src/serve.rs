@@ -9,6 +9,7 @@ use crate::inet::Inet;
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
 use crate::reload::{Reloading, state};
+use crate::runs::service_directory;
 use crate::service::Manager;
 use crate::vanish::vanished;
 use crate::{peer, signals};
@@ -32,7 +33,7 @@ const CLIENTS_MAX: usize = 10_000;
 
 /// Descriptors of a client, and those that are kept for calls and everything else.
 const DESCRIPTORS_EACH: usize = 2;
-const DESCRIPTORS_KEPT: usize = 1024;
+const DESCRIPTORS_KEPT: usize = 2048;
 
 /// How long to wait when there is no descriptor for the next client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -57,6 +58,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         // It may start later; until then calls fail with this reason.
         tracing::warn!(reason = ?error.failure().reason, "worker not usable yet");
     }
+    let runs = options.spool.open(service_directory())?;
     let listener = Listener::open(&options.socket)?;
     let needs = Needs {
         // Packs need not be installed.
@@ -65,6 +67,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
             .filter(|path| path.exists())
             .collect(),
         socket: listener.is_own().then(|| directory(&options.socket)),
+        spool: runs.directory(),
         child: false,
     };
     confine(&needs)?;
@@ -72,7 +75,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
         tracing::info!(%address, "serving HTTP");
     }
-    let front = Arc::new(Front::new(Generation::new(policy, pool)));
+    let front = Arc::new(Front::new(Generation::new(policy, pool), runs));
     let stop = CancellationToken::new();
     let service = Service {
         web: Arc::new(Web::new(&front, &options.http, &stop)),
@@ -209,7 +212,7 @@ async fn spoken(
 fn places(descriptors: u64) -> usize {
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
     let for_clients = descriptors.saturating_sub(DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
-    for_clients.clamp(DESCRIPTORS_KEPT / 16, CLIENTS_MAX)
+    for_clients.clamp(DESCRIPTORS_KEPT / 32, CLIENTS_MAX)
 }
 
 /// Lifts the limit of open descriptors as far as it goes; the limit then. Commands do

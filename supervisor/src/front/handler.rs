@@ -1,34 +1,29 @@
 //! What one client asks, and what it gets: the MCP methods.
 
 use super::call::Denied;
-use super::result::{Ending, answer};
+use super::result::{Ending, answer, ending_fields};
 use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation, announce, arguments, call, resource};
+use super::{Client, Front, Generation, announce, arguments, call, live, resource, runs};
 use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
+use crate::runs::{Label, Runs};
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
 use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest,
-    CustomResult, ErrorCode, ErrorData, Extensions, Implementation, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams,
+    CustomResult, ErrorCode, ErrorData, Extensions, Implementation, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
     ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig,
     SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 use wire::{Argument, Denial, Failure, Given, Run, Value};
-
-/// How often a client that gave a progress token hears that its command still
-/// runs; several clients give up after a silent minute.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How long a client may keep the list of its tools, in milliseconds.
 const LIST_TTL_MS: u64 = 60_000;
@@ -82,6 +77,11 @@ impl Handler {
             _end: ended.clone().drop_guard(),
             ended,
         }
+    }
+
+    /// The runs that are known.
+    pub(super) fn runs(&self) -> &Arc<Runs> {
+        self.front.runs()
     }
 
     /// Who made the request that came with these `extensions`.
@@ -139,12 +139,21 @@ impl Handler {
         let caller = client.caller(&generation.policy, context).await;
         match decide(generation, &caller, tool, typed) {
             Ok((grant, arguments)) => {
-                let run = run(generation, client, name, (&caller, &grant), arguments);
+                let live = Arc::new(live::Live::default());
+                let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
+                let run = self.run(
+                    generation,
+                    client,
+                    name,
+                    (&caller, &grant),
+                    arguments,
+                    wanted,
+                );
                 tokio::select! {
                     ending = run => ending,
                     () = context.ct.cancelled() => Ok(cancelled()),
                     () = gone.cancelled() => Ok(cancelled()),
-                    never = heartbeat(context) => match never {},
+                    never = live.tell(context) => match never {},
                 }
             }
             // Recorded even when the client no longer wants to know.
@@ -159,15 +168,51 @@ impl Handler {
             }
         }
     }
+
+    /// Runs the command of a call and waits for its end.
+    async fn run(
+        &self,
+        generation: &Generation,
+        client: &Client,
+        name: &str,
+        (caller, grant): (&Caller, &Grant),
+        arguments: Arguments,
+        live: Option<Arc<live::Live>>,
+    ) -> Result<Ending, LaneError> {
+        let Ok(_turn) = client.running.acquire().await else {
+            return Ok(cancelled());
+        };
+        let started = start(generation, client, name, (caller, grant), arguments).await?;
+        let started = match started {
+            Ok(started) => started,
+            Err(refusal) => return Ok(refusal),
+        };
+        let entry = self.runs().begin(Label {
+            id: started.name().to_owned(),
+            owner: client.owner(),
+            tool: grant.tool().to_owned(),
+            background: false,
+        });
+        let sink = call::Sink {
+            runs: Arc::clone(self.runs()),
+            run: Arc::clone(entry.run()),
+            live,
+            output_max: grant.profile().output_max,
+        };
+        let ending = started.follow(&sink).await?;
+        entry.run().ended(ending_fields(&ending));
+        Ok(ending)
+    }
 }
 
-async fn run(
+/// Has the command of a call started; or the ending of a call that is refused.
+async fn start(
     generation: &Generation,
     client: &Client,
     name: &str,
     (caller, grant): (&Caller, &Grant),
     arguments: Arguments,
-) -> Result<Ending, LaneError> {
+) -> Result<Result<call::Started, Ending>, LaneError> {
     let run = Run {
         request: name.to_owned(),
         policy: generation.policy.digest(),
@@ -176,18 +221,15 @@ async fn run(
         claim: in_words_of_the_wire(caller.claim.as_ref()),
         key: client.key.clone(),
     };
-    let Ok(_turn) = client.running.acquire().await else {
-        return Ok(cancelled());
-    };
-    let output_max = grant.profile().output_max;
-    match call::run(&generation.pool, client, run, output_max).await {
+    match call::start(&generation.pool, client, run).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {
                 denial: too_large(grant.tool(), &error),
                 arguments: None,
                 claim: in_words_of_the_wire(caller.claim.as_ref()),
             };
-            report(generation, client, name, grant.tool(), denied).await
+            let reported = report(generation, client, name, grant.tool(), denied).await;
+            reported.map(Err)
         }
         result => result,
     }
@@ -312,11 +354,28 @@ impl ServerHandler for Handler {
             .with_cache_scope(CacheScope::Private))
     }
 
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        one_page(request.as_ref())?;
+        Ok(
+            ListResourceTemplatesResult::with_all_items(runs::templates())
+                .with_ttl_ms(LIST_TTL_MS)
+                .with_cache_scope(CacheScope::Private),
+        )
+    }
+
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        if runs::uri::is_ours(&request.uri) {
+            let Visitor { client, .. } = self.visitor(&context.extensions)?;
+            return Ok(self.read_run(&client, request.uri).await?.into());
+        }
         if request.uri != resource::POLICY {
             let unknown = json!({"uri": harmless_word(&request.uri, 256)});
             return Err(ErrorData::resource_not_found(
@@ -419,22 +478,6 @@ fn cancelled() -> Ending {
         code: "cancelled".to_owned(),
         reason: "the call was cancelled and its command killed".to_owned(),
     })
-}
-
-/// Tells the client now and then that its command still runs. Never ends.
-async fn heartbeat(context: &RequestContext<RoleServer>) -> Infallible {
-    let Some(token) = context.meta.get_progress_token() else {
-        return std::future::pending().await;
-    };
-    let mut running = Duration::ZERO;
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        running += HEARTBEAT;
-        let beat = ProgressNotificationParam::new(token.clone(), running.as_secs_f64())
-            .with_message(format!("running for {} s", running.as_secs()));
-        // A client that has gone is noticed elsewhere.
-        let _ = context.peer.notify_progress(beat).await;
-    }
 }
 
 /// One line for each call, without arguments and output.

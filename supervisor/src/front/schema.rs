@@ -91,7 +91,7 @@ fn title(name: &str) -> String {
     }
 }
 
-fn object(json: Json) -> JsonObject {
+pub(super) fn object(json: Json) -> JsonObject {
     match json {
         Json::Object(object) => object,
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
@@ -326,6 +326,8 @@ fn output_schema() -> JsonObject {
             "stderr": {"type": "string"},
             "stdout_truncated": {"type": "boolean", "description": "only head and tail are there"},
             "stderr_truncated": {"type": "boolean", "description": "only head and tail are there"},
+            "stdout_uri": {"type": "string", "description": "resource with the whole output, when only head and tail are here"},
+            "stderr_uri": {"type": "string", "description": "resource with the whole output, when only head and tail are here"},
             "stdout_bytes": {"type": "integer", "description": "how many bytes the command wrote"},
             "stderr_bytes": {"type": "integer", "description": "how many bytes the command wrote"},
             "wall_ms": {"type": "number"},
