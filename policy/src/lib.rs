@@ -65,6 +65,6 @@ pub use resources::{CgroupLimits, Containment, Controller, IoClass, ProcessLimit
 pub use rule::Effect;
 pub use source::{Location, Source};
 pub use system_calls::{Refusal, SystemCalls};
-pub use tool::{Parameter, Tool};
+pub use tool::{BUILT_IN, Background, Parameter, Tool};
 pub use trial::{TRIAL_NAME, Trial, Unsayable};
 pub use value::{Access, Arguments, Existence, FileKind, Value};

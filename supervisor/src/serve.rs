@@ -14,10 +14,11 @@ use crate::service::Manager;
 use crate::vanish::vanished;
 use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{Shutdown, shutdown};
 use policy::{Proof, Setting};
 use policy_files::PolicyFiles;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,7 +171,9 @@ impl Service {
             match spoken(&stream, &socket, &stop).await {
                 // Boxed: while it is silent, a client needs no room for either.
                 Some(Framing::Lines) => {
-                    Box::pin(attend(front, client, stream.into_split(), socket, stop)).await;
+                    let served = Arc::clone(&socket);
+                    Box::pin(attend(front, client, stream.into_split(), served, stop)).await;
+                    end(&socket);
                 }
                 Some(Framing::Http) => Box::pin(web.attend(client, stream, socket, stop)).await,
                 None => {}
@@ -192,6 +195,13 @@ impl Service {
             tracing::warn!("some clients did not read their last answers");
         }
     }
+}
+
+/// Ends a connection for whoever holds it: the lane of a run in the background watches
+/// it too.
+fn end(socket: &OwnedFd) {
+    // It fails only when the client has ended it.
+    let _ = shutdown(socket.as_raw_fd(), Shutdown::Both);
 }
 
 /// How the client of `stream` speaks, once it has said something; `None` when it left

@@ -73,6 +73,9 @@ pub struct Run {
     pub claim: Option<Claim>,
     /// The key of a caller who has no Unix identity.
     pub key: Option<Presented>,
+    /// The caller does not wait. How long it may run without him, the worker's policy
+    /// says.
+    pub background: bool,
 }
 
 /// An API key as a client presented it, and where he connects from.

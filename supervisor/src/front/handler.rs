@@ -11,11 +11,11 @@ use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
 use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest,
-    CustomResult, ErrorCode, ErrorData, Extensions, Implementation, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CustomRequest,
+    CustomResult, ErrorCode, ErrorData, Extensions, GetTaskParams, GetTaskResult, Implementation,
+    JsonObject, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -39,7 +39,13 @@ const INSTRUCTIONS: &str = "\
 Each tool runs one command on this server that its administrator allows you. There is no shell: \
 an argument is passed to the command exactly as given, as one word. Commands run confined, with \
 bounded time, memory and output; of long output you get the head and the tail, and a line between \
-them says how much is left out.
+them says how much is left out. The whole of it is the resource that the result links, to be read in \
+pages: `?from=BYTE` begins elsewhere, and `next` in the `_meta` of a page is the address of the next.
+Where there is a tool `run_start`, it starts the tools that it names in the background, for what takes \
+long or runs beside other work: it answers at once with a `run_id`. `run_output` with that `run`, the \
+last `cursor` and a `wait` of up to 50 seconds gives what is new; go on until `state` is `ended` and \
+`more` is false. It pages through the output of any run of yours, and without `run` it lists them. \
+`run_cancel` ends one; each ends at its time limit.
 A result `denied [code] rule: reason` is the decision of the server's policy. Repeating the call \
 does not change it: choose other arguments or another tool, or tell the user which rule refused; \
 the resource mini-mcp://policy lists all that is allowed. \
@@ -55,6 +61,15 @@ pub(crate) struct Handler {
     /// Told when the handler ends, and so its session.
     ended: CancellationToken,
     _end: DropGuard,
+}
+
+/// Whether a call is answered when its command has ended, or has begun.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How {
+    /// When it has ended.
+    Waiting,
+    /// When it has begun.
+    Background,
 }
 
 /// Whose requests a handler gets.
@@ -97,22 +112,30 @@ impl Handler {
         }
     }
 
-    /// Decides one call and carries it out.
-    async fn call(
+    /// The generation in force.
+    pub(super) fn generation(&self) -> Arc<Generation> {
+        self.front.generation()
+    }
+
+    /// Whether clients have a connection of their own, which is watched.
+    pub(super) fn stays_connected(&self) -> bool {
+        matches!(self.whose, Whose::One(_))
+    }
+
+    /// Decides one call and carries it out, as far as `how` says.
+    pub(super) async fn ending(
         &self,
-        name: String,
-        request: CallToolRequestParams,
+        name: &str,
+        (tool, arguments): (String, JsonObject),
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ErrorData> {
-        let tool = request.name.into_owned();
-        let typed = arguments::typed(&tool, request.arguments.unwrap_or_default());
-        let mut generation = self.front.generation();
+        how: How,
+    ) -> Ending {
+        let typed = arguments::typed(&tool, arguments);
+        let mut generation = self.generation();
         let ending = loop {
-            match self
-                .attempt(&generation, &name, (&tool, &typed), visitor, context)
-                .await
-            {
+            let call = (name, &*tool, &typed);
+            match self.attempt(&generation, call, visitor, context, how).await {
                 Ok(ending) => break ending,
                 // The worker has gone on to another policy; nothing ran or was recorded.
                 Err(stale @ LaneError::OtherPolicy(_)) => match self.front.after(&generation).await
@@ -124,31 +147,36 @@ impl Handler {
             }
         };
         log(&ending);
-        answer(&tool, ending)
+        ending
     }
 
     /// Decides and carries out a call under one generation.
     async fn attempt(
         &self,
         generation: &Generation,
-        name: &str,
-        (tool, typed): (&str, &Result<Arguments, Denial>),
+        (name, tool, typed): (&str, &str, &Result<Arguments, Denial>),
         Visitor { client, gone }: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
+        how: How,
     ) -> Result<Ending, LaneError> {
         let caller = client.caller(&generation.policy, context).await;
         match decide(generation, &caller, tool, typed) {
             Ok((grant, arguments)) => {
                 let live = Arc::new(live::Live::default());
                 let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
-                let run = self.run(
-                    generation,
-                    client,
-                    name,
-                    (&caller, &grant),
-                    arguments,
-                    wanted,
-                );
+                let terms = (&caller, &grant);
+                let run = async {
+                    match how {
+                        How::Waiting => {
+                            self.run(generation, client, name, terms, arguments, wanted)
+                                .await
+                        }
+                        How::Background => {
+                            self.launch(generation, client, name, terms, arguments)
+                                .await
+                        }
+                    }
+                };
                 tokio::select! {
                     ending = run => ending,
                     () = context.ct.cancelled() => Ok(cancelled()),
@@ -182,7 +210,8 @@ impl Handler {
         let Ok(_turn) = client.running.acquire().await else {
             return Ok(cancelled());
         };
-        let started = start(generation, client, name, (caller, grant), arguments).await?;
+        let terms = (caller, grant);
+        let started = start(generation, client, name, terms, arguments, false).await?;
         let started = match started {
             Ok(started) => started,
             Err(refusal) => return Ok(refusal),
@@ -192,6 +221,7 @@ impl Handler {
             owner: client.owner(),
             tool: grant.tool().to_owned(),
             background: false,
+            ends_within: grant.profile().timeout + grant.profile().timeout_stop,
         });
         let sink = call::Sink {
             runs: Arc::clone(self.runs()),
@@ -206,12 +236,13 @@ impl Handler {
 }
 
 /// Has the command of a call started; or the ending of a call that is refused.
-async fn start(
+pub(super) async fn start(
     generation: &Generation,
     client: &Client,
     name: &str,
     (caller, grant): (&Caller, &Grant),
     arguments: Arguments,
+    background: bool,
 ) -> Result<Result<call::Started, Ending>, LaneError> {
     let run = Run {
         request: name.to_owned(),
@@ -220,6 +251,7 @@ async fn start(
         arguments: in_packets(arguments),
         claim: in_words_of_the_wire(caller.claim.as_ref()),
         key: client.key.clone(),
+        background,
     };
     match call::start(&generation.pool, client, run).await {
         Err(LaneError::Request(error)) => {
@@ -235,7 +267,7 @@ async fn start(
     }
 }
 
-async fn report(
+pub(super) async fn report(
     generation: &Generation,
     client: &Client,
     name: &str,
@@ -296,6 +328,7 @@ impl ServerHandler for Handler {
             .enable_tools()
             .enable_tool_list_changed()
             .enable_resources()
+            .enable_tasks()
             .build();
         let name = Implementation::new("mini-mcp", env!("CARGO_PKG_VERSION"));
         ServerConfig::new(capabilities)
@@ -316,6 +349,7 @@ impl ServerHandler for Handler {
         let Visitor { client, .. } = self.visitor(&context.extensions)?;
         let caller = client.caller(policy, &context).await;
         let tools = catalogue.for_caller(policy, &caller);
+        let tools = runs::with_own(tools, policy, &caller, self.stays_connected());
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))
@@ -441,14 +475,52 @@ impl ServerHandler for Handler {
         let name = visitor.client.name_call();
         let tool = harmless_word(&request.name, 128);
         let span = tracing::info_span!("call", request = name, tool);
-        let call = self
-            .call(name, request, &visitor, &context)
-            .instrument(span);
-        call.await.map(CallToolResponse::from)
+        let call = async {
+            if self.is_own(&request.name, &visitor.client, &context).await {
+                let result = self.call_own(name, request, &visitor, &context).await;
+                return Ok(result.into());
+            }
+            if self.is_task(&request.name, &visitor.client, &context).await {
+                return self.call_task(name, request, &visitor, &context).await;
+            }
+            let tool = request.name.into_owned();
+            let asked = (tool.clone(), request.arguments.unwrap_or_default());
+            let ending = self.ending(&name, asked, &visitor, &context, How::Waiting);
+            answer(&tool, ending.await).map(CallToolResponse::from)
+        };
+        call.instrument(span).await
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        self.task_state(&client, &request.task_id).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        self.end_task(&client, &request.task_id)
+    }
+
+    /// No task asks for anything, so there is nothing to take.
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        self.task_run(&client, &request.task_id).map(drop)
     }
 }
 
-fn in_packets(arguments: Arguments) -> Vec<Argument> {
+pub(super) fn in_packets(arguments: Arguments) -> Vec<Argument> {
     arguments.into_iter().map(argument).collect()
 }
 
@@ -473,7 +545,7 @@ fn scalar(value: policy::Value) -> Option<Value> {
 }
 
 /// For a client that no longer waits, or a server that stops.
-fn cancelled() -> Ending {
+pub(super) fn cancelled() -> Ending {
     Ending::Failed(Failure {
         code: "cancelled".to_owned(),
         reason: "the call was cancelled and its command killed".to_owned(),
@@ -481,8 +553,11 @@ fn cancelled() -> Ending {
 }
 
 /// One line for each call, without arguments and output.
-fn log(ending: &Ending) {
+pub(super) fn log(ending: &Ending) {
     match ending {
+        Ending::Started(run) => {
+            tracing::info!(run = run.label.id, "command started in the background");
+        }
         Ending::Finished { outcome, .. } => tracing::info!(
             run = outcome.run,
             status = ?outcome.status,

@@ -4,11 +4,12 @@
 use super::runs::uri;
 use super::schema::object;
 use crate::output::Captured;
-use crate::runs::Stream;
+use crate::runs::{Run, Stream};
 use crate::sanitize::{harmless, harmless_word};
 use nix::sys::signal::Signal;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject, Resource};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use wire::{Denial, Failure, Outcome, Status};
 
 /// Longest tool name that is repeated to the client, in bytes.
@@ -23,10 +24,23 @@ pub(crate) enum Ending {
         stdout: Captured,
         stderr: Captured,
     },
+    /// The command runs, and nobody waits for it.
+    Started(Arc<Run>),
     /// The policy does not allow it.
     Denied(Denial),
     /// It is allowed but could not be carried out.
     Failed(Failure),
+}
+
+impl Ending {
+    /// The run that goes on, or how there came to be none.
+    #[expect(clippy::result_large_err, reason = "it is looked at once")]
+    pub(super) fn started(self) -> Result<Arc<Run>, Self> {
+        match self {
+            Self::Started(run) => Ok(run),
+            ended @ (Self::Finished { .. } | Self::Denied(_) | Self::Failed(_)) => Err(ended),
+        }
+    }
 }
 
 /// The answer to a call to `tool`: an unknown tool is an error of the protocol,
@@ -38,9 +52,25 @@ pub(crate) fn answer(tool: &str, ending: Ending) -> Result<CallToolResult, Error
             stdout,
             stderr,
         } => Ok(finished(&outcome, &stdout, &stderr)),
+        // Whoever starts a run says what is to be said of it.
+        Ending::Started(run) => Ok(result(run.label.id.clone(), run.record(), false)),
         Ending::Denied(denial) if denial.code == "not_allowed" => Err(unknown_tool(tool, &denial)),
         Ending::Denied(denial) => Ok(denied(&denial)),
         Ending::Failed(failure) => Ok(failed(&failure)),
+    }
+}
+
+/// The answer to a call of our own tools that came to nothing.
+pub(super) fn answer_own(ending: Ending) -> CallToolResult {
+    match ending {
+        Ending::Denied(denial) => denied(&denial),
+        Ending::Failed(failure) => failed(&failure),
+        Ending::Finished {
+            outcome,
+            stdout,
+            stderr,
+        } => finished(&outcome, &stdout, &stderr),
+        Ending::Started(run) => result(run.label.id.clone(), run.record(), false),
     }
 }
 
@@ -76,6 +106,7 @@ fn succeeded(outcome: &Outcome) -> bool {
 pub(super) fn ending_fields(ending: &Ending) -> JsonObject {
     match ending {
         Ending::Finished { outcome, .. } => fields(outcome),
+        Ending::Started(_) => JsonObject::new(),
         Ending::Denied(denial) => object(json!({ "denied": refusal(denial) })),
         Ending::Failed(failure) => object(json!({ "failed": trouble(failure) })),
     }
@@ -140,7 +171,7 @@ fn start_line(text: &mut String) {
 }
 
 /// How the command ended, unless it succeeded.
-pub(super) fn status(outcome: &Outcome) -> Option<String> {
+fn status(outcome: &Outcome) -> Option<String> {
     if outcome.timed_out {
         let seconds = milliseconds(outcome.wall_us) / 1000.0;
         return Some(format!(
@@ -154,6 +185,21 @@ pub(super) fn status(outcome: &Outcome) -> Option<String> {
         Status::Exited(0) => None,
         Status::Exited(code) => Some(format!("exit code {code}")),
         Status::Signaled(number) => Some(format!("killed by {}", signal_name(number))),
+    }
+}
+
+/// How a run ended whose fields are `end`, in words.
+pub(super) fn status_of(end: &JsonObject) -> String {
+    let is = |name: &str| end.get(name) == Some(&Value::Bool(true));
+    let code = end.get("exit_code").and_then(Value::as_i64);
+    let signal = end.get("signal").and_then(Value::as_str);
+    match (code, signal) {
+        _ if end.contains_key("failed") => "failed".to_owned(),
+        _ if is("timed_out") => "timed out and was killed".to_owned(),
+        _ if is("cancelled") => "cancelled and killed".to_owned(),
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("killed by {signal}"),
+        (None, None) => "ended".to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Extent {
 }
 
 /// Where the next bytes go.
-pub(super) enum Place {
+pub(super) enum Room {
     /// They were taken.
     Taken,
     /// To the file, after these bytes, which it does not have yet.
@@ -73,18 +73,18 @@ impl Kept {
     }
 
     /// Counts `bytes`, and takes them if they fit `room` in memory.
-    pub(super) fn place(&self, bytes: &[u8], room: usize) -> Place {
+    pub(super) fn place(&self, bytes: &[u8], room: usize) -> Room {
         let mut inner = self.lock();
         inner.seen = inner.seen.saturating_add(bytes.len() as u64);
         if inner.full {
-            return Place::Taken;
+            return Room::Taken;
         }
         if inner.file.is_none() && inner.memory.len() + bytes.len() <= room {
             inner.memory.extend_from_slice(bytes);
             inner.kept = inner.memory.len() as u64;
-            return Place::Taken;
+            return Room::Taken;
         }
-        Place::File(inner.file.clone(), inner.memory.clone())
+        Room::File(inner.file.clone(), inner.memory.clone())
     }
 
     /// Keeps in memory what of `bytes` fits `room`, and nothing after that.

@@ -14,7 +14,7 @@ pub(crate) use directory::Directory;
 pub(crate) use options::{Bounds, Spool, service_directory};
 pub(crate) use run::{Label, Run, Stream};
 
-use kept::{Kept, Place};
+use kept::{Kept, Room};
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
@@ -34,8 +34,8 @@ const EACH: usize = 64;
 const ALL: usize = 256;
 
 /// Most runs in the background at once, of one principal and of all.
-const BACKGROUND_EACH: usize = 8;
-const BACKGROUND_ALL: usize = 32;
+pub(crate) const BACKGROUND_EACH: usize = 8;
+pub(crate) const BACKGROUND_ALL: usize = 32;
 
 /// How often is looked for runs whose time is up, at most.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -55,6 +55,8 @@ struct State {
     /// Bytes in files.
     used: u64,
     sweeping: bool,
+    /// Whose runs are in the background, or about to be.
+    background: Vec<String>,
 }
 
 /// What one principal has.
@@ -113,17 +115,18 @@ impl Runs {
         owner.map_or_else(Vec::new, |owner| owner.runs.iter().rev().cloned().collect())
     }
 
-    /// Whether `owner` may start one more in the background.
-    pub(crate) fn has_room(&self, owner: &str) -> bool {
-        let state = self.lock();
-        let of = |owner: &Owner| {
-            let runs = owner.runs.iter();
-            runs.filter(|run| run.label.background && run.is_running())
-                .count()
-        };
-        let all: usize = state.owners.values().map(of).sum();
-        let own = state.owners.get(owner).map_or(0, of);
-        own < BACKGROUND_EACH && all < BACKGROUND_ALL
+    /// A place for one more run of `owner` in the background, if there is one left.
+    pub(crate) fn place(&self, owner: &str) -> Option<Place> {
+        let mut state = self.lock();
+        let own = state.background.iter().filter(|name| *name == owner);
+        if own.count() >= BACKGROUND_EACH || state.background.len() >= BACKGROUND_ALL {
+            return None;
+        }
+        state.background.push(owner.to_owned());
+        Some(Place {
+            runs: Weak::clone(&self.myself),
+            owner: owner.to_owned(),
+        })
     }
 
     /// Keeps the next `bytes` of what `run` printed to `stream`; the room is given back.
@@ -140,12 +143,12 @@ impl Runs {
 
     async fn append(&self, run: &Arc<Run>, kept: &Kept, bytes: Vec<u8>) -> Vec<u8> {
         let Some(directory) = &self.directory else {
-            if let Place::File(..) = kept.place(&bytes, MEMORY_ONLY) {
+            if let Room::File(..) = kept.place(&bytes, MEMORY_ONLY) {
                 kept.fill(&bytes, MEMORY_ONLY);
             }
             return bytes;
         };
-        let Place::File(file, before) = kept.place(&bytes, MEMORY) else {
+        let Room::File(file, before) = kept.place(&bytes, MEMORY) else {
             return bytes;
         };
         let file = match file.map_or_else(|| directory.file().map(Arc::new), Ok) {
@@ -306,6 +309,25 @@ impl State {
             self.used = self.used.saturating_sub(before - after);
         }
         self.owners.retain(|_, owner| !owner.runs.is_empty());
+    }
+}
+
+/// A place in the background, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    runs: Weak<Runs>,
+    owner: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(runs) = self.runs.upgrade() else {
+            return;
+        };
+        let background = &mut runs.lock().background;
+        if let Some(at) = background.iter().position(|name| *name == self.owner) {
+            background.swap_remove(at);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::kept::Kept;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +18,10 @@ pub(crate) struct Label {
     pub(crate) owner: String,
     /// The tool that was called.
     pub(crate) tool: String,
-    /// Whether its caller waits for it.
+    /// Whether its caller does not wait for it.
     pub(crate) background: bool,
+    /// When its time is up, from its start.
+    pub(crate) ends_within: Duration,
 }
 
 /// One of the two output streams.
@@ -116,6 +118,11 @@ impl Run {
         self.look_at_end(|end| end.fields.clone())
     }
 
+    /// How long ago it began.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed().unwrap_or_default()
+    }
+
     /// When it was last changed in its state.
     pub(crate) fn updated(&self) -> SystemTime {
         self.look_at_end(|end| end.wall).unwrap_or(self.started)
@@ -151,6 +158,7 @@ impl Run {
             id,
             tool,
             background,
+            ends_within,
             ..
         } = &self.label;
         let ended = self.end();
@@ -159,6 +167,7 @@ impl Run {
             "tool": tool,
             "background": background,
             "state": if ended.is_some() { "ended" } else { "running" },
+            "ends_within_s": ends_within.as_secs_f64(),
             "started": humantime::format_rfc3339_millis(self.started).to_string(),
         });
         if let Value::Object(fields) = &mut record {

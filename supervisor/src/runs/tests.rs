@@ -26,6 +26,7 @@ fn label(owner: &str, id: &str) -> Label {
         owner: owner.to_owned(),
         tool: "t".to_owned(),
         background: false,
+        ends_within: HOUR,
     }
 }
 
