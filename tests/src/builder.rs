@@ -58,6 +58,13 @@ impl SiteBuilder {
         self
     }
 
+    /// Another option of the worker, without a value.
+    #[must_use]
+    pub fn worker_flag(mut self, name: &str) -> SiteBuilder {
+        self.worker_options.push(name.to_owned());
+        self
+    }
+
     /// Makes the directory and the policy, and starts nothing.
     ///
     /// # Panics

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+mod auditing;
 mod binaries;
 mod browser;
 mod builder;
@@ -32,6 +33,7 @@ mod wait;
 pub mod web;
 
 pub use alone::Alone;
+pub use auditing::Auditing;
 pub use binaries::{binary, target_directory};
 pub use browser::Browser;
 pub use builder::{CONTAINMENTS, SiteBuilder};

@@ -146,6 +146,7 @@ fn output_schema() -> JsonObject {
             "memory_peak_bytes": {"type": "integer"},
             "blocked": {"type": "array", "items": {"type": "string"}},
             "held_by_rlimits": {"type": "array", "items": {"type": "string"}},
+            "denied_by_sandbox": {"type": "array"},
             "runs": {"type": "array", "items": {"type": "object"}, "description": "your runs, the newest first"},
             "denied": refusal(json!({"code": {"type": "string"}, "rule": {"type": "string"}, "reason": {"type": "string"}})),
             "failed": refusal(json!({"code": {"type": "string"}, "reason": {"type": "string"}})),
