@@ -243,6 +243,9 @@ fn what_is_asked_wrongly_is_refused() {
         );
     }
     let denied = site.audited("the denial", |entry| entry.is("deny", "true"));
+    drop(sleeper(&client, "nap"));
+    let started = site.audited("the start", |entry| entry.is("start", "nap"));
+    assert_eq!(started.field("background"), &json!(true));
     assert_eq!(denied.text("rule"), "tool.true.background", "{denied:?}");
 }
 

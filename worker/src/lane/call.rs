@@ -28,6 +28,7 @@ impl Lane {
             claim: run.claim.clone().map(cut),
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
+            background: run.background,
         };
         let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
@@ -143,6 +144,7 @@ impl Lane {
                 .arguments
                 .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
+            background: false,
         };
         let client = descriptors.pop();
         let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {
