@@ -550,3 +550,85 @@ fn tasks_are_for_clients_that_declare_them() {
         .message();
     assert_eq!(refused["error"]["code"], -32021, "{refused}");
 }
+
+/// What a key starts is of the key, whoever else is there: it outlives the request, and
+/// another key finds nothing.
+#[test]
+fn a_run_of_a_key_is_the_keys() {
+    let keys = r#"
+[principal.one]
+api_key = "one"
+
+[principal.two]
+api_key = "two"
+
+[profile.fixed]
+extends = "plain"
+run_as = "mmtest-run"
+
+[tool.patient]
+description = "Sleeps for some seconds, whoever is there"
+command = ["/usr/bin/sleep", "{time}"]
+profile = "fixed"
+allow = ["one", "two"]
+background = true
+outlives_connection = true
+[tool.patient.args]
+time = { type = "string", pattern = "[0-9.]+", max_length = 40 }
+
+[tool.hasty]
+description = "Sleeps as long as its caller is connected"
+command = ["/usr/bin/sleep", "60"]
+profile = "fixed"
+allow = ["one"]
+background = true
+"#;
+    let site = Site::with(&format!("{BASE}{keys}"));
+    let site = site.serving(&["--http", "127.0.0.1:0"]).start();
+    let (one, two) = (site.new_key("one"), site.new_key("two"));
+    let mut web = Web::network(site.http());
+    let mut call = |key: &str, tool: &str, arguments: Value| {
+        Called(web.call(tool, &arguments, Some(key)).message())
+    };
+    let time = unique();
+    let patient = json!({"tool": "patient", "arguments": {"time": time}});
+    let run = call(&one, "run_start", patient).field("run_id").clone();
+    lives_on(&time);
+    let theirs = call(&two, "run_output", json!({ "run": run }));
+    assert_eq!(theirs.failed(), "invalid_arguments");
+    let own = call(&one, "run_output", json!({ "run": run }));
+    assert_eq!(own.field("state"), "running", "{}", own.0);
+    let hasty = call(&one, "run_start", json!({"tool": "hasty"}));
+    assert_eq!(hasty.denied(), "no_connection");
+    let ended = call(&one, "run_cancel", json!({ "run": run }));
+    assert_eq!(ended.field("cancelled"), &json!(true), "{}", ended.0);
+    is_killed(&time);
+}
+
+/// A session of the initialize handshake that declares the extension has tasks as well.
+#[test]
+fn sessions_that_declare_the_extension_have_tasks() {
+    let site = site();
+    let client = Client::attach_silent(&site, ALICE);
+    let greeting = json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+        "clientInfo": {"name": "mini-mcp-tests", "version": "0"},
+    });
+    let answer = client.request("initialize", &greeting).expect("an answer");
+    let extensions = &answer["result"]["capabilities"]["extensions"];
+    assert!(
+        extensions["io.modelcontextprotocol/tasks"].is_object(),
+        "{answer}"
+    );
+    client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+    let call = json!({"name": "nap", "arguments": {"time": "2"}});
+    let task = client.request("tools/call", &call).expect("an answer");
+    let id = task["result"]["taskId"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{task}"));
+    eventually("the task is completed", Duration::from_secs(10), || {
+        let state = client.request("tasks/get", &json!({ "taskId": id }))?;
+        (state["result"]["status"] == "completed").then_some(())
+    });
+}
