@@ -1,8 +1,9 @@
 //! Large output: head and tail in the result, the whole of it in pages, for its
 //! principal alone; and what a client hears while a command runs.
 
-use harness::{ALICE, BASE, BOB, Called, Client, Process, Site};
+use harness::{ALICE, BASE, BOB, Called, Client, FRONT, Process, Site, SmallDisk};
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 const MORE: &str = r#"
@@ -353,4 +354,27 @@ fn a_silent_command_has_a_heartbeat() {
     let heard = client.unclaimed();
     assert_eq!(heard.len(), 1, "{heard:?}");
     assert_eq!(heard[0]["params"]["message"], "running for 5 s");
+}
+
+/// When the disk of the spool is full, calls go on, and the result says what is kept.
+#[test]
+fn a_full_disk_costs_pages_and_no_call() {
+    let disk = SmallDisk::mount();
+    let spool = disk.path("spool");
+    std::fs::create_dir(&spool).expect("the disk is ours");
+    let (uid, gid) = (FRONT.uid(), FRONT.gid());
+    std::os::unix::fs::chown(&spool, Some(uid), Some(gid)).expect("root may");
+    std::fs::set_permissions(&spool, PermissionsExt::from_mode(0o700)).expect("root may");
+    let site = Site::with(&format!("{BASE}{MORE}"));
+    let spool = spool.display().to_string();
+    let site = site.serving(&["--spool-quota", "1M", "--spool", &spool]);
+    let site = site.start();
+    let client = Client::attach(&site, ALICE);
+    let called = client.call("flood", &json!({"last": 100_000}));
+    assert_eq!(called.exit_code(), Some(0));
+    assert_eq!(called.field("stdout_bytes"), &json!(588_895));
+    assert!(called.stdout().ends_with("\n99999\n100000\n"));
+    assert!(called.text().contains("the first "), "{}", called.text());
+    assert!(site.log_text("supervisor").contains("cannot keep output"));
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
 }
