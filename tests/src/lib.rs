@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+pub mod attacks;
 mod auditing;
 mod binaries;
 mod browser;
@@ -15,6 +16,7 @@ mod builder;
 mod called;
 mod cgroup;
 mod client;
+pub mod comparison;
 pub mod everyday;
 mod front;
 mod inbox;
@@ -45,7 +47,7 @@ pub use log::Entry;
 pub use peer::{bound_and_connected, command_as, connect_as};
 pub use process::Process;
 pub use runs::Starter;
-pub use scratch::scratch;
+pub use scratch::{scratch, scratch_in};
 pub use site::Site;
 pub use small_disk::SmallDisk;
 pub use users::{ALICE, BOB, CAROL, FRONT, RUNNER, User};

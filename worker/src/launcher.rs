@@ -240,7 +240,7 @@ impl Launcher {
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
     ) -> Result<Running, Refused> {
-        let sight = self.sight(grant, files)?;
+        let sight = self.sight(grant, files, whom)?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
@@ -279,12 +279,16 @@ impl Launcher {
         }
     }
 
-    fn sight<'a>(&mut self, grant: &Grant, files: &'a Files<'_>) -> Result<Sight<'a>, Refused> {
-        let mut sight = self.domains.sight(grant, &files.places())?;
-        if let (Sight::Built(view), Containment::PidNamespace { .. }) =
-            (&mut sight, &self.context.containment)
-        {
-            view.numbered = true;
+    fn sight<'a>(
+        &mut self,
+        grant: &Grant,
+        files: &'a Files<'_>,
+        whom: Option<&Identity>,
+    ) -> Result<Sight<'a>, Refused> {
+        let mut sight = self.domains.sight(grant, &files.places(), whom)?;
+        let numbered = matches!(self.context.containment, Containment::PidNamespace { .. });
+        if let Sight::Built(view) | Sight::Prepared(view, _) = &mut sight {
+            view.numbered |= numbered;
         }
         Ok(sight)
     }

@@ -10,6 +10,7 @@ mod domains;
 mod rules;
 
 pub(crate) use domains::Domains;
+pub(super) use rules::serves;
 
 use super::abi::linux;
 use super::view::Own;
@@ -161,7 +162,7 @@ pub(super) fn open_own(domain: &RulesetCreated, own: &Own) -> Result<RulesetCrea
         .listed
         .iter()
         .map(|path| (*path, AccessFs::ReadDir.into()));
-    let each = |right| move |path: &&'static CStr| (*path, rights(abi, right, true));
+    let each = |right| move |path: &&'static CStr| (*path, rights(abi, right, true, own.serves));
     let all = listed
         .chain(own.read.iter().map(each(Right::Read)))
         .chain(own.write.iter().map(each(Right::Write)))
@@ -191,7 +192,7 @@ pub(crate) fn open_terminal(
     terminal: &OwnedFd,
 ) -> Result<RulesetCreated, Errno> {
     let abi = ABI::from(i32::try_from(sys::landlock_abi()).unwrap_or(i32::MAX));
-    let rule = PathBeneath::new(terminal, rights(abi, Right::Terminal, false));
+    let rule = PathBeneath::new(terminal, rights(abi, Right::Terminal, false, false));
     domain.add_rule(rule).map_err(|_| Errno::last())
 }
 

@@ -12,6 +12,7 @@
 mod root;
 mod tree;
 
+use super::prepared::Shared;
 use crate::sys::mount::{
     self, NO_DEVICES, NO_EXECUTE, NO_SUID, READ_ONLY, attach, clone_tree, new_file_system, restrict,
 };
@@ -25,7 +26,7 @@ use root::Root;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use tree::{Common, Links, SYSTEM, Tree, is_system, look_up, merged, with_rights_of};
+use tree::{Common, Links, SYSTEM, Tree, is_system, look_up, with_rights_of};
 
 /// What a mount namespace is made to hold.
 #[derive(Debug)]
@@ -56,6 +57,15 @@ pub(crate) struct Place<'a> {
     pub device: bool,
 }
 
+/// When file systems of a command's own are mounted.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// With all else.
+    Here,
+    /// By each command that enters.
+    Later,
+}
+
 /// What every file system of the view's own is mounted with.
 const OWN: u64 = NO_SUID | NO_DEVICES | NO_EXECUTE;
 
@@ -81,29 +91,34 @@ pub(super) struct Own {
     pub write: &'static [&'static CStr],
     /// Makes, holds and stands for terminals; may be missing.
     pub terminals: &'static [&'static CStr],
+    /// Whether sockets may be made where it may be written.
+    pub serves: bool,
 }
 
 impl View<'_> {
     /// What the command may do with what is not the host's.
-    pub(super) fn own(&self) -> Own {
+    pub(super) fn own(&self, serves: bool) -> Own {
         match self.strength {
             Strength::Isolated => Own {
                 listed: Some(c"/"),
                 read: &[c"/proc"],
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/tty"],
+                serves,
             },
             Strength::Default | _ if !self.private_tmp => Own {
                 listed: None,
                 read: &[],
                 write: &[],
                 terminals: &[],
+                serves,
             },
             Strength::Default | _ => Own {
                 listed: None,
                 read: if self.numbered { &[c"/proc"] } else { &[] },
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/ptmx", c"/dev/tty"],
+                serves,
             },
         }
     }
@@ -121,6 +136,23 @@ impl View<'_> {
     fn temporary(&self) -> impl Iterator<Item = (&'static str, &'static CStr)> {
         let own = self.has_own();
         TEMPORARY.into_iter().filter(move |_| own)
+    }
+
+    /// Where something of the view's own is mounted by each command.
+    fn covers(&self) -> impl Iterator<Item = &'static Path> {
+        let more = ["/proc", TERMINALS].into_iter();
+        let more = more.filter(|path| self.has_own() && (*path == TERMINALS || self.numbered));
+        let all = self.temporary().map(|(path, _)| path).chain(more);
+        all.map(Path::new)
+    }
+
+    /// Fails where what is granted would be covered by that.
+    fn uncovered(&self, trees: &[Tree]) -> Result<(), Errno> {
+        let covered = |tree: &Tree| self.covers().any(|own| tree.path.starts_with(own));
+        match trees.iter().any(covered) {
+            true => Err(Errno::EXDEV),
+            false => Ok(()),
+        }
     }
 
     /// Whether `path` is, or is beneath, what this view has of its own.
@@ -156,26 +188,53 @@ impl View<'_> {
 
 /// Builds `view` in this process's new mount namespace and enters it.
 pub(super) fn enter(view: &View<'_>, identity: Option<&Identity>) -> Result<(), Errno> {
+    fill(view, identity, Moment::Here)
+}
+
+/// The same, but for what no two commands may share; returns which places the user could
+/// reach.
+pub(super) fn enter_shared(
+    view: &View<'_>,
+    identity: Option<&Identity>,
+) -> Result<Vec<bool>, Errno> {
+    let reachable = reachable(view, identity)?;
+    fill(view, identity, Moment::Later)?;
+    Ok(reachable)
+}
+
+/// Which places of an isolated view `identity` can reach. In the default strength he sees
+/// the host, where nothing leads around a directory that is closed to him.
+fn reachable(view: &View<'_>, identity: Option<&Identity>) -> Result<Vec<bool>, Errno> {
+    if !view.isolated() {
+        return Ok(Vec::new());
+    }
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let reach = |place: &Place<'_>| open(&place.path, flags, Mode::empty()).is_ok();
+    with_rights_of(identity, || Ok(view.places.iter().map(reach).collect()))
+}
+
+fn fill(view: &View<'_>, identity: Option<&Identity>, when: Moment) -> Result<(), Errno> {
     let host = directory(c"/")?;
     mount::make_private(host.as_fd())?;
     let (trees, links) = with_rights_of(identity, || look_up(view, Common::Missing))?;
     // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
     let built = if view.isolated() {
-        isolate(view, trees, &links)
+        isolate(view, trees, &links, when)
     } else {
-        shut(view, host, trees)
+        shut(view, host, trees, when)
     };
     umask(mask);
     built
 }
 
 /// Makes of `host` what the default strength sees of it.
-fn shut(view: &View<'_>, host: OwnedFd, trees: Vec<Tree>) -> Result<(), Errno> {
+fn shut(view: &View<'_>, host: OwnedFd, trees: Vec<Tree>, when: Moment) -> Result<(), Errno> {
     // Before the host is shut: directories for this are made in it for a moment.
-    let own = match view.private_tmp {
-        true => beside_the_host(view)?,
-        false => Vec::new(),
+    let own = match when {
+        Moment::Here if view.private_tmp => beside_the_host(view)?,
+        Moment::Here => Vec::new(),
+        Moment::Later => view.uncovered(&trees).map(|()| Vec::new())?,
     };
     restrict(host.as_fd(), SHUT, true)?;
     Root::of_host(host).add_all(trees.into_iter().chain(own).collect())
@@ -194,27 +253,52 @@ fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
     Ok(own)
 }
 
-/// Enters the namespace `prepared`, where all of `view` is but what arguments name:
-/// those mounts are added in a copy that ends with the command.
-pub(super) fn join(view: &View<'_>, prepared: BorrowedFd<'_>) -> Result<(), Errno> {
+/// Enters the namespace of `shared`, where all of `view` is but what arguments name and
+/// what is a command's own: those are mounted in a copy that ends with the command.
+pub(super) fn join(
+    view: &View<'_>,
+    shared: &Shared,
+    identity: Option<&Identity>,
+) -> Result<(), Errno> {
+    // A directory above a granted path may have been closed to the user since, or opened.
+    if reachable(view, identity)? != shared.reachable {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        return enter(view, identity);
+    }
     let chosen = view.places.iter().any(|place| place.opened.is_some());
     // Copied before: of what is read-only in there, copies are too.
-    let trees = match chosen {
-        true => merged(look_up(view, Common::Mounted)?.0),
+    let mut trees = match chosen {
+        true => look_up(view, Common::Mounted)?.0,
         false => Vec::new(),
     };
-    setns(prepared, CloneFlags::CLONE_NEWNS)?;
-    if trees.is_empty() {
+    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
+    if !chosen && !view.has_own() {
         return Ok(());
     }
     unshare(CloneFlags::CLONE_NEWNS)?;
-    let mut root = Root::of_host(directory(c"/")?);
-    trees.iter().try_for_each(|tree| root.add(tree))
+    // What is made here is for the command to pass through, whatever its own mask.
+    let mask = umask(Mode::empty());
+    if view.isolated() {
+        trees.extend(own_trees(view, c"/proc")?);
+    } else if view.has_own() {
+        trees.extend(beside_the_host(view)?);
+    }
+    let joined = directory(c"/").and_then(|top| Root::of_host(top).add_all(trees));
+    umask(mask);
+    joined
 }
 
-fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno> {
-    // Before anything is mounted over the host's, which must be seen for that.
+/// What every isolated command has of its own; `at` as for [`temporary`].
+fn own_trees(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
+    let mut own = temporary(view, at)?;
+    own.push(Tree::own("/proc", process));
+    own.push(terminals()?);
+    Ok(own)
+}
+
+/// Builds a root directory of granted paths and makes it this process's.
+fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links, when: Moment) -> Result<(), Errno> {
     let size = [
         (c"size", c"4M"),
         (c"nr_inodes", c"65536"),
@@ -224,13 +308,20 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno
     // Any directory serves until the root is changed; this one exists.
     attach(top.as_fd(), directory(c"/proc")?.as_fd())?;
     mkdirat(&top, c"tmp", Mode::from_bits_truncate(0o755))?;
-    let mut own = temporary(view, c"/proc/tmp")?;
-    own.push(Tree::own("/proc", process));
-    own.push(terminals()?);
     let mut root = Root::empty(top);
     root.link(links)?;
     root.link(&standard_links())?;
-    root.add_all(trees.into_iter().chain(own).collect())?;
+    match when {
+        Moment::Here => {
+            let own = own_trees(view, c"/proc/tmp")?;
+            root.add_all(trees.into_iter().chain(own).collect())?;
+        }
+        Moment::Later => {
+            view.uncovered(&trees)?;
+            root.add_all(trees)?;
+            view.covers().try_for_each(|path| root.make(path, true))?;
+        }
+    }
     if !root.covers(&view.directory) {
         root.make(&view.directory, true)?;
     }

@@ -1,21 +1,22 @@
 //! What the calls of one tool have in common, looked up once and compared before each
 //! call: rules, ruleset, and the prepared view of the host.
 
-use super::rules::{Right, Rule, build, rights, rules};
+use super::rules::{Right, Rule, build, rights, rules, serves};
 use super::{DomainError, holds};
 use crate::open::Opened;
 use crate::sandbox::namespaces::{Shut, Sight};
 use crate::sandbox::pin::{self, Fingerprint};
-use crate::sandbox::prepared::{self, Mounts};
+use crate::sandbox::prepared::{self, Mounts, Shared};
 use crate::sandbox::program;
 use crate::sandbox::view::{Place, View};
 use crate::sys;
 use ::landlock::{ABI, PathBeneath, RulesetCreated, RulesetCreatedAttr};
-use policy::{Access, Grant, Strength};
+use nix::errno::Errno;
+use policy::{Access, Grant, Identity, RunAs, Strength};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -44,7 +45,16 @@ struct Prepared {
     /// Of the program, when the policy pins it.
     pinned: Option<Fingerprint>,
     /// A mount namespace with what calls have in common, once one needed it.
-    view: Option<Rc<OwnedFd>>,
+    view: Option<Kept>,
+}
+
+/// What is kept of the host's mounts for the calls of a tool.
+#[derive(Debug)]
+enum Kept {
+    /// A view, looked up as this identity may where that matters.
+    View(Option<Identity>, Rc<Shared>),
+    /// A view of this tool cannot be shared.
+    Nothing,
 }
 
 impl Prepared {
@@ -84,7 +94,8 @@ impl Domains {
         }
         let mut ruleset = build(abi, &prepared.rules, &profile.network)?;
         for file in opened {
-            let rights = rights(abi, Right::from(file.access), file.directory);
+            let right = Right::from(file.access);
+            let rights = rights(abi, right, file.directory, serves(&profile.network));
             ruleset = ruleset.add_rule(PathBeneath::new(file.descriptor.as_fd(), rights))?;
         }
         Ok(ruleset)
@@ -96,17 +107,24 @@ impl Domains {
         &mut self,
         grant: &Grant,
         opened: &[(PathBuf, &'a Opened)],
+        whom: Option<&Identity>,
     ) -> Result<Sight<'a>, DomainError> {
         let isolation = grant.profile().isolation;
-        match self.shut {
-            _ if isolation.mounts() => Ok(Sight::Built(self.view(grant, opened)?)),
-            Shut::Never => Ok(Sight::Host),
-            Shut::Made => Ok(Sight::Built(self.view(grant, opened)?)),
-            Shut::Prepared => {
-                let prepared = self.prepared_view(grant)?;
-                Ok(Sight::Prepared(self.view(grant, opened)?, prepared))
+        let view = |domains: &Self| domains.view(grant, opened);
+        let shared = match self.shut {
+            Shut::Prepared if !isolated(grant) => self.shared_view(grant, None)?,
+            // A user of one run has nothing in common with others, and what an argument
+            // names may have no place in a root that is made already.
+            Shut::Prepared if opened.is_empty() && grant.profile().run_as != RunAs::Dynamic => {
+                self.shared_view(grant, whom)?
             }
-        }
+            Shut::Never if !isolation.mounts() => return Ok(Sight::Host),
+            Shut::Prepared | Shut::Never | Shut::Made => None,
+        };
+        Ok(match shared {
+            Some(shared) => Sight::Prepared(view(self)?, shared),
+            None => Sight::Built(view(self)?),
+        })
     }
 
     fn view<'a>(
@@ -132,7 +150,7 @@ impl Domains {
             device: false,
         });
         let places: Vec<Place<'_>> = common.chain(chosen).collect();
-        let isolated = isolation.strength == Strength::Isolated;
+        let isolated = isolated(grant);
         if isolated && places.iter().any(|place| place.path == Path::new("/")) {
             return Err(DomainError::Whole(grant.profile().name.clone()));
         }
@@ -146,8 +164,12 @@ impl Domains {
         })
     }
 
-    /// The view that calls of this tool have in common.
-    fn prepared_view(&mut self, grant: &Grant) -> Result<Rc<OwnedFd>, DomainError> {
+    /// What calls of this tool have in common of their view, if anything.
+    fn shared_view(
+        &mut self,
+        grant: &Grant,
+        whom: Option<&Identity>,
+    ) -> Result<Option<Rc<Shared>>, DomainError> {
         if self.mounts.as_ref().is_none_or(Mounts::changed) {
             self.forget_views();
             // Watched from before the first view is made of them.
@@ -155,16 +177,26 @@ impl Domains {
                 Mounts::watch().map_err(|error| DomainError::Path("/proc".into(), error))?;
             self.mounts = Some(mounts);
         }
-        let known = |domains: &Self| domains.tools.get(key(grant).as_ref())?.view.clone();
-        if let Some(view) = known(self) {
-            return Ok(view);
+        let kept = self.tools.get(key(grant).as_ref());
+        match kept.and_then(|prepared| prepared.view.as_ref()) {
+            Some(Kept::View(who, shared)) if who.as_ref() == whom => {
+                return Ok(Some(Rc::clone(shared)));
+            }
+            Some(Kept::Nothing) => return Ok(None),
+            Some(Kept::View(..)) | None => {}
         }
-        let view = prepared::prepare(&self.view(grant, &[])?).map_err(DomainError::View)?;
-        let view = Rc::new(view);
+        let (kept, shared) = match prepared::prepare(&self.view(grant, &[])?, whom) {
+            Ok(shared) => {
+                let shared = Rc::new(shared);
+                (Kept::View(whom.cloned(), Rc::clone(&shared)), Some(shared))
+            }
+            Err(Errno::EXDEV) => (Kept::Nothing, None),
+            Err(errno) => return Err(DomainError::View(errno)),
+        };
         if let Some(prepared) = self.tools.get_mut(key(grant).as_ref()) {
-            prepared.view = Some(Rc::clone(&view));
+            prepared.view = Some(kept);
         }
-        Ok(view)
+        Ok(shared)
     }
 
     /// The mounts that prepared views are made of, to wait for a change.
@@ -212,6 +244,10 @@ impl Domains {
         };
         self.tools.get(key.as_ref()).ok_or_else(gone)
     }
+}
+
+fn isolated(grant: &Grant) -> bool {
+    grant.profile().isolation.strength == Strength::Isolated
 }
 
 /// What tells rules apart: the tool, and the caller where his rules are his alone.

@@ -181,7 +181,7 @@ pub(super) fn build(
     let mut created = ruleset.create()?;
     for rule in rules {
         if let Some(anchor) = &rule.anchor {
-            let rights = rights(abi, rule.right, anchor.directory);
+            let rights = rights(abi, rule.right, anchor.directory, serves(network));
             // Before ABI 9 there is nothing to grant.
             if rights.is_empty() {
                 continue;
@@ -197,9 +197,14 @@ pub(super) fn build(
     Ok(created)
 }
 
-/// Device nodes are never made: `MakeChar` and `MakeBlock` are granted to nobody,
-/// and neither are sockets and device commands.
-pub(super) fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<AccessFs> {
+/// Whether the filter lets a command under `network` listen on Unix sockets.
+pub(in crate::sandbox) fn serves(network: &Network) -> bool {
+    matches!(network, Network::Unix | Network::Loopback | Network::Full)
+}
+
+/// Device nodes are never made: `MakeChar` and `MakeBlock` are granted to nobody, and
+/// neither are device commands. Sockets are where a command writes and `serves`.
+pub(super) fn rights(abi: ABI, right: Right, directory: bool, serves: bool) -> BitFlags<AccessFs> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let never = AccessFs::Execute
         | AccessFs::MakeChar
@@ -209,6 +214,7 @@ pub(super) fn rights(abi: ABI, right: Right, directory: bool) -> BitFlags<Access
         | AccessFs::ResolveUnix;
     let rights = match right {
         Right::Read => read,
+        Right::Write if serves => (AccessFs::from_all(abi) & !never) | AccessFs::MakeSock,
         Right::Write => AccessFs::from_all(abi) & !never,
         Right::Execute => read | AccessFs::Execute,
         Right::Connect => AccessFs::ResolveUnix.into(),
