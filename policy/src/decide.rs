@@ -54,6 +54,7 @@ pub(crate) fn terms<'a>(
         stdin_is_secret: tool.has_secret_stdin(),
         starts_in: filled.starts_in,
         sha256: tool.sha256,
+        background: tool.background,
         identity,
         profile: Arc::clone(&own.profile),
         only_for: tool

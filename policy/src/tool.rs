@@ -13,6 +13,9 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Tools of the server's own, by which clients start, read and end runs in the
+/// background; no policy can define one of these names.
+pub const BUILT_IN: [&str; 3] = ["run_start", "run_output", "run_cancel"];
 /// What a command is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -38,6 +41,7 @@ pub struct Tool {
     pub(crate) profile: Arc<Profile>,
     pub(crate) rules: Rules,
     pub(crate) read_only: bool,
+    pub(crate) background: Background,
     pub(crate) limits: Limits,
     /// Whether `${caller.…}` stands in it or in its profile.
     pub(crate) names_caller: bool,
@@ -113,6 +117,12 @@ impl Tool {
         self.read_only
     }
 
+    /// Whether its callers need not wait for it.
+    #[must_use]
+    pub fn background(&self) -> Background {
+        self.background
+    }
+
     /// How often it may be called, see [`crate::Scope::Tool`].
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -163,6 +173,18 @@ impl Tool {
         let rule = self.rules.of(caller);
         rule.is_some_and(|rule| rule.effect == Effect::Ask)
     }
+}
+
+/// Whether a command runs on while its caller does something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Background {
+    /// Its caller waits.
+    #[default]
+    Never,
+    /// As long as the connection of its caller is there.
+    Connected,
+    /// To its end, whether or not its caller is there.
+    Outliving,
 }
 
 /// One argument that a tool takes.

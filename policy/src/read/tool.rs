@@ -13,11 +13,11 @@ use crate::argument::{Place, accept};
 use crate::principal::Principal;
 use crate::template::Template;
 use crate::tool::Origin;
-use crate::{Effect, Kind, Profile, RunAs, Tool};
+use crate::{Background, Effect, Kind, Profile, RunAs, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "description",
     "command",
     "stdin",
@@ -28,6 +28,8 @@ const KEYS: [&str; 15] = [
     "ask",
     "deny",
     "read_only",
+    "background",
+    "outlives_connection",
     "rate",
     "concurrency",
     "quota",
@@ -67,6 +69,7 @@ fn tool<'r>(
     let profile = profile(&fields, known.profiles);
     let rules = rules(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
+    let background = background(&fields);
     let limits = limits(&fields);
     let declared = parameters(&fields);
     let wiring = wiring(&fields, &declared);
@@ -97,6 +100,7 @@ fn tool<'r>(
         sha256,
         rules: rules?,
         read_only,
+        background,
         limits,
         names_caller: false,
         parameters: declared
@@ -112,6 +116,25 @@ fn tool<'r>(
         lint::tool(&fields, &tool);
     }
     Some(tool)
+}
+
+/// Whether its callers need not wait for it, and need not stay.
+fn background(fields: &Fields<'_, '_>) -> Background {
+    let flag = |key| fields.boolean(key).filter(|flag| flag.value);
+    match (flag("background"), flag("outlives_connection")) {
+        (Some(_), None) => Background::Connected,
+        (Some(_), Some(_)) => Background::Outliving,
+        (None, None) => Background::Never,
+        (None, Some(alone)) => {
+            let message = format!(
+                "{} outlives connections, but its callers wait",
+                fields.owner
+            );
+            let hint = "add `background = true`";
+            fields.reader.error_hint(&alone.span, message, hint);
+            Background::Never
+        }
+    }
 }
 
 /// Notes files that a user who vanishes would leave to the next who has its number.

@@ -467,6 +467,7 @@ mod tests {
                 claim: None,
                 tool: "t".into(),
                 arguments: None,
+                background: false,
             },
             principal: "p".into(),
             rule: "r".into(),

@@ -6,12 +6,12 @@ use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
 use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, Told, Word};
-use crate::context::Context;
+use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Caller, Decision, Grant, Proof, Stdin};
+use policy::{Arguments, Background, Caller, Decision, Grant, Proof, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
@@ -30,6 +30,7 @@ impl Lane {
             claim: run.claim.clone().map(cut),
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
+            background: run.background,
         };
         let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
@@ -46,12 +47,36 @@ impl Lane {
             .decide(&caller, &run.tool, &arguments(run))
         {
             Decision::Allow(grant) => {
+                let client = match self.watched(run, &grant, client) {
+                    Ok(client) => client,
+                    Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
+                };
                 let bounds = bounds(&grant, &caller);
                 self.carry_out(call, bounds, grant, streams, client.as_ref())
             }
             Decision::Deny(denial) => {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
             }
+        }
+    }
+
+    /// The socket of a caller whose command ends when he goes away; whether it does is
+    /// not the supervisor's to say.
+    fn watched(
+        &self,
+        run: &Run,
+        grant: &Grant,
+        client: Option<OwnedFd>,
+    ) -> Result<Option<OwnedFd>, Denial> {
+        if !run.background {
+            return Ok(client);
+        }
+        let alone = !matches!(self.launcher.context.trust, Trust::Front { .. });
+        match grant.in_background(alone || client.is_some()) {
+            // Let go: he may want to see that his connection has ended.
+            Ok(Background::Outliving) => Ok(None),
+            Ok(Background::Connected | Background::Never) => Ok(client),
+            Err(denial) => Err(in_words_of_the_wire(denial)),
         }
     }
 
@@ -121,6 +146,7 @@ impl Lane {
                 .arguments
                 .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
+            background: false,
         };
         let client = descriptors.pop();
         let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {
