@@ -4,8 +4,7 @@ dpkg --remove mini-mcp
 ! pgrep -x mini-mcp >/dev/null || fail "a process is left: $(pgrep -af mini-mcp)"
 dpkg --purge mini-mcp
 [ -s "$trail" ] || fail "the audit trail is gone"
-files >"$keep/after"
-left=$(comm -13 "$keep/before" "$keep/after" | grep mini-mcp | grep -v -e '^/var/log/mini-mcp' || true)
+left=$(files | grep mini-mcp | grep -v -e '^/var/log/mini-mcp' || true)
 [ -z "$left" ] || fail "left: $left"
 [ ! -e /run/mini-mcp/mcp.sock ] || fail "the socket is left"
 left=$(find /sys/fs/cgroup -depth -type d -name '*mini*mcp*' ! -name '*machine*')
