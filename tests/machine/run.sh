@@ -8,6 +8,7 @@
 #
 # and without one, all of these. MINI_MCP_PROFILE=release packages what is released;
 # MINI_MCP_STEPS="install …" takes these files of guest/steps instead of all that fit;
+# MINI_MCP_ATTACK_AS=caller attacks as one of the three identities alone.
 # MINI_MCP_KEEP=1 keeps the folder of what came back.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,13 +20,26 @@ kernel="doctor controllers fallbacks attacks"
 
 # prepare: the package, the tree and the test binaries, for all machines.
 prepare() {
-    MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-dev} packaging/build.sh >&2
     mkdir -p target/machine
     exec {lock}>target/machine/lock
     flock "$lock"
+    MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-dev} packaging/build.sh >&2
     if [ ! -e target/machine/tree.tar ] || [ tests/machine/image.sh -nt target/machine/tree.tar ]; then
         tests/machine/image.sh target/machine/tree.tar
     fi
+    exec {lock}>&-
+}
+
+# make_attacks FOLDER: the suite that attacks from inside, laid out as in a target directory.
+make_attacks() {
+    local program
+    program=$(cargo test --quiet --locked --workspace --test attacks --no-run --message-format=json |
+        sed -n 's/.*"executable":"\([^"]*\/attacks-[^"]*\)".*/\1/p')
+    [ -x "$program" ] || fail "cannot build the attack suite" "cargo test --workspace --test attacks --no-run"
+    mkdir -p "$1/debug/deps" "$1/debug/.fingerprint"
+    for file in mini-mcp mini-mcp-worker mini-mcp-test-peer; do strip -o "$1/debug/$file" "target/debug/$file"; done
+    strip -o "$1/debug/deps/attacks" "$program"
+    gcc -O1 -o "$1/probe" tests/attack/*.c
 }
 
 # make_root ROOT STEPS: the tree of a machine that takes these steps at its boot.
@@ -36,6 +50,7 @@ make_root() {
     mkdir -p "$root/machine/out" "$root/machine/python" "$root/etc/systemd/system/graphical.target.wants"
     cp -r tests/machine/guest "$root/machine/in"
     cp "$(ls -t target/packages/mini-mcp_*.deb | head -n 1)" "$root/machine/in/mini-mcp.deb"
+    echo "${MINI_MCP_ATTACK_AS:-}" | tr -d '\n' >"$root/machine/in/attack-as"
     tr ' ' '\n' <<<"$2" >"$root/machine/in/steps.txt"
     site=$(target/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     tar -C "$site" --exclude='./pip*' --exclude='./setuptools*' --exclude='./pkg_resources' -cf - . |
@@ -43,6 +58,7 @@ make_root() {
     cp tests/machine/guest/machine-test.service "$root/etc/systemd/system/"
     ln -s ../machine-test.service "$root/etc/systemd/system/graphical.target.wants/"
     chown -R 0:0 "$root/machine"
+    case " $2 " in *" attacks "*) make_attacks "$root/machine/target" ;; esac
     # Where the machine is slow it is there from the start, as in an image that is deployed.
     case $2 in
     install*) ;;
@@ -86,11 +102,15 @@ attempt() {
     fi
 }
 
-need mmdebstrap target/venv/bin/python
-prepare
-[ $# -gt 0 ] || set -- container bookworm bookworm-backports trixie-backports
-failed=()
-for machine in "$@"; do
-    (attempt "$machine") || failed+=("$machine")
-done
-[ ${#failed[@]} -eq 0 ] || fail "failed: ${failed[*]}" "the log of each is above"
+main() {
+    local machine failed=()
+    need mmdebstrap target/venv/bin/python
+    prepare
+    [ $# -gt 0 ] || set -- container bookworm bookworm-backports trixie-backports
+    for machine in "$@"; do
+        (attempt "$machine") || failed+=("$machine")
+    done
+    [ ${#failed[@]} -eq 0 ] || fail "failed: ${failed[*]}" "the log of each is above"
+}
+
+main "$@"

@@ -17,8 +17,8 @@ has() { grep -qE -- "$2" <<<"$1" || fail "no \`$2\` in: $1"; }
 lacks() { ! grep -qE -- "$2" <<<"$1" || fail "\`$2\` in: $1"; }
 # eventually COMMAND…: until it succeeds, at most a minute.
 eventually() {
-    local try
-    for try in $(seq 600); do
+    local end=$((SECONDS + 60))
+    while [ "$SECONDS" -lt "$end" ]; do
         if "$@" >/dev/null 2>&1; then return 0; fi
         sleep 0.1
     done

@@ -27,8 +27,12 @@ while read -r step; do
         systemctl reboot
         exit
     fi
-    if ! bash -c '. ./lib.sh && . "./steps/$1.sh"' "$step" "$step" >>$out/log 2>&1; then finish 1; fi
+    bash -c '. ./lib.sh && . "./steps/$1.sh"' "$step" "$step" >>$out/log 2>&1 || echo "$step" >>$out/failed
     echo "$step" >>$out/done
 done <"./steps.txt"
+if [ -s $out/failed ]; then
+    echo "== failed: $(tr '\n' ' ' <$out/failed)" >>$out/log
+    finish 1
+fi
 echo "== all is well ($(cut -d ' ' -f 1 /proc/uptime) s)" >>$out/log
 finish 0
