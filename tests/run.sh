@@ -30,6 +30,7 @@ packages() {
 	useradd passwd
 	mount mount
 	setsid util-linux
+	bwrap bubblewrap
 	groff groff-base
 	git git
 	node nodejs

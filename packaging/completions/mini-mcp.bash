@@ -507,7 +507,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__run)
-            opts="-h --policy --packs --profile --read --rw --exec --as --timeout --strength --network --connect --dir --env --containment --worker-program --help"
+            opts="-h --policy --packs --profile --read --rw --exec --as --timeout --strength --network --connect --dir --env --containment --explain-denials --worker-program --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

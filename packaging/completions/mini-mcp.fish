@@ -168,5 +168,6 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -l dir -d 'Direct
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -l env -d 'Variable of the environment, of which nothing else is passed on' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -l containment -d 'How the process tree is held: auto, cgroup, pid-namespace or subreaper' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -l worker-program -d 'Program of the worker [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -l explain-denials -d 'Tell what Landlock refused a command that failed, from the host\'s audit records'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand schema" -s h -l help -d 'Print help'

@@ -15,7 +15,7 @@ pub struct Isolation {
 }
 
 /// The base of all restrictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Strength {
     /// Landlock, seccomp, ids, capabilities, resource limits and cgroup.

@@ -116,6 +116,25 @@ PROBE(make_cgroup, by(mkdir(in("/sys/fs/cgroup/unified", mark), 0700)))
 PROBE(plant_setuid, copy(in(tools, "secret"), in(work, "setuid"), 04755) ? REFUSED : stat(in(work, "setuid"), &status) ? BROKEN : status.st_mode & S_ISUID ? ESCAPED : REFUSED)
 PROBE(plant_setgid, copy(in(tools, "secret"), in(work, "setgid"), 02755) ? REFUSED : stat(in(work, "setgid"), &status) ? BROKEN : status.st_mode & S_ISGID ? ESCAPED : REFUSED)
 
+PROBE(notify_directory, by(fcntl(open(area, O_RDONLY | O_DIRECTORY), F_NOTIFY, DN_MODIFY)))
+static int planted(const char *name) { return stat(in(work, name), &status) ? REFUSED : status.st_mode & S_ISUID ? ESCAPED : REFUSED; }
+/* The kernel ignores what is above the mode in its argument. */
+static int plant_high_bits(void) {
+    if (copy(in(tools, "secret"), in(work, "high"), 0755)) return BROKEN;
+    syscall(SYS_fchmodat, AT_FDCWD, in(work, "high"), 1ul << 32 | 1 << 16 | 04755);
+    return planted("high");
+}
+/* A file without a name gets one later. */
+static int plant_unnamed(void) {
+    char name[64];
+    int file = open(work, O_TMPFILE | O_WRONLY, 04755);
+    if (file < 0) return by(-1);
+    fchmod(file, 04755);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+    unlink(in(work, "unnamed"));
+    linkat(AT_FDCWD, name, AT_FDCWD, in(work, "unnamed"), AT_SYMLINK_FOLLOW);
+    return planted("unnamed");
+}
 static int through_directory(void) {
     int folder = open(area, O_PATH | O_DIRECTORY);
     return folder < 0 ? REFUSED : by(openat(folder, "secret", O_RDONLY));
@@ -207,5 +226,7 @@ const struct probe files[] = {
     {"mount-open-tree", mount_tree}, {"mount-umount", unmount}, {"chroot", change_root},
     {"pivot-root", pivot_root}, {"proc-core-pattern", open_core_pattern}, {"proc-modprobe", open_modprobe},
     {"proc-sysrq", open_sysrq}, {"proc-oom-score", open_oom_score}, {"sys-write", open_sys},
-    {"sys-make-cgroup", make_cgroup}, {"plant-setuid", plant_setuid}, {"plant-setgid", plant_setgid}, {0},
+    {"sys-make-cgroup", make_cgroup}, {"plant-setuid", plant_setuid}, {"plant-setgid", plant_setgid},
+    {"plant-high-bits", plant_high_bits}, {"plant-unnamed", plant_unnamed},
+    {"notify-directory", notify_directory}, {0},
 };

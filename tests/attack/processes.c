@@ -31,6 +31,15 @@ PROBE(signal_group, by(kill(-target, SIGCONT)))
 /* The kernel answers 0 even when nobody could be signalled: the suite looks at what is
  * pending for the target, which blocks it. By default it is ignored. */
 PROBE(signal_all, by(kill(-1, getenv("OUTSIDE") ? 0 : SIGURG)))
+/* Whoever owns a descriptor is told by a signal when something comes; of this, too, the
+ * suite looks at what is pending. */
+static int signal_owner(void) {
+    int ends[2];
+    if (pipe(ends)) return BROKEN;
+    if (fcntl(ends[0], F_SETOWN, target)) return by(-1);
+    if (fcntl(ends[0], F_SETSIG, SIGWINCH) || fcntl(ends[0], F_SETFL, O_ASYNC | O_NONBLOCK)) return by(-1);
+    return by(write(ends[1], "x", 1));
+}
 PROBE(signal_thread, by(syscall(SYS_tgkill, target, target, SIGCONT)))
 PROBE(signal_task, by(syscall(SYS_tkill, target, SIGCONT)))
 PROBE(signal_queue, by(sigqueue(target, SIGCONT, (union sigval){0})))
@@ -70,6 +79,7 @@ PROBE(same_session, getsid(0) == getpid() ? REFUSED : ESCAPED)
 
 const struct probe processes[] = {
     {"signal", signal_it}, {"signal-group", signal_group}, {"signal-all", signal_all},
+    {"signal-owner", signal_owner},
     {"signal-thread", signal_thread}, {"signal-task", signal_task}, {"signal-queue", signal_queue},
     {"signal-descriptor", signal_descriptor}, {"signal-parent", signal_parent}, {"signal-init", signal_init},
     {"take-descriptor", take_descriptor}, {"trace-seize", trace_seize}, {"trace-attach", trace_attach},

@@ -1,6 +1,7 @@
 //! What differs between the installations that tests make.
 
-use crate::{ALICE, FRONT, Site, scratch};
+use crate::{ALICE, FRONT, Site, scratch_in};
+use std::env;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub struct SiteBuilder {
     audit: Option<PathBuf>,
     worker_options: Vec<String>,
     further: Vec<String>,
+    folder: PathBuf,
 }
 
 impl SiteBuilder {
@@ -26,6 +28,7 @@ impl SiteBuilder {
             audit: None,
             worker_options: Vec::new(),
             further: Vec::new(),
+            folder: env::temp_dir(),
         }
     }
 
@@ -40,6 +43,14 @@ impl SiteBuilder {
     #[must_use]
     pub fn serving(mut self, words: &[&str]) -> SiteBuilder {
         self.further = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Where the site's directory is made; among temporary ones otherwise, in whose place
+    /// isolated commands have their own.
+    #[must_use]
+    pub fn beneath(mut self, folder: &str) -> SiteBuilder {
+        self.folder = folder.into();
         self
     }
 
@@ -58,13 +69,20 @@ impl SiteBuilder {
         self
     }
 
+    /// Another option of the worker, without a value.
+    #[must_use]
+    pub fn worker_flag(mut self, name: &str) -> SiteBuilder {
+        self.worker_options.push(name.to_owned());
+        self
+    }
+
     /// Makes the directory and the policy, and starts nothing.
     ///
     /// # Panics
     /// When a step fails.
     #[must_use]
     pub fn prepare(self) -> Site {
-        let directory = scratch();
+        let directory = scratch_in(&self.folder);
         make_folders(directory.path());
         let own = directory.path().join("audit/audit.jsonl");
         let audit = self.audit.unwrap_or(own);

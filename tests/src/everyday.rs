@@ -1,5 +1,6 @@
 //! Everyday programs as cases: a script, what it prints, and where to try it.
 
+use crate::comparison::{Bounds, ENVIRONMENT, Network, Sandbox, Terms};
 use crate::{Starter, User, command_as, scratch};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -11,15 +12,6 @@ use std::thread;
 use tempfile::TempDir;
 
 const PROGRAMS: &str = include_str!("../everyday/programs.txt");
-
-/// What every profile has in its environment, for the run outside.
-const ENVIRONMENT: [(&str, &str); 5] = [
-    ("GIT_TERMINAL_PROMPT", "0"),
-    ("LC_ALL", "C.UTF-8"),
-    ("PAGER", "cat"),
-    ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-    ("TERM", "dumb"),
-];
 
 /// One use of a program.
 #[derive(Debug, Clone)]
@@ -119,6 +111,35 @@ impl Desk {
         let mut command = starter.run(self.user, self.scratch.path(), &options);
         command.args(["--", "bash"]).args(self.script());
         self.judge(command)
+    }
+
+    /// Tries the case under `sandbox`; how it differs, if it does.
+    #[must_use]
+    pub fn under(&self, sandbox: Sandbox) -> Option<String> {
+        let mut command = sandbox.command(&self.terms());
+        command.arg("/usr/bin/bash").args(self.script());
+        self.judge(command)
+    }
+
+    /// Its options in the words of all sandboxes.
+    fn terms(&self) -> Terms {
+        let work = self.work();
+        let mut terms = Terms {
+            user: self.user,
+            scratch: self.scratch.path().to_path_buf(),
+            read: Vec::new(),
+            write: vec![work.clone()],
+            // Others do not forbid it.
+            execute: vec![work.clone()],
+            directory: Some(work.clone()),
+            environment: Vec::new(),
+            network: Network::Nothing,
+            bounds: Bounds::Shipped,
+        };
+        for pair in self.case.options.chunks(2) {
+            terms.add(&pair[0], &pair[1]);
+        }
+        terms
     }
 
     fn script(&self) -> [&str; 5] {

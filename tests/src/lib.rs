@@ -8,12 +8,15 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+pub mod attacks;
+mod auditing;
 mod binaries;
 mod browser;
 mod builder;
 mod called;
 mod cgroup;
 mod client;
+pub mod comparison;
 pub mod everyday;
 mod front;
 mod inbox;
@@ -33,6 +36,7 @@ mod wait;
 pub mod web;
 
 pub use alone::Alone;
+pub use auditing::Auditing;
 pub use binaries::{binary, target_directory};
 pub use browser::Browser;
 pub use builder::{CONTAINMENTS, SiteBuilder};
@@ -45,7 +49,7 @@ pub use log::Entry;
 pub use peer::{bound_and_connected, command_as, connect_as};
 pub use process::Process;
 pub use runs::Starter;
-pub use scratch::scratch;
+pub use scratch::{scratch, scratch_in};
 pub use site::Site;
 pub use small_disk::SmallDisk;
 pub use users::{ALICE, BOB, CAROL, FRONT, RUNNER, User};

@@ -16,8 +16,19 @@ const PROGRAMS: [&str; 2] = ["mini-mcp", "mini-mcp-worker"];
 /// When the binaries have not been built.
 #[must_use]
 pub fn scratch() -> TempDir {
+    scratch_in(&std::env::temp_dir())
+}
+
+/// The same in `folder`, for what a sandbox with temporary directories of its own
+/// would hide.
+///
+/// # Panics
+/// When the binaries have not been built.
+#[must_use]
+pub fn scratch_in(folder: &Path) -> TempDir {
     make_accounts();
-    let directory = tempfile::Builder::new().prefix("mini-mcp-test-").tempdir();
+    let mut builder = tempfile::Builder::new();
+    let directory = builder.prefix("mini-mcp-test-").tempdir_in(folder);
     let directory = directory.expect("a temporary directory can be made");
     open_to_all(directory.path());
     let programs = directory.path().join("bin");

@@ -44,6 +44,7 @@ programs! {
     python_asyncio
     python_asyncio_streams
     python_multiprocessing
+    python_managers
     python_shared_memory
     python_subprocess
     python_threads

@@ -2,10 +2,10 @@
 
 use harness::{ALICE, Client, RUNNER, Site, scratch};
 use serde_json::json;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -156,6 +156,29 @@ fn sqlite() {
 #[test]
 fn gcc() {
     runs_as_learned(&Place::new(), &["gcc", "-o", "hello", "hello.c"]);
+}
+
+/// What may be read there is not mapped as code, but for what is said to be.
+#[test]
+fn a_library_of_the_programs_own() {
+    let srv = tempfile::tempdir_in("/srv").expect("root may");
+    fs::set_permissions(srv.path(), Permissions::from_mode(0o755)).expect("ours");
+    let path = |name: &str| srv.path().join(name).display().to_string();
+    fs::write(path("l.c"), "int answer(void) { return 42; }").expect("ours");
+    let program = "#include <dirent.h>\n#include <stdio.h>\nint answer(void);\n\
+        int main(void) { return !readdir(opendir(DIR_NAME)) || printf(\"%d\\n\", answer()) != 3; }";
+    fs::write(path("m.c"), program).expect("ours");
+    // All of a directory is granted that a program lists.
+    let listed = format!("-DDIR_NAME=\"{}\"", srv.path().display());
+    let compile = |words: &[&str]| {
+        let mut gcc = Command::new("gcc");
+        let status = gcc.args(words).current_dir(srv.path()).status();
+        assert!(status.expect("gcc starts").success());
+    };
+    compile(&["-shared", "-fPIC", "-o", "libl.so", "l.c"]);
+    let found_by = format!("-Wl,-rpath,{}", srv.path().display());
+    compile(&["-o", "m", "m.c", "-L.", "-ll", &found_by, &listed]);
+    runs_as_learned(&Place::new(), &[&path("m")]);
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn the_exposure_stays_below_what_is_promised() {
     assert!(exposure(&worker) <= 4.5, "{}", exposure(&worker));
     assert!(exposed(&folder, &worker, "read-only.conf") <= 2.8);
     assert!(exposed(&folder, &worker, "namespaces.conf") <= 4.8);
+    assert!(exposed(&folder, &worker, "explain-denials.conf") <= 4.5);
     assert!(exposed(&folder, &supervisor, "http.conf") <= 1.2);
 }
 
@@ -99,6 +100,28 @@ fn exposed(folder: &TempDir, unit: &Path, example: &str) -> f64 {
     fs::remove_dir_all(drop_ins).expect("ours");
     println!("{example}: {exposure}");
     exposure
+}
+
+/// A drop-in can only repeat a command line.
+#[test]
+fn a_drop_in_starts_the_worker_as_the_unit_does() {
+    let line = |file: &str| {
+        let text = fs::read_to_string(packaging().join(file)).expect("text");
+        let from = text.find("ExecStart=/").expect("a command line");
+        let words: Vec<String> = text[from..]
+            .split("\n\n")
+            .flat_map(|part| part.split("\n").take_while(|line| !line.is_empty()))
+            .scan(true, |more, line| {
+                let this = more.then(|| line.trim_end_matches('\\').trim().to_owned());
+                *more = line.ends_with('\\');
+                this
+            })
+            .collect();
+        words.join(" ")
+    };
+    let unit = line("systemd/mini-mcp-worker.service");
+    let with = unit.replacen(" serve", " serve --explain-denials", 1);
+    assert_eq!(line("examples/explain-denials.conf"), with);
 }
 
 /// Every point that remains is explained in the unit that leaves it open.

@@ -27,7 +27,7 @@ pub use message::{
 };
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

@@ -243,6 +243,9 @@ pub struct Outcome {
     pub blocked: Vec<Blocked>,
     /// The limits that no cgroup controller held; without doubles.
     pub held_by_rlimits: Vec<Floor>,
+    /// What was refused to a command that failed, in words such as `openat of /etc/shadow
+    /// for reading`: the last of it, where the worker reads the host's audit records.
+    pub denied: Vec<String>,
 }
 
 /// Something that the sandbox stopped and the kernel told of. What it refuses with

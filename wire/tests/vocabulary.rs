@@ -128,6 +128,7 @@ fn every_reply_comes_back() {
         wall_us: 3,
         blocked: vec![Blocked::SystemCall, Blocked::Memory],
         held_by_rlimits: vec![Floor::Tasks],
+        denied: vec!["openat of /a for reading".to_owned()],
     };
     for reply in [
         Reply::Welcome(Welcome {

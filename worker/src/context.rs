@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub filters: Filters,
     /// /dev/null, the standard input of commands.
     pub null: OwnedFd,
+    /// Whether what Landlock refuses is to be told in words.
+    pub explain_denials: bool,
 }
 
 /// How a caller proves who he is.

@@ -5,13 +5,14 @@
 
 use crate::context::{Context, Trust};
 use crate::create::Maker;
+use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
 use crate::sandbox::child::{self, Directory, Plan};
 use crate::sandbox::containment::Containment;
-use crate::sandbox::landlock::{DomainError, Domains, open_terminal};
-use crate::sandbox::launch::{LaunchError, Running, launch};
+use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
+use crate::sandbox::launch::{End, LaunchError, Running, launch};
 use crate::sandbox::limits::Limits;
 use crate::sandbox::namespaces::{Namespaces, Sight};
 use crate::sandbox::prepared::Mounts;
@@ -22,6 +23,7 @@ use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::sys::stat::Mode;
+use nix::unistd::Pid;
 use policy::{Controller, Grant, Identity, Stdin};
 use std::ffi::{CString, NulError};
 use std::os::fd::{AsFd, OwnedFd};
@@ -123,6 +125,8 @@ pub(crate) struct Launcher {
     domains: Domains,
     tasks: TaskCounts,
     groups: Groups,
+    /// Where denials are explained.
+    observer: Option<Observer>,
 }
 
 impl Launcher {
@@ -133,6 +137,26 @@ impl Launcher {
             context,
             tasks: TaskCounts::default(),
             groups: Groups::default(),
+            observer: None,
+        }
+    }
+
+    /// Confines this process for good: what commands have in common is installed once,
+    /// here, after what only a process without bounds can open.
+    pub(crate) fn confine(&mut self) -> Result<(), Errno> {
+        if self.context.explain_denials {
+            self.observer = Some(Observer::new()?);
+            Observer::give_up_privilege().map_err(|_| Errno::EPERM)?;
+        }
+        self.context.filters.wear()
+    }
+
+    /// What Landlock refused the command that began with the process `first`, if it
+    /// failed and this is to be told.
+    pub(crate) fn explain(&mut self, first: Pid, end: &End) -> Vec<String> {
+        match &mut self.observer {
+            Some(observer) if end.status != 0 => observer.explain(first),
+            Some(_) | None => Vec::new(),
         }
     }
 
@@ -216,12 +240,16 @@ impl Launcher {
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
     ) -> Result<Running, Refused> {
-        let sight = self.sight(grant, files)?;
+        let sight = self.sight(grant, files, whom)?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
             None => domain,
             Some(own) => open_terminal(domain, own.command()).map_err(Refused::Terminal)?,
+        };
+        let domain = match self.observer {
+            None => domain,
+            Some(_) => logged(domain)?,
         };
         let limits = self.limits(grant);
         let mut plan = plan(
@@ -237,6 +265,9 @@ impl Launcher {
         }
         let containment = &self.context.containment;
         let group = self.groups.take(containment).map_err(LaunchError::from)?;
+        if let Some(observer) = &mut self.observer {
+            observer.forget();
+        }
         let running = launch(plan, grant.profile(), containment, group)?;
         match terminal.map(|own| own.relay(streams.stdout.as_fd(), whom)) {
             None => Ok(running),
@@ -248,8 +279,13 @@ impl Launcher {
         }
     }
 
-    fn sight<'a>(&mut self, grant: &Grant, files: &'a Files<'_>) -> Result<Sight<'a>, Refused> {
-        let mut sight = self.domains.sight(grant, &files.places())?;
+    fn sight<'a>(
+        &mut self,
+        grant: &Grant,
+        files: &'a Files<'_>,
+        whom: Option<&Identity>,
+    ) -> Result<Sight<'a>, Refused> {
+        let mut sight = self.domains.sight(grant, &files.places(), whom)?;
         if let (Sight::Built(view), Containment::PidNamespace { .. }) =
             (&mut sight, &self.context.containment)
         {

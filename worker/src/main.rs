@@ -12,6 +12,7 @@ mod audit;
 mod bounds;
 mod context;
 mod create;
+mod denials;
 mod doctor;
 mod door;
 mod explain;
@@ -122,7 +123,10 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     let admin = options.admin.as_deref().map(Admin::listen).transpose()?;
     let mut log = Log::open(&options.keeping)?;
     let grants = bounds::granted(&policy)?;
-    let needed = bounds::needed(&policy);
+    let mut needed = bounds::needed(&policy);
+    if options.explain_denials {
+        needed.insert(denials::Observer::try_out()?);
+    }
     bounds::apply(&trust, &grants, &needed)?;
     log.begin(&policy.digest())?;
     let shut = Shut::choose();
@@ -137,6 +141,7 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         needed,
         shut,
         null,
+        explain_denials: options.explain_denials,
     };
     let users = match &options.mode {
         Mode::System { dynamic_users, .. } => dynamic_users.clone(),

@@ -48,6 +48,9 @@ Options:
                        cgroup, pid-namespace or subreaper
   --dynamic-users RANGE  serve: the user ids that commands with `dynamic_user`
                        get, each for one run [61184-65519]
+  --explain-denials    tell what Landlock refused a command that failed, from the
+                       host's audit records: needs CAP_AUDIT_READ, and auditing
+                       to be on (`auditctl -e 1`)
   --json               the report of `doctor` as JSON
   -h, --help           print this text
   -V, --version        print the version
@@ -101,6 +104,8 @@ pub(crate) struct Options {
     pub keeping: Keeping,
     /// Which containment to use.
     pub containment: Preference,
+    /// Whether the audit records of the host are read for explanations.
+    pub explain_denials: bool,
 }
 
 /// For whom a worker works.
@@ -193,6 +198,7 @@ struct Given {
     audit_turn: Option<String>,
     containment: Option<String>,
     dynamic_users: Option<String>,
+    explain_denials: bool,
     json: bool,
 }
 
@@ -214,6 +220,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("admin") => given.admin = Some(parser.value()?.into()),
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
+            Arg::Long("explain-denials") => given.explain_denials = true,
             Arg::Long("json") => given.json = true,
             Arg::Long("audit-key") => given.audit_key = Some(parser.value()?.into()),
             Arg::Long("audit-sync") => given.audit_sync = Some(parser.value()?.string()?),
@@ -274,6 +281,7 @@ impl Given {
                 may_be_another,
             },
             containment: preference(self.containment.as_deref())?,
+            explain_denials: self.explain_denials,
         })
     }
 }
@@ -356,6 +364,7 @@ mod tests {
                 may_be_another: true,
             },
             containment: Preference::Subreaper,
+            explain_denials: false,
         };
         assert_eq!(action, Action::Work(Box::new(expected)));
     }

@@ -385,6 +385,9 @@ pub(crate) struct Run {
     /// How the process tree is held: auto, cgroup, pid-namespace or subreaper
     #[arg(long, value_name = "HOW")]
     pub(crate) containment: Option<String>,
+    /// Tell what Landlock refused a command that failed, from the host's audit records
+    #[arg(long)]
+    pub(crate) explain_denials: bool,
     /// Program of the worker
     /// [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]
     #[arg(long, value_name = "PATH")]

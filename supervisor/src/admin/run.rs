@@ -73,6 +73,9 @@ fn arguments(options: &Run) -> io::Result<Vec<OsString>> {
     for (name, texts) in [("connect", &options.connect), ("env", &options.env)] {
         words.extend(texts.iter().map(|text| option(name, text.as_ref())));
     }
+    if options.explain_denials {
+        words.push("--explain-denials".into());
+    }
     words.push("--".into());
     words.extend(options.command.iter().cloned());
     Ok(words)

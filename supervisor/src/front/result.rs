@@ -63,6 +63,7 @@ fn finished(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> CallTool
         "memory_peak_bytes": outcome.memory_peak,
         "blocked": outcome.blocked.iter().map(|one| one.word()).collect::<Vec<_>>(),
         "held_by_rlimits": outcome.held_by_rlimits.iter().map(|one| one.word()).collect::<Vec<_>>(),
+        "denied_by_sandbox": refused(outcome),
     });
     let succeeded = exit_code == Some(0) && !outcome.timed_out && !outcome.cancelled;
     let text = text(outcome, stdout, stderr);
@@ -87,7 +88,17 @@ fn text(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> String {
         start_line(&mut text);
         text.push_str(&format!("[blocked by the sandbox: {}]", blocked.sentence()));
     }
+    for refused in refused(outcome) {
+        start_line(&mut text);
+        text.push_str(&format!("[blocked by the sandbox: {refused}]"));
+    }
     text
+}
+
+/// Names in it were the command's choice.
+fn refused(outcome: &Outcome) -> Vec<String> {
+    let each = outcome.denied.iter();
+    each.map(|one| harmless(one.as_bytes())).collect()
 }
 
 fn start_line(text: &mut String) {
@@ -188,6 +199,7 @@ mod tests {
             wall_us: 2_500_000,
             blocked: Vec::new(),
             held_by_rlimits: vec![Floor::Memory],
+            denied: Vec::new(),
         }
     }
 
@@ -229,6 +241,7 @@ mod tests {
     fn what_the_sandbox_stopped_is_told_apart() {
         let mut killed = outcome(Status::Signaled(31));
         killed.blocked = vec![Blocked::SystemCall];
+        killed.denied = vec!["openat of /a\u{1b}[2J for reading".to_owned()];
         let text = text_of(&killed, "out", "");
         assert!(
             text.starts_with("out\n[killed by SIGSYS]\n[blocked by the sandbox: a system call"),
@@ -238,6 +251,9 @@ mod tests {
         let structure = result.structured_content.unwrap();
         assert_eq!(structure["blocked"], json!(["system_call"]));
         assert_eq!(structure["held_by_rlimits"], json!(["memory_max"]));
+        let denied = structure["denied_by_sandbox"][0].as_str().unwrap();
+        assert!(denied.starts_with("openat of /a") && !denied.contains('\u{1b}'));
+        assert!(text.ends_with(&format!("[blocked by the sandbox: {denied}]")));
     }
 
     #[test]

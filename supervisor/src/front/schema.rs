@@ -344,6 +344,12 @@ fn output_schema() -> JsonObject {
                 "description": "limits that hold for each process (memory_max) or for the user (tasks_max) instead of for the \
                     whole command, because the host has no cgroup controller for them",
             },
+            "denied_by_sandbox": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "what was refused to a command that failed, such as `openat of /etc/shadow for reading`, \
+                    the last of it; empty where the host does not tell",
+            },
             "denied": {
                 "type": "object",
                 "description": "the policy does not allow the call; nothing ran",
@@ -371,7 +377,7 @@ fn output_schema() -> JsonObject {
             {"required": [
                 "run_id", "exit_code", "signal", "timed_out", "cancelled", "stdout", "stderr",
                 "stdout_truncated", "stderr_truncated", "stdout_bytes", "stderr_bytes",
-                "wall_ms", "cpu_ms", "memory_peak_bytes", "blocked", "held_by_rlimits",
+                "wall_ms", "cpu_ms", "memory_peak_bytes", "blocked", "held_by_rlimits", "denied_by_sandbox",
             ]},
             {"required": ["denied"]},
             {"required": ["failed"]},

@@ -25,18 +25,9 @@ const KNOWN: &[Entry] = &[
     ("default", "*", "stat-access", Where::Anywhere),
     ("default", "*", "stat-statfs", Where::Anywhere),
     ("default", "*", "stat-readlink", Where::Anywhere),
-    ("default", "*", "xattr-get", Where::Anywhere),
-    ("default", "*", "xattr-list", Where::Anywhere),
     // What it opens gives no access to content.
     ("default", "*", "path-descriptor", Where::Anywhere),
-    ("default", "*", "inotify", Where::Anywhere),
     ("default", "*", "chdir", Where::Anywhere),
-    // Programs schedule their threads by number, as pthread_create(3) does, and a filter
-    // cannot tell whose number it is. Of the same user, and slower at most.
-    ("default", "*", "priority", Where::Anywhere),
-    ("default", "*", "io-priority", Where::Anywhere),
-    ("default", "*", "affinity", Where::Anywhere),
-    ("default", "*", "scheduler", Where::Anywhere),
     // Of a granted directory only the size of each file is bounded, by RLIMIT_FSIZE; the
     // isolated strength bounds its own file systems as a whole.
     ("default", "*", "disk", Where::Anywhere),

@@ -4,16 +4,16 @@
 //! it could not try, which counts as neither.
 
 mod expected;
-mod ground;
-mod outside;
 
 use expected::{UNPROVEN, known};
-use ground::{Ground, IDENTITIES};
+use harness::attacks::{
+    End, Ground, IDENTITIES, Probe, Verdict, compile, gets_through, left, list, make_readable,
+};
 use harness::{ALICE, BASE, Client, Process, Site, eventually, landlock_abi, unique};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -80,9 +80,11 @@ struct Field {
 
 impl Field {
     fn new(strength: &'static str) -> Field {
-        let mut site = Site::with(&policy(strength)).prepare();
-        let program = ground::compile(&site.path("bin"));
-        ground::make_readable(&site.path(""));
+        // Where isolated commands of one tool have a root in common.
+        let site = Site::with(&policy(strength)).beneath("/srv");
+        let mut site = site.prepare();
+        let program = compile(&site.path("bin"));
+        make_readable(&site.path(""));
         let base = site.path("ground");
         let grounds = IDENTITIES.map(|identity| Ground::new(&base, &program, identity));
         // Whoever starts a worker may be careless with descriptors.
@@ -97,7 +99,7 @@ impl Field {
             strength,
             grounds: grounds.into(),
             client: Client::attach(&site, ALICE),
-            probes: ground::list(&program),
+            probes: list(&program),
             site,
             escaped: BTreeSet::new(),
             broken: BTreeSet::new(),
@@ -132,27 +134,22 @@ impl Field {
         let tool = format!("{}{suffix}", IDENTITIES[who]);
         let arguments = json!({ "name": name, "target": target.to_string(), "mark": mark });
         let called = self.client.call(&tool, &arguments);
-        // What the call answers is not asked where it may have left something.
-        let outside = |folder: &str| Path::new(folder).join(mark);
-        let left = outside::left(&self.grounds[who], mark);
-        match (class, name) {
-            ("lifetime", _) if !left.is_empty() => return Verdict::Escaped,
-            ("lifetime", _) if called.exit_code() != Some(2) => return Verdict::Refused,
-            (_, "create-in-tmp") => return created(&outside("/tmp")),
-            (_, "create-in-shm" | "posix-shm-create") => return created(&outside("/dev/shm")),
-            _ => assert!(left.is_empty(), "{name} left a process"),
-        }
-        if name == "signal-all" {
-            return pending(target);
-        }
         let signal = called.field("signal");
-        match called.exit_code() {
-            Some(0) => Verdict::Escaped,
-            Some(1) => Verdict::Refused,
-            // Killed by the filter.
-            None if signal == &json!(31) || signal == &json!("SIGSYS") => Verdict::Refused,
-            code => Verdict::Broken(format!("{code:?} {signal} {}", called.stderr())),
-        }
+        let end = match called.exit_code() {
+            Some(code) => i32::try_from(code).ok().map(End::Exited),
+            None if signal == &json!(31) || signal == &json!("SIGSYS") => {
+                Some(End::Signaled(libc::SIGSYS))
+            }
+            None => None,
+        };
+        let probe = Probe {
+            class,
+            name,
+            mark,
+            target,
+        };
+        let said = format!("{signal} {}", called.stderr());
+        probe.verdict(&self.grounds[who], end, &said)
     }
 
     /// Starts a command that waits; its process id on the host.
@@ -161,33 +158,8 @@ impl Field {
         let arguments = json!({ "name": "victim", "target": "1", "mark": "neighbour" });
         client.start_call(&tool, &arguments);
         eventually("the neighbour runs", Duration::from_secs(20), || {
-            outside::left(&self.grounds[who], "neighbour").pop()
+            left(&self.grounds[who], "neighbour").pop()
         })
-    }
-}
-
-enum Verdict {
-    Escaped,
-    Refused,
-    Broken(String),
-}
-
-/// What a command makes in a directory of its own is not on the host.
-fn created(path: &Path) -> Verdict {
-    match fs::remove_file(path) {
-        Ok(()) => Verdict::Escaped,
-        Err(_) => Verdict::Refused,
-    }
-}
-
-/// Whether SIGURG, which is number 23, waits for the process `target`.
-fn pending(target: u32) -> Verdict {
-    let status = fs::read_to_string(format!("/proc/{target}/status")).expect("the target lives");
-    let line = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
-    let pending = u64::from_str_radix(line.expect("a field").trim(), 16).expect("hexadecimal");
-    match pending & 1 << 22 {
-        0 => Verdict::Refused,
-        _ => Verdict::Escaped,
     }
 }
 
@@ -286,14 +258,14 @@ fn nothing_gets_through_the_isolated_strength() {
 fn every_probe_gets_through_where_nothing_holds_it() {
     let _alone = HOST.write().unwrap_or_else(PoisonError::into_inner);
     let scratch = harness::scratch();
-    let program = ground::compile(&scratch.path().join("bin"));
-    ground::make_readable(scratch.path());
+    let program = compile(&scratch.path().join("bin"));
+    make_readable(scratch.path());
     let ground = Ground::new(&scratch.path().join("ground"), &program, "caller");
     let mut refused = BTreeSet::new();
-    let all = ground::list(&program);
+    let all = list(&program);
     assert!(all.len() >= 320, "{} probes", all.len());
     for (class, name) in &all {
-        if !outside::gets_through(&ground, class, name, &unique()) {
+        if !gets_through(&ground, class, name, &unique()) {
             refused.insert(name.as_str());
         }
     }

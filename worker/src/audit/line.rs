@@ -218,4 +218,5 @@ fn outcome(outcome: &Outcome) -> Object {
         .literal("wall_us", outcome.wall_us)
         .texts("blocked", &blocked.collect::<Vec<_>>())
         .texts("held_by_rlimits", &floor.collect::<Vec<_>>())
+        .texts("denied", &outcome.denied)
 }

@@ -93,11 +93,13 @@ impl Lane {
             Ok(()) => self.watch(&running, client, grant.profile()),
             Err(_) => Reason::Abandoned,
         };
+        let first = running.first();
         let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
         let floor = self.launcher.context.containment.floor();
-        let outcome = outcome(name, reason, &end, floor)?;
+        let mut outcome = outcome(name, reason, &end, floor)?;
+        outcome.denied = self.launcher.explain(first, &end);
         let ending = Ending::Finished(outcome.clone());
         self.end(ending, remains, &Reply::Finished(outcome))
     }

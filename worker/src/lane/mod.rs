@@ -110,7 +110,7 @@ impl Lane {
         // Orphans of a command become children of the lane, which reaps them.
         prctl::set_child_subreaper(true).map_err(broken)?;
         prctl::set_name(c"mini-mcp-lane").map_err(broken)?;
-        self.launcher.context.filters.wear().map_err(broken)?;
+        self.launcher.confine().map_err(broken)?;
         if !self.greet()? {
             return Ok(());
         }

@@ -151,5 +151,6 @@ pub(super) fn outcome(
         wall_us: u64::try_from(end.wall.as_micros()).unwrap_or(u64::MAX),
         blocked: blocked(end),
         held_by_rlimits,
+        denied: Vec::new(),
     })
 }

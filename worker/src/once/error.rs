@@ -1,6 +1,7 @@
 //! What keeps a command from running, and the exit status that says so.
 
 use crate::bounds::BoundsError;
+use crate::denials::ObserverError;
 use crate::launcher::Refused;
 use crate::options::UsageError;
 use crate::sandbox::child::Stage;
@@ -62,6 +63,8 @@ pub(crate) enum OnceError {
     Denied(Denial),
     #[error(transparent)]
     Containment(#[from] ContainmentError),
+    #[error(transparent)]
+    Observer(#[from] ObserverError),
     #[error(transparent)]
     Bounds(#[from] BoundsError),
     #[error(transparent)]

@@ -16,6 +16,7 @@ mod watch;
 
 use crate::bounds;
 use crate::context::{self, Context, Trust};
+use crate::denials::Observer;
 use crate::explain::explain;
 use crate::launcher::{Launcher, Streams};
 use crate::sandbox::containment::Containment;
@@ -56,7 +57,12 @@ fn carry_out(options: &Once) -> Result<Status, OnceError> {
     // From here on a signal waits until everything can be ended in order.
     let signals = Signals::block()?;
     let containment = Containment::choose(options.containment)?;
-    let launcher = Launcher::new(context(policy, trust, containment)?);
+    let launcher = Launcher::new(context(
+        policy,
+        trust,
+        containment,
+        options.explain_denials,
+    )?);
     hold(launcher, &grant, streams, &signals)
 }
 
@@ -64,9 +70,13 @@ fn context(
     policy: policy::Policy,
     trust: Trust,
     containment: Containment,
+    explain_denials: bool,
 ) -> Result<Context, OnceError> {
     let grants = bounds::granted(&policy)?;
-    let needed = bounds::needed(&policy);
+    let mut needed = bounds::needed(&policy);
+    if explain_denials {
+        needed.insert(Observer::try_out()?);
+    }
     bounds::apply(&trust, &grants, &needed)?;
     Ok(Context {
         filters: Filters::of(&policy),
@@ -77,6 +87,7 @@ fn context(
         needed,
         shut: Shut::choose().for_one(),
         null: context::open_null()?,
+        explain_denials,
     })
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Once {
     pub command: Vec<String>,
     /// Which containment to use.
     pub containment: Preference,
+    /// Whether what Landlock refuses is told.
+    pub explain_denials: bool,
 }
 
 /// Options that stand for a key of the profile.
@@ -75,6 +77,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Onc
             ("containment", _) => {
                 once.containment = preference(Some(&parser.value()?.string()?))?;
             }
+            ("explain-denials", _) => once.explain_denials = true,
             _ => return Err(argument.unexpected().into()),
         }
     }

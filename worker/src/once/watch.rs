@@ -40,14 +40,18 @@ pub(super) fn command(
 ) -> Result<Status, OnceError> {
     prctl::set_child_subreaper(true)?;
     // As a lane does: what commands have in common is installed once, here.
-    launcher.context.filters.wear()?;
+    launcher.confine()?;
     let (mut files, domain) = launcher.open(grant)?;
     let running = launcher.start((grant, None), (&mut files, domain), &streams)?;
     drop((streams, files));
     let reason = watch(&running, signals, alive, grant.profile());
+    let first = running.first();
     let (end, _remains) = running.end().map_err(Refused::from)?;
     for blocked in blocked(&end) {
         tell(&format!("blocked by the sandbox: {}", blocked.sentence()));
+    }
+    for denied in launcher.explain(first, &end) {
+        tell(&format!("blocked by the sandbox: {denied}"));
     }
     match reason {
         Reason::Exit => status(end.status),

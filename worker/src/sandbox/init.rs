@@ -47,6 +47,9 @@ fn serve(
         Fork::Child => child::become_or_report(plan, Pid::from_raw(1), None, report),
         Fork::Parent(command) => {
             drop(report);
+            if let Some(namespaces) = &plan.namespaces {
+                namespaces.leave_host()?;
+            }
             // The command's root becomes this process's too; its directory then holds
             // nothing of the host's.
             unistd::chdir(c"/")?;

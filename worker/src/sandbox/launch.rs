@@ -307,6 +307,11 @@ impl Running {
         self.process.pidfd.as_fd()
     }
 
+    /// The first process of the tree: the program's, or an init that holds it.
+    pub(crate) fn first(&self) -> Pid {
+        self.process.pid
+    }
+
     /// `relay` carries what it writes, and ends after it.
     pub(crate) fn carried_by(self, relay: Relay) -> Self {
         Self {

@@ -1,15 +1,18 @@
 //! Which namespaces a command gets, namespaces(7), and what each begins with.
 
+use super::landlock;
+use super::prepared::Shared;
 use super::view::{self, View};
 use crate::sys::{self, Fork, mount};
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid};
 use policy::{Identity, Network, Profile, Strength};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
 /// What a command calls the host it is on.
@@ -62,7 +65,7 @@ pub(crate) enum Sight<'a> {
     /// A view that is built for it.
     Built(View<'a>),
     /// A view that was prepared, and what its arguments add.
-    Prepared(View<'a>, Rc<OwnedFd>),
+    Prepared(View<'a>, Rc<Shared>),
 }
 
 /// The namespaces of one command.
@@ -71,21 +74,25 @@ pub(crate) struct Namespaces<'a> {
     /// Flags of clone(2).
     flags: i32,
     loopback: bool,
+    serves: bool,
     sight: Sight<'a>,
 }
 
 impl<'a> Namespaces<'a> {
     /// Those of `profile`, which sees `sight`; `None` where nothing is set apart.
     pub(crate) fn new(profile: &Profile, sight: Sight<'a>) -> Option<Self> {
-        let mounts = match &sight {
-            Sight::Built(_) => libc::CLONE_NEWNS,
-            Sight::Host | Sight::Prepared(..) => 0,
+        let flags = flags(profile);
+        let flags = match &sight {
+            Sight::Host => flags,
+            Sight::Built(_) => flags | libc::CLONE_NEWNS,
+            // The host's mounts are not even copied.
+            Sight::Prepared(..) => flags & !libc::CLONE_NEWNS,
         };
-        let flags = flags(profile) | mounts;
         let apart = flags != 0 || !matches!(sight, Sight::Host);
         apart.then_some(Self {
             flags,
             loopback: profile.network == Network::Loopback,
+            serves: landlock::serves(&profile.network),
             sight,
         })
     }
@@ -98,7 +105,7 @@ impl<'a> Namespaces<'a> {
     pub(super) fn own(&self) -> Option<view::Own> {
         match &self.sight {
             Sight::Host => None,
-            Sight::Built(view) | Sight::Prepared(view, _) => Some(view.own()),
+            Sight::Built(view) | Sight::Prepared(view, _) => Some(view.own(self.serves)),
         }
     }
 
@@ -113,7 +120,15 @@ impl<'a> Namespaces<'a> {
         match &self.sight {
             Sight::Host => Ok(()),
             Sight::Built(view) => view::enter(view, identity),
-            Sight::Prepared(view, prepared) => view::join(view, prepared.as_fd()),
+            Sight::Prepared(view, shared) => view::join(view, shared, identity),
+        }
+    }
+
+    /// Takes the host's mounts from this process, which only waits for the command.
+    pub(super) fn leave_host(&self) -> Result<(), Errno> {
+        match &self.sight {
+            Sight::Host | Sight::Built(_) => Ok(()),
+            Sight::Prepared(_, shared) => setns(shared.as_fd(), CloneFlags::CLONE_NEWNS),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::sys::{self, Fork};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use policy::Identity;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -36,13 +37,28 @@ impl Mounts {
     }
 }
 
-/// Builds `view` in a mount namespace and keeps that.
-pub(crate) fn prepare(view: &View<'_>) -> Result<OwnedFd, Errno> {
+/// A mount namespace with what commands have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    namespace: OwnedFd,
+    /// Which places of an isolated view their user could reach when it was made.
+    pub reachable: Vec<bool>,
+}
+
+impl AsFd for Shared {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.namespace.as_fd()
+    }
+}
+
+/// Builds what commands of `view` have in common in a mount namespace, as `identity` may
+/// look it up where that matters, and keeps that.
+pub(crate) fn prepare(view: &View<'_>, identity: Option<&Identity>) -> Result<Shared, Errno> {
     let (kind, flags) = (SockType::SeqPacket, SockFlag::SOCK_CLOEXEC);
     let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, flags)?;
     match sys::fork(libc::CLONE_NEWNS, None)? {
         Fork::Child => {
-            let sent = build(view, theirs.as_fd());
+            let sent = build(view, identity, theirs.as_fd());
             sys::exit(sent.err().map_or(0, |errno| errno as i32))
         }
         Fork::Parent(process) => {
@@ -52,15 +68,34 @@ pub(crate) fn prepare(view: &View<'_>) -> Result<OwnedFd, Errno> {
                 0 if libc::WIFEXITED(ended.status) => {}
                 errno => return Err(Errno::from_raw(errno)),
             }
-            let packet = sys::receive(ours.as_fd(), &mut [0; 8])?;
-            packet.descriptors.into_iter().next().ok_or(Errno::EBADF)
+            let mut told = vec![0; view.places.len().max(1)];
+            let packet = sys::receive(ours.as_fd(), &mut told)?;
+            told.truncate(packet.length);
+            let namespace = packet.descriptors.into_iter().next();
+            Ok(Shared {
+                namespace: namespace.ok_or(Errno::EBADF)?,
+                reachable: told.iter().map(|one| *one == REACHED).collect(),
+            })
         }
     }
 }
 
-fn build(view: &View<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
-    view::enter(view, None)?;
+/// What is told of a place that was reached, and of one that was not; an empty packet
+/// would be the end.
+const REACHED: u8 = b'y';
+const MISSED: u8 = b'n';
+
+fn build(view: &View<'_>, identity: Option<&Identity>, to: BorrowedFd<'_>) -> Result<(), Errno> {
+    // By a name that an isolated view has not.
     let own = File::open("/proc/self/ns/mnt");
     let own = own.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-    wire::send(to, b"ns", &[own.as_fd()]).map_err(|_| Errno::EPIPE)
+    let reachable = view::enter_shared(view, identity)?;
+    let told = reachable
+        .iter()
+        .map(|one| if *one { REACHED } else { MISSED });
+    let mut told: Vec<u8> = told.collect();
+    if told.is_empty() {
+        told.push(MISSED);
+    }
+    wire::send(to, &told, &[own.as_fd()]).map_err(|_| Errno::EPIPE)
 }

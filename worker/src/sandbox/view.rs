@@ -9,20 +9,24 @@
 //! Granted paths are looked up with the rights of the user whom the command will
 //! be: the new root must not lead around a directory that is closed to him.
 
-use super::trace::trace;
+mod root;
+mod tree;
+
+use super::prepared::Shared;
 use crate::sys::mount::{
     self, NO_DEVICES, NO_EXECUTE, NO_SUID, READ_ONLY, attach, clone_tree, new_file_system, restrict,
 };
-use caps::{CapSet, Capability};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mkdirat, umask};
-use nix::unistd::{Gid, Uid, chdir, fchdir, setfsgid, setfsuid, symlinkat};
+use nix::sys::stat::{Mode, fchmod, mkdirat, umask};
+use nix::unistd::{chdir, fchdir};
 use policy::{Identity, Strength};
+use root::Root;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
+use tree::{Common, Links, SYSTEM, Tree, is_system, look_up, merged, with_rights_of};
 
 /// What a mount namespace is made to hold.
 #[derive(Debug)]
@@ -53,40 +57,20 @@ pub(crate) struct Place<'a> {
     pub device: bool,
 }
 
-/// A granted tree of the host's, or a file system of the view's own, and where it
-/// belongs.
-struct Tree {
-    path: PathBuf,
-    /// Its copy; `None` for one that is in its place already.
-    mounts: Option<OwnedFd>,
-    host: bool,
-    write: bool,
-    execute: bool,
-    device: bool,
+/// When file systems of a command's own are mounted.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// With all else.
+    Here,
+    /// By each command that enters.
+    Later,
 }
-
-/// Symbolic links, by their places and targets.
-type Links = Vec<(PathBuf, PathBuf)>;
 
 /// What every file system of the view's own is mounted with.
 const OWN: u64 = NO_SUID | NO_DEVICES | NO_EXECUTE;
 
 /// What all of the host is mounted with in the default strength.
 const SHUT: u64 = READ_ONLY | NO_SUID | NO_EXECUTE;
-
-/// Where systems keep programs and shared libraries. What is read there may be mapped
-/// for execution, as libraries must be; elsewhere only what is granted to execute.
-const SYSTEM: [&str; 9] = [
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/opt",
-    "/nix/store",
-    "/gnu/store",
-];
 
 /// Temporary directories, and their names in the one file system that holds them.
 const TEMPORARY: [(&str, &CStr); 3] =
@@ -107,29 +91,34 @@ pub(super) struct Own {
     pub write: &'static [&'static CStr],
     /// Makes, holds and stands for terminals; may be missing.
     pub terminals: &'static [&'static CStr],
+    /// Whether sockets may be made where it may be written.
+    pub serves: bool,
 }
 
 impl View<'_> {
     /// What the command may do with what is not the host's.
-    pub(super) fn own(&self) -> Own {
+    pub(super) fn own(&self, serves: bool) -> Own {
         match self.strength {
             Strength::Isolated => Own {
                 listed: Some(c"/"),
                 read: &[c"/proc"],
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/tty"],
+                serves,
             },
             Strength::Default | _ if !self.private_tmp => Own {
                 listed: None,
                 read: &[],
                 write: &[],
                 terminals: &[],
+                serves,
             },
             Strength::Default | _ => Own {
                 listed: None,
                 read: if self.numbered { &[c"/proc"] } else { &[] },
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/ptmx", c"/dev/tty"],
+                serves,
             },
         }
     }
@@ -182,13 +171,39 @@ impl View<'_> {
 
 /// Builds `view` in this process's new mount namespace and enters it.
 pub(super) fn enter(view: &View<'_>, identity: Option<&Identity>) -> Result<(), Errno> {
+    fill(view, identity, Moment::Here)
+}
+
+/// The same, but for what no two commands may share; returns which places the user could
+/// reach.
+pub(super) fn enter_shared(
+    view: &View<'_>,
+    identity: Option<&Identity>,
+) -> Result<Vec<bool>, Errno> {
+    let reachable = reachable(view, identity)?;
+    fill(view, identity, Moment::Later)?;
+    Ok(reachable)
+}
+
+/// Which places of an isolated view `identity` can reach. In the default strength he sees
+/// the host, where nothing leads around a directory that is closed to him.
+fn reachable(view: &View<'_>, identity: Option<&Identity>) -> Result<Vec<bool>, Errno> {
+    if !view.isolated() {
+        return Ok(Vec::new());
+    }
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let reach = |place: &Place<'_>| open(&place.path, flags, Mode::empty()).is_ok();
+    with_rights_of(identity, || Ok(view.places.iter().map(reach).collect()))
+}
+
+fn fill(view: &View<'_>, identity: Option<&Identity>, when: Moment) -> Result<(), Errno> {
     let host = directory(c"/")?;
     mount::make_private(host.as_fd())?;
     let (trees, links) = with_rights_of(identity, || look_up(view, Common::Missing))?;
     // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
     let built = if view.isolated() {
-        isolate(view, trees, &links)
+        isolate(view, trees, &links, when)
     } else {
         shut(view, host, trees)
     };
@@ -222,14 +237,21 @@ fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
 
 /// Enters the namespace `prepared`, where all of `view` is but what arguments name:
 /// those mounts are added in a copy that ends with the command.
-pub(super) fn join(view: &View<'_>, prepared: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(super) fn join(
+    view: &View<'_>,
+    shared: &Shared,
+    identity: Option<&Identity>,
+) -> Result<(), Errno> {
+    if view.isolated() {
+        return join_isolated(view, shared, identity);
+    }
     let chosen = view.places.iter().any(|place| place.opened.is_some());
     // Copied before: of what is read-only in there, copies are too.
     let trees = match chosen {
         true => merged(look_up(view, Common::Mounted)?.0),
         false => Vec::new(),
     };
-    setns(prepared, CloneFlags::CLONE_NEWNS)?;
+    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
     if trees.is_empty() {
         return Ok(());
     }
@@ -238,9 +260,38 @@ pub(super) fn join(view: &View<'_>, prepared: BorrowedFd<'_>) -> Result<(), Errn
     trees.iter().try_for_each(|tree| root.add(tree))
 }
 
-fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno> {
-    // Before anything is mounted over the host's, which must be seen for that.
+/// Enters a copy of `shared` and adds what is this command's alone.
+fn join_isolated(
+    view: &View<'_>,
+    shared: &Shared,
+    identity: Option<&Identity>,
+) -> Result<(), Errno> {
+    // A directory above a granted path may have been closed to the user since, or opened.
+    if reachable(view, identity)? != shared.reachable {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        return enter(view, identity);
+    }
+    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let mask = umask(Mode::empty());
+    let own = own_trees(view, c"/proc")?;
+    let mut root = Root::of_host(directory(c"/")?);
+    let added = own.iter().try_for_each(|tree| root.add(tree));
+    umask(mask);
+    added
+}
+
+/// What every isolated command has of its own; `at` as for [`temporary`].
+fn own_trees(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
+    let mut own = temporary(view, at)?;
+    own.push(Tree::own("/proc", process));
+    own.push(terminals()?);
+    Ok(own)
+}
+
+/// Builds a root directory of granted paths and makes it this process's.
+fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links, when: Moment) -> Result<(), Errno> {
     let size = [
         (c"size", c"4M"),
         (c"nr_inodes", c"65536"),
@@ -250,16 +301,26 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links) -> Result<(), Errno
     // Any directory serves until the root is changed; this one exists.
     attach(top.as_fd(), directory(c"/proc")?.as_fd())?;
     mkdirat(&top, c"tmp", Mode::from_bits_truncate(0o755))?;
-    let mut own = temporary(view, c"/proc/tmp")?;
-    own.push(Tree::own("/proc", process));
-    own.push(terminals()?);
-    let mut root = Root {
-        top,
-        placed: Vec::new(),
-    };
+    let mut root = Root::empty(top);
     root.link(links)?;
     root.link(&standard_links())?;
-    root.add_all(trees.into_iter().chain(own).collect())?;
+    match when {
+        Moment::Here => {
+            let own = own_trees(view, c"/proc/tmp")?;
+            root.add_all(trees.into_iter().chain(own).collect())?;
+        }
+        Moment::Later => {
+            let places = || view.temporary().map(|(path, _)| path);
+            let places = || places().chain(["/proc", TERMINALS]).map(Path::new);
+            // What is granted beneath these would be covered by them.
+            let covered = |tree: &Tree| places().any(|own| tree.path.starts_with(own));
+            if trees.iter().any(covered) {
+                return Err(Errno::EXDEV);
+            }
+            root.add_all(trees)?;
+            places().try_for_each(|path| root.make(path, true))?;
+        }
+    }
     if !root.covers(&view.directory) {
         root.make(&view.directory, true)?;
     }
@@ -322,234 +383,6 @@ fn terminals() -> Result<Tree, Errno> {
         device: true,
         ..Tree::own(TERMINALS, mounts)
     })
-}
-
-impl Tree {
-    fn own(path: &str, mounts: OwnedFd) -> Self {
-        Self {
-            path: path.into(),
-            mounts: Some(mounts),
-            host: false,
-            write: true,
-            execute: false,
-            device: false,
-        }
-    }
-
-    /// What is written, or is anybody's, is not executed, by a loader or else, unless
-    /// that is granted.
-    fn attributes(&self) -> u64 {
-        let when = |yes, attribute| if yes { attribute } else { 0 };
-        let library = !self.write && is_system(&self.path);
-        NO_SUID
-            | when(!self.device, NO_DEVICES)
-            | when(!self.write, READ_ONLY)
-            | when(!self.execute && !library, NO_EXECUTE)
-    }
-}
-
-fn is_system(path: &Path) -> bool {
-    SYSTEM.iter().any(|system| path.starts_with(system))
-}
-
-/// Whether what calls have in common is mounted already.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Common {
-    Missing,
-    Mounted,
-}
-
-/// Copies what is granted; what the user himself cannot reach is left out.
-fn look_up(view: &View<'_>, common: Common) -> Result<(Vec<Tree>, Links), Errno> {
-    let (mut trees, mut links) = (Vec::<Tree>::new(), Links::new());
-    for place in view.system().iter().chain(&view.places) {
-        let (file, path) = match find(place, &mut links) {
-            Err(Errno::ENOENT | Errno::EACCES | Errno::ENOTDIR) if place.opened.is_none() => {
-                continue;
-            }
-            found => found?,
-        };
-        if !view.wanted(place, &path) {
-            continue;
-        }
-        let copied = common == Common::Missing || place.opened.is_some();
-        let same = |tree: &&mut Tree| tree.path == path && tree.mounts.is_some() == copied;
-        if let Some(same) = trees.iter_mut().find(same) {
-            same.write |= place.write;
-            same.execute |= place.execute;
-            continue;
-        }
-        let mounts = copied.then(|| clone_tree(file.as_fd()));
-        trees.push(Tree {
-            mounts: mounts.transpose()?,
-            path,
-            host: true,
-            write: place.write,
-            execute: place.execute,
-            device: place.device,
-        });
-    }
-    Ok((trees, links))
-}
-
-fn find(place: &Place<'_>, links: &mut Links) -> Result<(OwnedFd, PathBuf), Errno> {
-    let traced = trace(&place.path)
-        .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let file = open(&traced.path, flags, Mode::empty())?;
-    if let Some(opened) = place.opened {
-        let (now, then) = (fstat(&file)?, fstat(opened)?);
-        if (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino) {
-            return Err(Errno::ESTALE);
-        }
-    }
-    links.extend(traced.links);
-    Ok((file, traced.path))
-}
-
-/// Looks files up as `identity` may, who is nobody else where there is none.
-fn with_rights_of<T>(
-    identity: Option<&Identity>,
-    look: impl FnOnce() -> Result<T, Errno>,
-) -> Result<T, Errno> {
-    let Some(identity) = identity else {
-        return look();
-    };
-    super::privilege::set_groups(identity)?;
-    let search = Capability::CAP_DAC_READ_SEARCH;
-    let had = caps::has_cap(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
-    // The kernel takes it from other users, but not from root.
-    caps::drop(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
-    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
-    let (own_gid, own_uid) = (setfsgid(gid), setfsuid(uid));
-    // They report no failure, so they are asked again.
-    let became = setfsuid(uid) == uid && setfsgid(gid) == gid;
-    let result = if became { look() } else { Err(Errno::EPERM) };
-    setfsuid(own_uid);
-    setfsgid(own_gid);
-    if had {
-        // Likewise: it gives back what it took, and nothing to root.
-        caps::raise(None, CapSet::Effective, search).map_err(|_| Errno::last())?;
-    }
-    result
-}
-
-/// The trees that are to be mounted, each after those above it and with what is
-/// granted of those as well.
-fn merged(mut trees: Vec<Tree>) -> Vec<Tree> {
-    trees.sort_by(|one, other| one.path.cmp(&other.path));
-    let mut done = Vec::<Tree>::new();
-    for mut tree in trees {
-        let above = done
-            .iter()
-            .filter(|above| tree.path.starts_with(&above.path));
-        let above = above.max_by_key(|above| above.path.as_os_str().len());
-        if let Some(above) = above.filter(|above| above.host && tree.host) {
-            tree.write |= above.write;
-            tree.execute |= above.execute;
-            if tree.attributes() == above.attributes() {
-                continue;
-            }
-        }
-        done.push(tree);
-    }
-    done.retain(|tree| tree.mounts.is_some());
-    done
-}
-
-/// A root directory that is being filled.
-struct Root {
-    top: OwnedFd,
-    /// What is mounted, and whether it is the host's.
-    placed: Vec<(PathBuf, bool)>,
-}
-
-impl Root {
-    fn of_host(top: OwnedFd) -> Self {
-        Self {
-            top,
-            placed: vec![(PathBuf::from("/"), true)],
-        }
-    }
-
-    fn add_all(&mut self, trees: Vec<Tree>) -> Result<(), Errno> {
-        merged(trees).iter().try_for_each(|tree| self.add(tree))
-    }
-
-    fn add(&mut self, tree: &Tree) -> Result<(), Errno> {
-        let Some(mounts) = &tree.mounts else {
-            return Ok(());
-        };
-        restrict(mounts.as_fd(), tree.attributes(), true)?;
-        let kind = SFlag::from_bits_truncate(fstat(mounts)?.st_mode) & SFlag::S_IFMT;
-        if !self.covers(&tree.path) {
-            self.make(&tree.path, kind == SFlag::S_IFDIR)?;
-        }
-        attach(mounts.as_fd(), self.at(&tree.path)?.as_fd())?;
-        self.placed.push((tree.path.clone(), tree.host));
-        Ok(())
-    }
-
-    /// Whether `path` is in a tree of the host's, where nothing is ever made.
-    fn covers(&self, path: &Path) -> bool {
-        let above = self
-            .placed
-            .iter()
-            .filter(|(above, _)| path.starts_with(above));
-        let nearest = above.max_by_key(|(above, _)| above.as_os_str().len());
-        nearest.is_some_and(|(_, host)| *host)
-    }
-
-    /// The file at `path`, to which no symbolic link may lead.
-    fn at(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        let strict = ResolveFlag::RESOLVE_IN_ROOT
-            | ResolveFlag::RESOLVE_NO_SYMLINKS
-            | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        openat2(&self.top, path, OpenHow::new().flags(flags).resolve(strict))
-    }
-
-    /// Makes an empty directory or file, and the directories above.
-    fn make(&self, path: &Path, is_directory: bool) -> Result<(), Errno> {
-        let mut above: Vec<&Path> = path
-            .ancestors()
-            .filter(|one| one.parent().is_some())
-            .collect();
-        above.reverse();
-        for one in above {
-            if one == path && !is_directory {
-                let flags = OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-                openat(
-                    &self.top,
-                    relative(one),
-                    flags,
-                    Mode::from_bits_truncate(0o444),
-                )?;
-                continue;
-            }
-            match mkdirat(&self.top, relative(one), Mode::from_bits_truncate(0o755)) {
-                Err(Errno::EEXIST) => {}
-                made => made?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes symbolic links; those in granted trees are there already.
-    fn link(&self, links: &[(PathBuf, PathBuf)]) -> Result<(), Errno> {
-        for (link, target) in links {
-            self.make(link.parent().unwrap_or(link), true)?;
-            match symlinkat(target, &self.top, relative(link)) {
-                Err(Errno::EEXIST) => {}
-                made => made?,
-            }
-        }
-        Ok(())
-    }
-}
-
-fn relative(path: &Path) -> &Path {
-    path.strip_prefix(Component::RootDir).unwrap_or(path)
 }
 
 fn directory(path: &CStr) -> Result<OwnedFd, Errno> {

@@ -4,6 +4,8 @@ use super::system_calls::beyond;
 use super::tree::{is_shared, trees, without_inner};
 use super::{Seen, Subject};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Below these sizes and numbers a program of another day soon needs more.
@@ -101,7 +103,9 @@ fn paths(subject: &Subject, seen: &Seen) -> String {
     let files = &seen.files;
     let own = subject.program.canonicalize().unwrap_or_default();
     // One by one: a directory of programs would grant others.
-    let execute = files.executed.iter().filter(|path| **path != own);
+    let libraries = files.read.iter().filter(|path| is_own_library(path));
+    let execute = files.executed.iter().chain(libraries);
+    let execute = execute.filter(|path| **path != own);
     let execute: BTreeSet<PathBuf> = execute.cloned().collect();
     let private = uses_private_temporary(subject, seen);
     let written = files.written.union(&files.changed).cloned();
@@ -126,6 +130,29 @@ fn paths(subject: &Subject, seen: &Seen) -> String {
         text.push_str("private_tmp = true\n");
     }
     text
+}
+
+/// Where what may be read may be mapped as code, docs/sandbox.md.
+const SYSTEM: [&str; 9] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+];
+
+/// Whether code is mapped from a file of a directory that is not the system's: what is
+/// granted to read there cannot be executed, and neither can it be mapped so.
+fn is_own_library(path: &Path) -> bool {
+    // elf(5): the magic number, 12 bytes on, and e_type, which is ET_DYN.
+    let mut head = [0; 18];
+    let system = SYSTEM.iter().any(|tree| path.starts_with(tree));
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    !system && read.is_ok() && head.starts_with(b"\x7fELF") && head.ends_with(&[3, 0])
 }
 
 /// Whether all that the run had of temporary directories it made there itself.

@@ -8,6 +8,7 @@ use super::*;
 use crate::sandbox::settings::tests::policy;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fs::{self, OpenOptions};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::linux::net::SocketAddrExt;

@@ -163,6 +163,7 @@ fn leaf(outcome: Outcome) -> BpfProgram {
         Outcome::Act(Action::Allow) => vec![allow()],
         Outcome::Act(Action::Refuse(errno)) => vec![refuse(errno)],
         Outcome::Act(Action::Check(test)) => check(test),
+        Outcome::Act(Action::Just(values)) => just(values),
         Outcome::Act(Action::Socket(allowed)) => sockets(allowed),
     }
 }
@@ -193,6 +194,19 @@ fn check(
             program.extend([jump(JUMP_IF_BITS, bits, 0, 1), refuse(errno), allow()]);
         }
     }
+    program
+}
+
+fn just(values: &[(u8, u32)]) -> BpfProgram {
+    let one = |(argument, value): &(u8, u32)| {
+        [
+            statement(LOAD, ARGUMENTS + 8 * u32::from(*argument)),
+            jump(JUMP_IF_EQUAL, *value, 1, 0),
+            refuse(libc::EPERM),
+        ]
+    };
+    let mut program: BpfProgram = values.iter().flat_map(one).collect();
+    program.push(allow());
     program
 }
 

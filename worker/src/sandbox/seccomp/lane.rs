@@ -1,9 +1,9 @@
 //! The system calls of a lane itself, which it keeps for its whole life, and of a command
 //! on its way to being executed.
 
-use super::{Action, Reach};
+use super::{Action, alone};
 use libc::c_long;
-use policy::SystemCalls;
+use policy::{Strength, SystemCalls};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What makes namespaces, mounts, sockets, files in memory and keyrings, opens arguments
@@ -22,7 +22,7 @@ const NEEDED: &[c_long] = {
 
 /// The numbers of all calls that a lane makes, and that commands of `tables` may make.
 pub(super) fn needs<'a>(tables: impl Iterator<Item = &'a BTreeMap<u32, Action>>) -> BTreeSet<u32> {
-    let own = super::table::actions(&SystemCalls::default(), Reach::None);
+    let own = super::table::actions(&SystemCalls::default(), alone(Strength::Isolated));
     let needed = NEEDED.iter().filter_map(|call| u32::try_from(*call).ok());
     let commands = tables.flat_map(allowed);
     needed.chain(allowed(&own)).chain(commands).collect()

@@ -12,7 +12,7 @@ mod reference;
 mod table;
 
 use nix::errno::Errno;
-use policy::{Network, Policy, Profile, Refusal, SystemCalls};
+use policy::{Network, Policy, Profile, Refusal, Strength, SystemCalls};
 use seccompiler::BpfProgram;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,6 +26,9 @@ enum Action {
     Refuse(i32),
     /// It depends on one argument.
     Check(Check),
+    /// It is made where each argument, by its position from 0, has this value in its low
+    /// 32 bits, and is else refused with `EPERM`.
+    Just(&'static [(u8, u32)]),
     /// socket(2), socketpair(2): made for one of these, and else refused with `EACCES`.
     Socket(&'static [Sockets]),
 }
@@ -66,12 +69,20 @@ struct Sockets {
 /// The bits of the second argument of socket(2) that are the type, `SOCK_TYPE_MASK`.
 const KIND: u32 = 0xf;
 
-/// What a filter is compiled for: system calls by name, and the network.
-type Key = (SystemCalls, Reach);
+/// What a filter is compiled for: system calls by name, and what is around the command.
+type Key = (SystemCalls, Around);
+
+/// What a command finds around it, as far as a filter must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Around {
+    network: Reach,
+    /// Whether names and numbers of the host mean something.
+    strength: Strength,
+}
 
 /// A network as far as a filter can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Reach {
+enum Reach {
     None,
     Unix,
     /// TCP to others, and nothing that others connect to.
@@ -175,19 +186,33 @@ impl Filters {
 }
 
 fn key(profile: &Profile) -> Key {
-    (profile.system_calls.clone(), Reach::from(&profile.network))
+    let around = Around {
+        network: Reach::from(&profile.network),
+        strength: profile.isolation.strength,
+    };
+    (profile.system_calls.clone(), around)
+}
+
+/// A command without a network.
+const fn alone(strength: Strength) -> Around {
+    Around {
+        network: Reach::None,
+        strength,
+    }
 }
 
 /// The filter of a profile that says nothing.
 pub(crate) fn default_filter() -> BpfProgram {
     let list = SystemCalls::default();
-    compile::program(&table::actions(&list, Reach::None), list.refusal.into())
+    let actions = table::actions(&list, alone(Strength::Default));
+    compile::program(&actions, list.refusal.into())
 }
 
-/// The system calls that a profile has which says nothing of them, by name and
-/// sorted: those that are always refused, or made for a network, are not there.
+/// The system calls that need no mention in a profile, by name and sorted: those that
+/// are always refused, or made for a network, are not there. Those that only the default
+/// strength refuses are, since programs do without them.
 pub(crate) fn default_calls() -> Vec<&'static str> {
-    let actions = table::actions(&SystemCalls::default(), Reach::None);
+    let actions = table::actions(&SystemCalls::default(), alone(Strength::Isolated));
     let made = actions
         .into_iter()
         .filter(|(_, action)| !matches!(action, Action::Refuse(_)));

@@ -2,9 +2,11 @@
 //! plain reading of the table and against filters that seccompiler lays out.
 
 use super::compile::{ARCHITECTURE, ARGUMENTS, FOREIGN, NUMBER, THIS_ARCHITECTURE, UNASSIGNED};
-use super::{Action, Check, Denied, KIND, Reach, Sockets, Test, compile, lane, table};
+use super::{
+    Action, Around, Check, Denied, KIND, Reach, Sockets, Test, alone, compile, lane, table,
+};
 use crate::sandbox::settings::tests::policy;
-use policy::SystemCalls;
+use policy::{Strength, SystemCalls};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
 use seccompiler::{SeccompFilter, SeccompRule, TargetArch, sock_filter};
 use std::collections::BTreeMap;
@@ -61,8 +63,8 @@ fn run_both(first: &BpfProgram, last: &BpfProgram, architecture: u32, call: Call
         .unwrap()
 }
 
-fn filter(list: &SystemCalls, reach: Reach) -> BpfProgram {
-    compile::program(&table::actions(list, reach), list.refusal.into())
+fn filter(list: &SystemCalls, around: Around) -> BpfProgram {
+    compile::program(&table::actions(list, around), list.refusal.into())
 }
 
 /// The lists that the proof is made for.
@@ -73,6 +75,7 @@ fn lists() -> Vec<SystemCalls> {
         "system_calls = ['@basic-io', '@file-system', 'clone', 'socketpair', 'ptrace']",
         "system_calls = ['~@chown', '~@process', 'clone', '~@network-io']",
         "system_calls = ['+ptrace', '+@ipc', '+@clock']",
+        "system_calls = ['+getxattr', '+inotify_init1', '+sched_setaffinity', '+setpriority', '~ioprio_set']",
         "system_calls = ['~@setuid']\nsystem_call_error_number = 'kill'",
         "system_calls = ['write', 'ioctl', 'prctl']\nsystem_call_error_number = 'ENOSYS'",
     ]
@@ -83,9 +86,17 @@ fn lists() -> Vec<SystemCalls> {
     .into()
 }
 
-fn both() -> impl Iterator<Item = (SystemCalls, Reach)> {
-    let each = |list: SystemCalls| REACHES.map(|reach| (list.clone(), reach));
+fn each() -> impl Iterator<Item = (SystemCalls, Around)> {
+    let each = |list: SystemCalls| around().map(move |around| (list.clone(), around));
     lists().into_iter().flat_map(each)
+}
+
+/// Every network in every strength.
+fn around() -> impl Iterator<Item = Around> {
+    let all = |strength| REACHES.map(|network| Around { network, strength });
+    [Strength::Default, Strength::Isolated]
+        .into_iter()
+        .flat_map(all)
 }
 
 fn refused(errno: i32) -> u32 {
@@ -118,6 +129,17 @@ fn read(actions: &BTreeMap<u32, Action>, denied: u32, call: Call) -> u32 {
                 libc::SECCOMP_RET_ALLOW
             } else {
                 refused(check.errno)
+            }
+        }
+        Some(Action::Just(values)) => {
+            let low = |argument: u8| (call.arguments[usize::from(argument)] & 0xffff_ffff) as u32;
+            if values
+                .iter()
+                .all(|(argument, value)| low(*argument) == *value)
+            {
+                libc::SECCOMP_RET_ALLOW
+            } else {
+                refused(libc::EPERM)
             }
         }
         Some(Action::Socket(allowed)) => {
@@ -170,6 +192,10 @@ fn socket_calls_of(number: u32) -> impl Iterator<Item = Call> {
     })
 }
 
+const FULL: Around = Around {
+    network: Reach::Full,
+    strength: Strength::Default,
+};
 const REACHES: [Reach; 4] = [Reach::None, Reach::Unix, Reach::Connect, Reach::Full];
 
 /// When socket(2) is allowed for one of `allowed`, as seccompiler would be told.
@@ -208,8 +234,31 @@ fn calls_of(number: u32, action: Option<Action>) -> Vec<Call> {
             arguments: [value; 6],
         })
         .collect();
-    if let Some(Action::Socket(_)) = action {
-        all.extend(socket_calls_of(number));
+    match action {
+        Some(Action::Socket(_)) => all.extend(socket_calls_of(number)),
+        Some(Action::Just(values)) => all.extend(just_calls_of(number, values)),
+        _ => {}
+    }
+    all
+}
+
+/// Every combination of what is on both sides of each of `values`.
+fn just_calls_of(number: u32, values: &[(u8, u32)]) -> Vec<Call> {
+    let mut all = vec![Call {
+        number,
+        arguments: [7; 6],
+    }];
+    for (argument, value) in values {
+        let value = u64::from(*value);
+        let near = [value.wrapping_sub(1), value, value + 1].map(|near| [near, near | 1 << 32]);
+        let with = |call: Call| {
+            near.concat().into_iter().map(move |near| {
+                let mut arguments = call.arguments;
+                arguments[usize::from(*argument)] = near;
+                Call { number, arguments }
+            })
+        };
+        all = all.into_iter().flat_map(with).collect();
     }
     all
 }
@@ -239,7 +288,7 @@ fn values(check: Option<Check>) -> Vec<u64> {
 fn checked(action: &Action) -> Option<Check> {
     match action {
         Action::Check(check) => Some(*check),
-        Action::Allow | Action::Refuse(_) | Action::Socket(_) => None,
+        Action::Allow | Action::Refuse(_) | Action::Just(_) | Action::Socket(_) => None,
     }
 }
 
@@ -249,6 +298,11 @@ type Rules = Option<Vec<SeccompRule>>;
 fn condition(check: Check, operator: SeccompCmpOp, value: u32) -> SeccompCondition {
     let (argument, length) = (check.argument, SeccompCmpArgLen::Dword);
     SeccompCondition::new(argument, length, operator, value.into()).unwrap()
+}
+
+fn compared((argument, value): &(u8, u32), operator: SeccompCmpOp) -> SeccompCondition {
+    let length = SeccompCmpArgLen::Dword;
+    SeccompCondition::new(*argument, length, operator, (*value).into()).unwrap()
 }
 
 fn any_of(check: Check, values: &[u32]) -> Vec<SeccompRule> {
@@ -300,6 +354,15 @@ fn rules(action: Option<Action>, denied: u32, outcome: u32) -> Rules {
             Test::Without(bits) => with_any(check, bits),
         }),
         Some(Action::Check(_)) => None,
+        Some(Action::Just(values)) if outcome == libc::SECCOMP_RET_ALLOW => {
+            let all = values.iter().map(|one| compared(one, SeccompCmpOp::Eq));
+            Some(vec![SeccompRule::new(all.collect()).unwrap()])
+        }
+        Some(Action::Just(values)) if outcome == refused(libc::EPERM) => {
+            let other = |one| SeccompRule::new(vec![compared(one, SeccompCmpOp::Ne)]).unwrap();
+            Some(values.iter().map(other).collect())
+        }
+        Some(Action::Just(_)) => None,
         // What is not allowed is compared by `the_tree_means_what_the_table_says`.
         Some(Action::Socket(allowed)) if outcome == libc::SECCOMP_RET_ALLOW => {
             (!allowed.is_empty()).then(|| any_socket(allowed))
@@ -328,24 +391,22 @@ fn seccompiler(number: u32, action: Option<Action>, denied: u32, outcome: u32) -
 
 #[test]
 fn the_tree_means_what_the_table_says() {
-    for list in lists() {
-        for reach in REACHES {
-            let program = filter(&list, reach);
-            let actions = table::actions(&list, reach);
-            for call in calls(&actions) {
-                let result = run(&program, THIS_ARCHITECTURE, call);
-                let expected = read(&actions, denied(&list), call);
-                assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
-            }
+    for (list, around) in each() {
+        let program = filter(&list, around);
+        let actions = table::actions(&list, around);
+        for call in calls(&actions) {
+            let result = run(&program, THIS_ARCHITECTURE, call);
+            let expected = read(&actions, denied(&list), call);
+            assert_eq!(result, expected, "{call:x?} of {list:?} and {around:?}");
         }
     }
 }
 
 #[test]
 fn the_tree_is_equal_to_what_seccompiler_makes() {
-    for (list, reach) in both() {
-        let tree = filter(&list, reach);
-        let actions = table::actions(&list, reach);
+    for (list, around) in each() {
+        let tree = filter(&list, around);
+        let actions = table::actions(&list, around);
         for number in 0..600 {
             let action = actions.get(&number).copied();
             let filters = OUTCOMES.map(|outcome| {
@@ -355,7 +416,7 @@ fn the_tree_is_equal_to_what_seccompiler_makes() {
             for call in calls_of(number, action) {
                 let result = run(&tree, THIS_ARCHITECTURE, call);
                 let equal = is_result(&filters, action, call, result);
-                assert!(equal, "{call:x?} of {list:?} and {reach:?}: {result:x}");
+                assert!(equal, "{call:x?} of {list:?} and {around:?}: {result:x}");
             }
         }
     }
@@ -393,11 +454,11 @@ fn is_result(
 /// A lane of a policy with all these lists, and of one with each alone.
 #[test]
 fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
-    let tables = || both().map(|(list, reach)| table::actions(&list, reach));
+    let tables = || each().map(|(list, around)| table::actions(&list, around));
     let together: Vec<_> = tables().collect();
     let together = lane::needs(together.iter());
-    for (list, reach) in both() {
-        let actions = table::actions(&list, reach);
+    for (list, around) in each() {
+        let actions = table::actions(&list, around);
         let alone = lane::needs([&actions].into_iter());
         for common in [&together, &alone] {
             let base = compile::base(common);
@@ -405,7 +466,7 @@ fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
             for call in calls(&actions) {
                 let result = run_both(&base, &rest, THIS_ARCHITECTURE, call);
                 let expected = read(&actions, denied(&list), call);
-                assert_eq!(result, expected, "{call:x?} of {list:?} and {reach:?}");
+                assert_eq!(result, expected, "{call:x?} of {list:?} and {around:?}");
             }
             let foreign = Call {
                 number: 1,
@@ -424,7 +485,7 @@ fn a_foreign_architecture_is_killed() {
         arguments: [0; 6],
     };
     for list in lists() {
-        let result = run(&filter(&list, Reach::Full), 0x4000_0003, call);
+        let result = run(&filter(&list, FULL), 0x4000_0003, call);
         assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
     }
 }
@@ -432,7 +493,7 @@ fn a_foreign_architecture_is_killed() {
 #[test]
 fn the_programs_stay_small() {
     for list in lists() {
-        let length = filter(&list, Reach::Full).len();
+        let length = filter(&list, FULL).len();
         assert!(length < 500, "{length} instructions");
     }
 }
@@ -442,7 +503,7 @@ fn the_programs_stay_small() {
 fn no_list_allows_what_undoes_the_sandbox() {
     for list in lists() {
         let program = compile::program(
-            &table::actions(&list, Reach::None),
+            &table::actions(&list, alone(Strength::Isolated)),
             Denied::Fails(libc::EPERM),
         );
         for number in [
@@ -470,8 +531,8 @@ fn no_list_allows_what_undoes_the_sandbox() {
 /// There is no ipc namespace in the default strength.
 #[test]
 fn memory_and_queues_are_shared_only_where_a_list_says_so() {
-    for reach in REACHES {
-        let program = filter(&SystemCalls::default(), reach);
+    for around in around() {
+        let program = filter(&SystemCalls::default(), around);
         for number in [
             libc::SYS_shmget,
             libc::SYS_shmat,
@@ -495,8 +556,8 @@ fn memory_and_queues_are_shared_only_where_a_list_says_so() {
 /// sockets alone; whatever flags its type carries.
 #[test]
 fn datagrams_are_of_unix_sockets_alone() {
-    for reach in REACHES {
-        let program = filter(&SystemCalls::default(), reach);
+    for around in around() {
+        let program = filter(&SystemCalls::default(), around);
         for (call, kind) in [libc::SYS_socket, libc::SYS_socketpair]
             .into_iter()
             .flat_map(|call| [2, 2 | 0o2_000_000, 2 | 0o4000, 2 | 1 << 32].map(|kind| (call, kind)))
@@ -507,7 +568,33 @@ fn datagrams_are_of_unix_sockets_alone() {
             };
             let result = run(&program, THIS_ARCHITECTURE, call);
             let allowed = result == libc::SECCOMP_RET_ALLOW;
-            assert_eq!(allowed, reach == Reach::Unix, "{call:x?} under {reach:?}");
+            assert_eq!(
+                allowed,
+                around.network == Reach::Unix,
+                "{call:x?} under {around:?}"
+            );
         }
+    }
+}
+
+/// What Landlock does not look at, where a command can name what is not its own.
+#[test]
+fn what_is_in_sight_is_left_alone_unless_a_list_names_it() {
+    let default = alone(Strength::Default);
+    let named = policy("system_calls = ['+getxattr', '+inotify_init1', '+setpriority']");
+    let named = &named.profiles().next().unwrap().system_calls;
+    let plain = &SystemCalls::default();
+    for (number, arguments, errno) in [
+        (libc::SYS_getxattr, [1; 6], libc::EOPNOTSUPP),
+        (libc::SYS_inotify_init1, [1; 6], libc::ENOSYS),
+        (libc::SYS_setpriority, [0, 17, 5, 0, 0, 0], libc::EPERM),
+    ] {
+        let number = u32::try_from(number).unwrap();
+        let call = Call { number, arguments };
+        let answer = |list, around| run(&filter(list, around), THIS_ARCHITECTURE, call);
+        assert_eq!(answer(plain, default), refused(errno));
+        let isolated = answer(plain, alone(Strength::Isolated));
+        let allowed = [answer(named, default), isolated];
+        assert_eq!(allowed, [libc::SECCOMP_RET_ALLOW; 2], "{number}");
     }
 }

@@ -8,14 +8,14 @@
 //! (io_uring, userfaultfd, perf, keyctl), shares memory with strangers (SysV and
 //! POSIX queues), or administers the host (clock, swap, quota, reboot, syslog).
 
-use super::{Action, Check, Reach, Sockets, Test};
+use super::{Action, Around, Check, Reach, Sockets, Test};
 use libc::{
     EACCES, ENOSYS, EOPNOTSUPP, EPERM, SYS_clone, SYS_clone3, SYS_fchmod, SYS_fchmodat,
     SYS_get_robust_list, SYS_ioctl, SYS_ioprio_set, SYS_memfd_create, SYS_mknodat, SYS_openat,
     SYS_openat2, SYS_personality, SYS_prctl, SYS_prlimit64, SYS_sendmmsg, SYS_sendmsg, SYS_sendto,
     SYS_setpriority, SYS_socket, SYS_socketpair, c_long,
 };
-use policy::SystemCalls;
+use policy::{Strength, SystemCalls};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls that need no look at their arguments.
@@ -205,13 +205,14 @@ fn pairs(reach: Reach) -> &'static [Sockets] {
 /// `PRIO_PROCESS` of setpriority(2) and `IOPRIO_WHO_PROCESS` of ioprio_set(2): a process or
 /// thread, and no group or user.
 const ONE_OF_PRIORITY: &[u32] = &[libc::PRIO_PROCESS];
-const ONE_OF_IO_PRIORITY: &[u32] = &[1];
+const IO_PRIORITY_PROCESS: u32 = 1;
+const ONE_OF_IO_PRIORITY: &[u32] = &[IO_PRIORITY_PROCESS];
 
 /// What is looked at, or answered otherwise, whatever a profile allows.
 fn special(reach: Reach) -> [(c_long, Action); 17] {
     let without_fast_open = |flags| check(flags, Test::Without(FAST_OPEN), EOPNOTSUPP);
     // By 0 these name the caller; by number any process of the same user, which a limit
-    // can end. How threads are scheduled is set by number, so that is not looked at.
+    // can end.
     let of_itself = check(0, Test::OneOf(&[0]), EPERM);
     let of_one = |which| check(0, Test::OneOf(which), EPERM);
     [
@@ -256,6 +257,41 @@ fn special_here() -> [(c_long, Action); 0] {
     []
 }
 
+/// What the default strength, where names and numbers of the host mean something, refuses
+/// besides, unless the list names it: Landlock looks at none of this.
+///
+/// A file that is open has attributes still, for it was Landlock's to open it. A library
+/// that sets the affinity or the scheduling of its threads does so by number, which no
+/// filter can tell from that of a process of the same user; it must do without.
+const IN_SIGHT: [(c_long, Action); 11] = {
+    use libc::*;
+    // The answer of a file system that has none, which programs take without a word.
+    const NO_ATTRIBUTES: Action = Action::Refuse(EOPNOTSUPP);
+    // Who watches is told, and looks for himself from time to time.
+    const NO_WATCH: Action = Action::Refuse(ENOSYS);
+    const OF_ITSELF: Action = Action::Just(&[(0, 0)]);
+    [
+        (SYS_getxattr, NO_ATTRIBUTES),
+        (SYS_lgetxattr, NO_ATTRIBUTES),
+        (SYS_listxattr, NO_ATTRIBUTES),
+        (SYS_llistxattr, NO_ATTRIBUTES),
+        (SYS_inotify_init1, NO_WATCH),
+        (SYS_sched_setaffinity, OF_ITSELF),
+        (SYS_sched_setparam, OF_ITSELF),
+        (SYS_sched_setscheduler, OF_ITSELF),
+        (SYS_sched_setattr, OF_ITSELF),
+        (SYS_setpriority, Action::Just(&[(0, PRIO_PROCESS), (1, 0)])),
+        (
+            SYS_ioprio_set,
+            Action::Just(&[(0, IO_PRIORITY_PROCESS), (1, 0)]),
+        ),
+    ]
+};
+#[cfg(target_arch = "x86_64")]
+const IN_SIGHT_HERE: [(c_long, Action); 1] = [(libc::SYS_inotify_init, Action::Refuse(ENOSYS))];
+#[cfg(not(target_arch = "x86_64"))]
+const IN_SIGHT_HERE: [(c_long, Action); 0] = [];
+
 /// A mode without the bits of set-id files: what a command leaves behind is executed by
 /// others, where it is not confined. A mode that is not used is 0 in every libc.
 fn without_set_id(mode: u8) -> Action {
@@ -273,7 +309,8 @@ const ALWAYS: [(c_long, Action); 3] = [
 ];
 
 /// Every system call of `list` that has an action other than to be refused.
-pub(super) fn actions(list: &SystemCalls, reach: Reach) -> BTreeMap<u32, Action> {
+pub(super) fn actions(list: &SystemCalls, around: Around) -> BTreeMap<u32, Action> {
+    let reach = around.network;
     let mut special = numbered(special(reach));
     special.extend(numbered(special_here()));
     let mut allowed: BTreeSet<u32> = list
@@ -292,7 +329,16 @@ pub(super) fn actions(list: &SystemCalls, reach: Reach) -> BTreeMap<u32, Action>
         let network = network(reach).iter();
         let network = network.filter_map(|call| u32::try_from(*call).ok());
         let default = plain.chain(special.keys().copied()).chain(network);
-        allowed.extend(default.filter(|call| !removed.contains(call)));
+        let default: Vec<u32> = default.filter(|call| !removed.contains(call)).collect();
+        if around.strength == Strength::Default {
+            let named = allowed.clone();
+            let unnamed = |(call, _): &(u32, Action)| !named.contains(call);
+            let in_sight = numbered(IN_SIGHT)
+                .into_iter()
+                .chain(numbered(IN_SIGHT_HERE));
+            special.extend(in_sight.filter(unnamed));
+        }
+        allowed.extend(default);
     }
     let action = |call| special.get(&call).copied().unwrap_or(Action::Allow);
     let allowed = allowed.into_iter().map(|call| (call, action(call)));

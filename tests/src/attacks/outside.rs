@@ -1,8 +1,8 @@
 //! The positive controls: a probe that nothing holds must get through, or its being
 //! refused inside says nothing.
 
-use crate::ground::Ground;
-use harness::{ALICE, Process, command_as, eventually};
+use super::Ground;
+use crate::{ALICE, Process, command_as, eventually};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,22 +10,36 @@ use std::time::Duration;
 
 /// Outside there is everything a command must not have: a signal that is ignored, an
 /// open mask, an output for both streams, a seekable input. `@` becomes the probe.
-const CARELESS: &str = "trap '' PIPE; umask 0; exec 3</etc/hostname; exec \"$@\"";
+pub(crate) const CARELESS: &str = "trap '' PIPE; umask 0; exec 3</etc/hostname; exec \"$@\"";
 
 /// Whether the probe `name` gets through outside, as Alice, as root in a mount
 /// namespace of his own, or on a terminal.
-pub(crate) fn gets_through(ground: &Ground, class: &str, name: &str, mark: &str) -> bool {
+#[must_use]
+pub fn gets_through(ground: &Ground, class: &str, name: &str, mark: &str) -> bool {
     if class == "lifetime" {
         return survives(ground, name, mark);
     }
-    let ways: [fn(&Ground, &str, &str) -> Command; 3] = [as_alice, as_root, on_a_terminal];
-    ways.into_iter().any(|way| {
-        ground.restore();
-        let mut command = way(ground, name, mark);
-        let through = command.status().is_ok_and(|status| status.success());
-        clean(mark);
-        through
-    })
+    let ways: [Way; 3] = [as_alice, as_root, on_a_terminal];
+    ways.into_iter().any(|way| goes(way, ground, name, mark))
+}
+
+/// Whether it gets through outside as Alice.
+#[must_use]
+pub fn user_gets_through(ground: &Ground, class: &str, name: &str, mark: &str) -> bool {
+    match class {
+        "lifetime" => survives(ground, name, mark),
+        _ => goes(as_alice, ground, name, mark),
+    }
+}
+
+type Way = fn(&Ground, &str, &str) -> Command;
+
+fn goes(way: Way, ground: &Ground, name: &str, mark: &str) -> bool {
+    ground.restore();
+    let mut command = way(ground, name, mark);
+    let through = command.status().is_ok_and(|status| status.success());
+    clean(mark);
+    through
 }
 
 /// What some controls leave outside the ground.
@@ -91,7 +105,8 @@ fn on_a_terminal(ground: &Ground, name: &str, mark: &str) -> Command {
 }
 
 /// The processes of a probe with `mark`.
-pub(crate) fn left(ground: &Ground, mark: &str) -> Vec<Process> {
+#[must_use]
+pub fn left(ground: &Ground, mark: &str) -> Vec<Process> {
     let program = ground.program.display().to_string();
     let mut found = Process::with_argument(mark);
     found.retain(|process| process.arguments().first() == Some(&program));
@@ -100,6 +115,9 @@ pub(crate) fn left(ground: &Ground, mark: &str) -> Vec<Process> {
 
 /// Whether a process of the probe is there some time after its start: in a pid
 /// namespace, so that it can be ended however it defends itself.
+///
+/// # Panics
+/// When the probe does not start.
 fn survives(ground: &Ground, name: &str, mark: &str) -> bool {
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--kill-child", "sh", "-c"]);

@@ -2,7 +2,7 @@
 //! nothing grants, a directory that is granted to write, and a process of the same
 //! user outside.
 
-use harness::{ALICE, RUNNER, command_as};
+use crate::{ALICE, Process, RUNNER, command_as};
 use std::fs::{self, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -10,13 +10,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// As whom the probes run: the caller, a user of their own, root without capabilities.
-pub(crate) const IDENTITIES: [&str; 3] = ["caller", "mmtest-run", "root"];
+pub const IDENTITIES: [&str; 3] = ["caller", "mmtest-run", "root"];
 
 /// Names the probes where they were compiled elsewhere, for a machine that has no compiler.
 const COMPILED: &str = "MINI_MCP_PROBE";
 
 /// Makes the probes; the program.
-pub(crate) fn compile(folder: &Path) -> PathBuf {
+///
+/// # Panics
+/// When they do not compile.
+#[must_use]
+pub fn compile(folder: &Path) -> PathBuf {
     let program = folder.join("probe");
     match std::env::var_os(COMPILED) {
         Some(compiled) => drop(fs::copy(compiled, &program).expect("a copy")),
@@ -49,13 +53,20 @@ fn gcc(program: &Path) {
 }
 
 /// Makes a program that is granted to read and not to execute.
-pub(crate) fn make_readable(site: &Path) {
+///
+/// # Panics
+/// When it cannot be made.
+pub fn make_readable(site: &Path) {
     fs::create_dir(site.join("readable")).expect("ours");
     fs::copy("/usr/bin/true", site.join("readable/program")).expect("ours");
 }
 
 /// Classes and names of all probes, in their order.
-pub(crate) fn list(program: &Path) -> Vec<(String, String)> {
+///
+/// # Panics
+/// When the program does not list them.
+#[must_use]
+pub fn list(program: &Path) -> Vec<(String, String)> {
     let output = Command::new(program)
         .arg("list")
         .output()
@@ -78,17 +89,25 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 /// The ground of one identity, and its victim.
-pub(crate) struct Ground {
-    pub(crate) program: PathBuf,
-    pub(crate) area: PathBuf,
-    pub(crate) work: PathBuf,
+#[derive(Debug)]
+pub struct Ground {
+    /// The probes.
+    pub program: PathBuf,
+    /// The identity's own, and granted to nobody.
+    pub area: PathBuf,
+    /// Granted to write.
+    pub work: PathBuf,
     identity: &'static str,
     victim: Option<Child>,
 }
 
 impl Ground {
     /// Prepares it beneath `base`, for probes of `program`.
-    pub(crate) fn new(base: &Path, program: &Path, identity: &'static str) -> Ground {
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn new(base: &Path, program: &Path, identity: &'static str) -> Ground {
         let own = base.join(identity);
         let mut ground = Ground {
             program: program.to_path_buf(),
@@ -134,12 +153,19 @@ impl Ground {
     }
 
     /// The process id of the victim.
-    pub(crate) fn target(&self) -> u32 {
+    ///
+    /// # Panics
+    /// Never: there is one from the start.
+    #[must_use]
+    pub fn target(&self) -> u32 {
         self.victim.as_ref().expect("it was started").id()
     }
 
     /// Everything is again as a probe expects it, whatever the last one did.
-    pub(crate) fn restore(&self) {
+    ///
+    /// # Panics
+    /// When it cannot be restored.
+    pub fn restore(&self) {
         const KEPT: [&str; 6] = ["secret", "sub", "fifo", "symlink", "program", "socket"];
         for entry in fs::read_dir(&self.work).expect("ours").flatten() {
             remove(&entry.path());
@@ -200,7 +226,7 @@ impl Drop for Ground {
         let Some(mut child) = self.victim.take() else {
             return;
         };
-        let victim = nix::unistd::Pid::from_raw(harness::Process::of(&child).id());
+        let victim = nix::unistd::Pid::from_raw(Process::of(&child).id());
         drop(child.stdin.take());
         for _ in 0..500 {
             let _ended = nix::sys::signal::kill(victim, nix::sys::signal::Signal::SIGCONT);

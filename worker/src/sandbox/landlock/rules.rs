@@ -1,0 +1,231 @@
+//! The paths that a profile grants as rules, and the ruleset that they make.
+
+use super::DomainError;
+use crate::sandbox::elf;
+use ::landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+};
+use policy::{Access, Grant, Network, PathRule, Profile};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Devices that hold nothing and that programs take for granted.
+const DEVICES: [(&str, bool); 5] = [
+    ("/dev/null", true),
+    ("/dev/full", true),
+    ("/dev/zero", false),
+    ("/dev/random", false),
+    ("/dev/urandom", false),
+];
+
+/// What a program calls its terminal, where it has one.
+const TERMINAL: &str = "/dev/tty";
+
+/// What a rule lets a command do with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    Read,
+    Write,
+    Execute,
+    /// To a Unix socket by its name; no right of the file's content.
+    Connect,
+    Device {
+        writable: bool,
+    },
+    /// The command's own: with the device commands that the filter leaves.
+    Terminal,
+}
+
+impl From<Access> for Right {
+    fn from(access: Access) -> Self {
+        match access {
+            Access::Read => Self::Read,
+            Access::Write | Access::Create => Self::Write,
+        }
+    }
+}
+
+/// One path and what it was when it was looked up.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) path: PathBuf,
+    pub(super) right: Right,
+    /// `None` for an optional path that does not exist.
+    anchor: Option<Anchor>,
+}
+
+/// Device, inode, owner and mode.
+type Identity = (u64, u64, u32, u32);
+
+#[derive(Debug)]
+struct Anchor {
+    /// Opened with `O_PATH`; holds the inode, so that its number is not used again.
+    file: File,
+    identity: Identity,
+    directory: bool,
+}
+
+impl Rule {
+    pub(super) fn new(path: &Path, right: Right, optional: bool) -> Result<Self, DomainError> {
+        let anchor = match Anchor::new(path) {
+            Ok(anchor) => Some(anchor),
+            Err(error) if optional && error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(DomainError::Path(path.to_path_buf(), error)),
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            right,
+            anchor,
+        })
+    }
+
+    pub(super) fn is_current(&self) -> bool {
+        let now = fs::metadata(&self.path).ok().as_ref().map(identity);
+        now == self.anchor.as_ref().map(|anchor| anchor.identity)
+    }
+}
+
+impl Anchor {
+    fn new(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_CLOEXEC)
+            .open(path)?;
+        let metadata = file.metadata()?;
+        Ok(Self {
+            file,
+            identity: identity(&metadata),
+            directory: metadata.is_dir(),
+        })
+    }
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    (
+        metadata.dev(),
+        metadata.ino(),
+        metadata.uid(),
+        metadata.mode(),
+    )
+}
+
+/// Everything that calls of this tool have in common.
+pub(super) fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
+    let profile = grant.profile();
+    let mut rules = Vec::new();
+    for (device, writable) in DEVICES {
+        rules.push(Rule::new(
+            Path::new(device),
+            Right::Device { writable },
+            true,
+        )?);
+    }
+    if profile.tty || profile.isolation.mounts() {
+        rules.push(Rule::new(Path::new(TERMINAL), Right::Terminal, true)?);
+    }
+    for (PathRule { path, optional, .. }, right) in granted(profile) {
+        rules.push(Rule::new(path, right, *optional)?);
+    }
+    for path in executables(grant.program(), profile) {
+        rules.push(Rule::new(&path, Right::Execute, false)?);
+    }
+    Ok(rules)
+}
+
+/// The paths of `profile`, and what each is granted for.
+pub(super) fn granted<'a>(profile: &'a Profile) -> impl Iterator<Item = (&'a PathRule, Right)> {
+    let all = [
+        (&profile.read, Right::Read),
+        (&profile.write, Right::Write),
+        (&profile.execute, Right::Execute),
+        (&profile.unix_sockets, Right::Connect),
+    ];
+    let each =
+        |(rules, right): (&'a Vec<PathRule>, Right)| rules.iter().map(move |rule| (rule, right));
+    all.into_iter().flat_map(each)
+}
+
+/// The program, and the loaders that it and the profile's executables ask for.
+fn executables(program: &Path, profile: &Profile) -> Vec<PathBuf> {
+    let granted = profile.execute.iter().map(|rule| rule.path.as_path());
+    let mut loaders: Vec<PathBuf> = granted
+        .chain([program])
+        .filter_map(elf::interpreter)
+        .collect();
+    loaders.sort();
+    loaders.dedup();
+    loaders.push(program.to_path_buf());
+    loaders
+}
+
+pub(super) fn build(
+    abi: ABI,
+    rules: &[Rule],
+    network: &Network,
+) -> Result<RulesetCreated, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(abi))?;
+    // Under the others the filter or a network namespace decides.
+    let open = matches!(network, Network::Loopback | Network::Full);
+    if abi >= ABI::V4 && !open {
+        ruleset = ruleset.handle_access(AccessNet::from_all(abi))?;
+    }
+    if abi >= ABI::V6 {
+        ruleset = ruleset.scope(Scope::from_all(abi))?;
+    }
+    let mut created = ruleset.create()?;
+    for rule in rules {
+        if let Some(anchor) = &rule.anchor {
+            let rights = rights(abi, rule.right, anchor.directory, serves(network));
+            // Before ABI 9 there is nothing to grant.
+            if rights.is_empty() {
+                continue;
+            }
+            created = created.add_rule(PathBeneath::new(anchor.file.as_fd(), rights))?;
+        }
+    }
+    if let Network::Connect(ports) = network {
+        for port in ports {
+            created = created.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+        }
+    }
+    Ok(created)
+}
+
+/// Whether the filter lets a command under `network` listen on Unix sockets.
+pub(in crate::sandbox) fn serves(network: &Network) -> bool {
+    matches!(network, Network::Unix | Network::Loopback | Network::Full)
+}
+
+/// Device nodes are never made: `MakeChar` and `MakeBlock` are granted to nobody, and
+/// neither are device commands. Sockets are where a command writes and `serves`.
+pub(super) fn rights(abi: ABI, right: Right, directory: bool, serves: bool) -> BitFlags<AccessFs> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let never = AccessFs::Execute
+        | AccessFs::MakeChar
+        | AccessFs::MakeBlock
+        | AccessFs::MakeSock
+        | AccessFs::IoctlDev
+        | AccessFs::ResolveUnix;
+    let rights = match right {
+        Right::Read => read,
+        Right::Write if serves => (AccessFs::from_all(abi) & !never) | AccessFs::MakeSock,
+        Right::Write => AccessFs::from_all(abi) & !never,
+        Right::Execute => read | AccessFs::Execute,
+        Right::Connect => AccessFs::ResolveUnix.into(),
+        Right::Device { writable: true } => AccessFs::ReadFile | AccessFs::WriteFile,
+        Right::Device { writable: false } => AccessFs::ReadFile.into(),
+        Right::Terminal => read | AccessFs::WriteFile | AccessFs::IoctlDev,
+    };
+    let known = AccessFs::from_all(abi);
+    if directory {
+        rights & known
+    } else {
+        rights & AccessFs::from_file(abi)
+    }
+}
