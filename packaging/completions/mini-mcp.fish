@@ -49,7 +49,9 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l socket -d 'U
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l worker -d 'Unix socket of the worker' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http -d 'Serve MCP over HTTP at /mcp on this address too, to principals with an API key' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http-host -d 'Name by which clients reach it, in the Host header, beside the address itself and localhost; may be given several times' -r
-complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-proxy -d 'Address of a reverse proxy that speaks TLS and tells the client\'s address in X-Forwarded-For; may be given several times' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-proxy -d 'Address or network of a reverse proxy that speaks TLS and tells the client\'s address in X-Forwarded-For; may be given several times' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-certificate -d 'Speak TLS with the certificate in this PEM file, followed by its chain' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-key -d 'Its private key, a PEM file that not every user may read; read again with the certificate at each reload' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -l socket -d 'Unix socket of the service' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'

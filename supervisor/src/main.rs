@@ -29,6 +29,7 @@ mod service;
 mod signals;
 mod stdio;
 mod summary;
+mod tls;
 mod trail;
 mod vanish;
 mod watch;

@@ -106,7 +106,7 @@ fn with_gap(head: &[u8], tail: &[u8], total: u64) -> String {
 }
 
 /// Length of `bytes` without a UTF-8 sequence that its end cuts through.
-fn whole_characters(bytes: &[u8]) -> usize {
+pub(crate) fn whole_characters(bytes: &[u8]) -> usize {
     for (after, byte) in bytes.iter().rev().take(3).enumerate() {
         let wanted = match byte {
             0x80..=0xbf => continue,
@@ -122,7 +122,7 @@ fn whole_characters(bytes: &[u8]) -> usize {
 }
 
 /// How many bytes at the beginning of `bytes` belong to a sequence before it.
-fn continuation(bytes: &[u8]) -> usize {
+pub(crate) fn continuation(bytes: &[u8]) -> usize {
     let is_continuation = |byte: &&u8| (0x80..=0xbf).contains(*byte);
     bytes.iter().take(3).take_while(is_continuation).count()
 }

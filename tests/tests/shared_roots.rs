@@ -40,9 +40,9 @@ impl Ground {
 }
 
 fn policy() -> String {
-    let tool = |name: &str, grants: &str| {
+    let tool = |name: &str, strength: &str, grants: &str| {
         format!(
-            "[profile.{name}]\nstrength = \"isolated\"\nrun_as = \"caller\"\ntimeout = \"20s\"\n\
+            "[profile.{name}]\n{strength}\nrun_as = \"caller\"\ntimeout = \"20s\"\n\
              read = [\"/usr\", \"/bin\", \"/lib\", \"/lib64\", \"-/etc/ld.so.cache\", {grants}]\nexecute = [\"/usr\"]\n\
              working_directory = \"/\"\nenvironment = {{ PATH = \"/usr/bin\" }}\n\
              [tool.{name}]\ndescription = \"d\"\ncommand = [\"/bin/sh\", \"-c\", \"{{script}}\"]\n\
@@ -50,12 +50,17 @@ fn policy() -> String {
              args = {{ script = {{ type = \"string\", max_length = 4000 }} }}\n"
         )
     };
+    let (isolated, private) = ("strength = \"isolated\"", "private_tmp = true");
+    let place = "\"@outside@/above/place\", \"-@outside@/later\"";
+    let beneath = "\"-/tmp/mini-mcp-shared-root\"";
     format!(
-        "version = 1\n[principal.alice]\nunix_users = [\"{}\"]\n[principal.bob]\nunix_users = [\"{}\"]\n{}{}",
+        "version = 1\n[principal.alice]\nunix_users = [\"{}\"]\n[principal.bob]\nunix_users = [\"{}\"]\n{}{}{}{}",
         ALICE.name,
         BOB.name,
-        tool("place", "\"@outside@/above/place\", \"-@outside@/later\""),
-        tool("tmp", "\"-/tmp/mini-mcp-shared-root\""),
+        tool("place", isolated, place),
+        tool("tmp", isolated, beneath),
+        tool("private-place", private, place),
+        tool("private-tmp", private, beneath),
     )
 }
 
@@ -101,17 +106,15 @@ fn what_appears_later_is_there_and_what_is_temporary_is_not() {
          ls /proc | grep -c '^[0-9]'; hostname; ls /; touch /new || echo read-only",
         later.display()
     );
-    let before = reads(&client, "place", &script);
-    assert_eq!(
-        reads(&client, "place", &script),
-        before,
-        "nothing is left of the first"
-    );
-    assert!(before.contains("read-only"), "{before}");
+    let tools = ["place", "private-place"];
+    let before = tools.map(|tool| reads(&client, tool, &script));
+    let again = tools.map(|tool| reads(&client, tool, &script));
+    assert_eq!(again, before, "nothing is left of the first");
+    assert!(before.iter().all(|seen| seen.contains("read-only")));
     fs::write(&later, "later\n").expect("ours");
     fs::set_permissions(&later, Permissions::from_mode(0o644)).expect("ours");
-    let after = reads(&client, "place", &script);
-    assert_eq!(after, format!("later\n{before}"));
+    let after = tools.map(|tool| reads(&client, tool, &script));
+    assert_eq!(after, before.map(|seen| format!("later\n{seen}")));
 }
 
 /// It would be covered by the temporary directory of each command.
@@ -122,9 +125,9 @@ fn what_is_granted_beneath_a_temporary_directory_is_there() {
     fs::write(granted.join("file"), "in it\n").expect("ours");
     let ground = Ground::new().start();
     let client = Client::attach(&ground.site, ALICE);
-    for _ in 0..2 {
+    for tool in ["tmp", "private-tmp", "tmp", "private-tmp"] {
         let script = format!("cat {}/file; ls -A /tmp", granted.display());
-        let seen = reads(&client, "tmp", &script);
+        let seen = reads(&client, tool, &script);
         assert_eq!(seen, "in it\nmini-mcp-shared-root\n");
     }
     fs::remove_dir_all(granted).expect("ours");

@@ -9,7 +9,7 @@ use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
-use crate::sandbox::child::{self, Directory, Plan};
+use crate::sandbox::child::{self, Directory, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
 use crate::sandbox::launch::{End, LaunchError, Running, launch};
@@ -89,7 +89,16 @@ pub(crate) enum Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let code = match &refused {
-            Refused::Files(_) => "open",
+            Refused::Files(_)
+            | Refused::Launch(LaunchError::Stage {
+                stage: Stage::Input | Stage::Directory,
+                ..
+            })
+            // In a root of its own, what its user cannot reach cannot be put there.
+            | Refused::Launch(LaunchError::Stage {
+                stage: Stage::Namespaces,
+                source: Errno::EACCES,
+            }) => "open",
             Refused::Domain(_) | Refused::Controller { .. } | Refused::Containment { .. } => {
                 "sandbox"
             }
@@ -286,10 +295,9 @@ impl Launcher {
         whom: Option<&Identity>,
     ) -> Result<Sight<'a>, Refused> {
         let mut sight = self.domains.sight(grant, &files.places(), whom)?;
-        if let (Sight::Built(view), Containment::PidNamespace { .. }) =
-            (&mut sight, &self.context.containment)
-        {
-            view.numbered = true;
+        let numbered = matches!(self.context.containment, Containment::PidNamespace { .. });
+        if let Sight::Built(view) | Sight::Prepared(view, _) = &mut sight {
+            view.numbered |= numbered;
         }
         Ok(sight)
     }

@@ -11,6 +11,8 @@ pub(crate) enum Where {
     Anywhere,
     /// Where no cgroup v2 controller of this name counts.
     Without(&'static str),
+    /// Where a cgroup v2 controller of this name counts.
+    With(&'static str),
     /// Where Landlock is older than this ABI.
     Before(u64),
 }
@@ -47,6 +49,11 @@ const KNOWN: &[Entry] = &[
     ("default", "*", "signal-descriptor", Where::Before(6)),
     ("default", "root", "signal-parent", Where::Before(6)),
     ("default", "root", "signal-init", Where::Before(6)),
+    ("default", "*", "signal-owner", Where::Before(6)),
+    // Where the controller holds the tree, no limit by user does; it can be raised to what
+    // the user has anyway.
+    ("default", "*", "raise-tasks", Where::With("pids")),
+    ("isolated", "*", "raise-tasks", Where::With("pids")),
     // The kernel does not apply RLIMIT_NPROC to root.
     ("default", "root", "tasks", Where::Without("pids")),
     ("isolated", "root", "tasks", Where::Without("pids")),
@@ -58,6 +65,7 @@ pub(crate) fn known(strength: &str, identity: &str, name: &str) -> bool {
         let counts = match place {
             Where::Anywhere => true,
             Where::Without(controller) => !counted(controller),
+            Where::With(controller) => counted(controller),
             Where::Before(abi) => landlock_abi() < *abi,
         };
         *of == strength && (*who == "*" || *who == identity) && *probe == name && counts

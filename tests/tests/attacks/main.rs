@@ -36,6 +36,12 @@ fn tool(strength: &str, identity: &str, suffix: &str, bounds: &str) -> String {
         ("isolated", "-small") => ("/tmp".to_owned(), "tmp_size = \"8M\"\n"),
         _ => (format!("@site@/ground/{identity}/work"), ""),
     };
+    // An emulated machine needs the better part of a second for a launch.
+    let emulated = std::env::var_os(ONLY).is_some();
+    let bounds = match suffix {
+        "-short" if emulated => "timeout = \"5s\"\n",
+        _ => bounds,
+    };
     format!(
         "[profile.{identity}{suffix}]\nrun_as = \"{identity}\"\n\
          read = [\"/usr\", \"/etc/ld.so.cache\", \"@site@/readable\"]\n\
@@ -139,6 +145,9 @@ impl Field {
             Some(code) => i32::try_from(code).ok().map(End::Exited),
             None if signal == &json!(31) || signal == &json!("SIGSYS") => {
                 Some(End::Signaled(libc::SIGSYS))
+            }
+            None if called.field("blocked").to_string().contains("memory_max") => {
+                Some(End::Bounded)
             }
             None => None,
         };

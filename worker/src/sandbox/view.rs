@@ -26,7 +26,7 @@ use root::Root;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use tree::{Common, Links, SYSTEM, Tree, is_system, look_up, merged, with_rights_of};
+use tree::{Common, Links, SYSTEM, Tree, is_system, look_up, with_rights_of};
 
 /// What a mount namespace is made to hold.
 #[derive(Debug)]
@@ -138,6 +138,26 @@ impl View<'_> {
         TEMPORARY.into_iter().filter(move |_| own)
     }
 
+    /// Where something of the view's own is mounted by each command.
+    fn covers(&self) -> impl Iterator<Item = &'static Path> {
+        let more = ["/proc", TERMINALS].into_iter();
+        let more = more.filter(|path| self.has_own() && (*path == TERMINALS || self.numbered));
+        let all = self.temporary().map(|(path, _)| path).chain(more);
+        all.map(Path::new)
+    }
+
+    /// Fails where what is granted would be covered by that, or the directory that an
+    /// isolated command starts in and that is made with the root.
+    fn uncovered(&self, trees: &[Tree]) -> Result<(), Errno> {
+        let covered = |tree: &Tree| self.covers().any(|own| tree.path.starts_with(own));
+        let beneath = |own: &Path| self.directory != own && self.directory.starts_with(own);
+        let starts_covered = self.isolated() && self.covers().any(beneath);
+        match starts_covered || trees.iter().any(covered) {
+            true => Err(Errno::EXDEV),
+            false => Ok(()),
+        }
+    }
+
     /// Whether `path` is, or is beneath, what this view has of its own.
     fn is_own(&self, path: &Path) -> bool {
         let temporary = self.temporary().any(|(own, _)| path == Path::new(own));
@@ -205,18 +225,19 @@ fn fill(view: &View<'_>, identity: Option<&Identity>, when: Moment) -> Result<()
     let built = if view.isolated() {
         isolate(view, trees, &links, when)
     } else {
-        shut(view, host, trees)
+        shut(view, host, trees, when)
     };
     umask(mask);
     built
 }
 
 /// Makes of `host` what the default strength sees of it.
-fn shut(view: &View<'_>, host: OwnedFd, trees: Vec<Tree>) -> Result<(), Errno> {
+fn shut(view: &View<'_>, host: OwnedFd, trees: Vec<Tree>, when: Moment) -> Result<(), Errno> {
     // Before the host is shut: directories for this are made in it for a moment.
-    let own = match view.private_tmp {
-        true => beside_the_host(view)?,
-        false => Vec::new(),
+    let own = match when {
+        Moment::Here if view.private_tmp => beside_the_host(view)?,
+        Moment::Here => Vec::new(),
+        Moment::Later => view.uncovered(&trees).map(|()| Vec::new())?,
     };
     restrict(host.as_fd(), SHUT, true)?;
     Root::of_host(host).add_all(trees.into_iter().chain(own).collect())
@@ -235,33 +256,9 @@ fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
     Ok(own)
 }
 
-/// Enters the namespace `prepared`, where all of `view` is but what arguments name:
-/// those mounts are added in a copy that ends with the command.
+/// Enters the namespace of `shared`, where all of `view` is but what arguments name and
+/// what is a command's own: those are mounted in a copy that ends with the command.
 pub(super) fn join(
-    view: &View<'_>,
-    shared: &Shared,
-    identity: Option<&Identity>,
-) -> Result<(), Errno> {
-    if view.isolated() {
-        return join_isolated(view, shared, identity);
-    }
-    let chosen = view.places.iter().any(|place| place.opened.is_some());
-    // Copied before: of what is read-only in there, copies are too.
-    let trees = match chosen {
-        true => merged(look_up(view, Common::Mounted)?.0),
-        false => Vec::new(),
-    };
-    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
-    if trees.is_empty() {
-        return Ok(());
-    }
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    let mut root = Root::of_host(directory(c"/")?);
-    trees.iter().try_for_each(|tree| root.add(tree))
-}
-
-/// Enters a copy of `shared` and adds what is this command's alone.
-fn join_isolated(
     view: &View<'_>,
     shared: &Shared,
     identity: Option<&Identity>,
@@ -271,14 +268,27 @@ fn join_isolated(
         unshare(CloneFlags::CLONE_NEWNS)?;
         return enter(view, identity);
     }
+    let chosen = view.places.iter().any(|place| place.opened.is_some());
+    // Copied before: of what is read-only in there, copies are too.
+    let mut trees = match chosen {
+        true => look_up(view, Common::Mounted)?.0,
+        false => Vec::new(),
+    };
     setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
+    if !chosen && !view.has_own() {
+        return Ok(());
+    }
     unshare(CloneFlags::CLONE_NEWNS)?;
+    // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
-    let own = own_trees(view, c"/proc")?;
-    let mut root = Root::of_host(directory(c"/")?);
-    let added = own.iter().try_for_each(|tree| root.add(tree));
+    if view.isolated() {
+        trees.extend(own_trees(view, c"/proc")?);
+    } else if view.has_own() {
+        trees.extend(beside_the_host(view)?);
+    }
+    let joined = directory(c"/").and_then(|top| Root::of_host(top).add_all(trees));
     umask(mask);
-    added
+    joined
 }
 
 /// What every isolated command has of its own; `at` as for [`temporary`].
@@ -310,15 +320,9 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links, when: Moment) -> Re
             root.add_all(trees.into_iter().chain(own).collect())?;
         }
         Moment::Later => {
-            let places = || view.temporary().map(|(path, _)| path);
-            let places = || places().chain(["/proc", TERMINALS]).map(Path::new);
-            // What is granted beneath these would be covered by them.
-            let covered = |tree: &Tree| places().any(|own| tree.path.starts_with(own));
-            if trees.iter().any(covered) {
-                return Err(Errno::EXDEV);
-            }
+            view.uncovered(&trees)?;
             root.add_all(trees)?;
-            places().try_for_each(|path| root.make(path, true))?;
+            view.covers().try_for_each(|path| root.make(path, true))?;
         }
     }
     if !root.covers(&view.directory) {

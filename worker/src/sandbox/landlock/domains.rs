@@ -53,7 +53,7 @@ struct Prepared {
 enum Kept {
     /// A view, looked up as this identity may where that matters.
     View(Option<Identity>, Rc<Shared>),
-    /// The isolated view of this tool cannot be shared.
+    /// A view of this tool cannot be shared.
     Nothing,
 }
 
@@ -112,14 +112,10 @@ impl Domains {
         let isolation = grant.profile().isolation;
         let view = |domains: &Self| domains.view(grant, opened);
         let shared = match self.shut {
-            Shut::Prepared if !isolation.mounts() => self.shared_view(grant, None)?,
+            Shut::Prepared if !isolated(grant) => self.shared_view(grant, None)?,
             // A user of one run has nothing in common with others, and what an argument
             // names may have no place in a root that is made already.
-            Shut::Prepared
-                if isolated(grant)
-                    && opened.is_empty()
-                    && grant.profile().run_as != RunAs::Dynamic =>
-            {
+            Shut::Prepared if opened.is_empty() && grant.profile().run_as != RunAs::Dynamic => {
                 self.shared_view(grant, whom)?
             }
             Shut::Never if !isolation.mounts() => return Ok(Sight::Host),
@@ -194,7 +190,7 @@ impl Domains {
                 let shared = Rc::new(shared);
                 (Kept::View(whom.cloned(), Rc::clone(&shared)), Some(shared))
             }
-            Err(Errno::EXDEV) if isolated(grant) => (Kept::Nothing, None),
+            Err(Errno::EXDEV) => (Kept::Nothing, None),
             Err(errno) => return Err(DomainError::View(errno)),
         };
         if let Some(prepared) = self.tools.get_mut(key(grant).as_ref()) {
