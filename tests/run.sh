@@ -59,6 +59,12 @@ packages() {
 	chromedriver chromium-driver
 	systemd-analyze systemd
 	npm npm
+	systemd-nspawn systemd-container
+	mmdebstrap mmdebstrap
+	qemu-system-x86_64 qemu-system-x86
+	mke2fs e2fsprogs
+	depmod kmod
+	strip binutils
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

@@ -712,7 +712,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --help"
+            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -754,6 +754,22 @@ _mini__mcp() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-quota)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -780,7 +796,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__stdio)
-            opts="-h --policy --packs --workspace --audit --worker-program --help"
+            opts="-h --policy --packs --workspace --audit --worker-program --spool --spool-quota --spool-max --spool-expiry --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -803,6 +819,22 @@ _mini__mcp() {
                     return 0
                     ;;
                 --worker-program)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-quota)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-expiry)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

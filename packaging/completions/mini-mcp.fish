@@ -57,6 +57,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http-host -d
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-proxy -d 'Address or network of a reverse proxy that speaks TLS and tells the client\'s address in X-Forwarded-For; may be given several times' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-certificate -d 'Speak TLS with the certificate in this PEM file, followed by its chain' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-key -d 'Its private key, a PEM file that not every user may read; read again with the certificate at each reload' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool -d 'Directory in which long output is kept to be read in pages; this user\'s alone [default: $CACHE_DIRECTORY, for stdio $XDG_STATE_HOME/mini-mcp/spool; else none]' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-max -d 'How much output is kept for all of them' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -l socket -d 'Unix socket of the service' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -65,6 +69,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l packs -d 'Di
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l workspace -d 'Directory that `${workspace}` stands for in the policy [default: the current one]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l audit -d 'Audit trail, to which lines are appended [default: $XDG_STATE_HOME/mini-mcp/audit.jsonl]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l worker-program -d 'Program of the worker [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool -d 'Directory in which long output is kept to be read in pages; this user\'s alone [default: $CACHE_DIRECTORY, for stdio $XDG_STATE_HOME/mini-mcp/spool; else none]' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-max -d 'How much output is kept for all of them' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand check" -l packs -d 'Directory of the packs that policies include' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand check" -l workspace -d 'With --single-user: directory that `${workspace}` stands for [default: the current one]' -r -F

@@ -2,7 +2,7 @@
 
 use crate::quantity::time;
 use crate::quote::quoted;
-use crate::{Denial, Grant, Limit, Secret, Stdin};
+use crate::{Background, Denial, Grant, Limit, Profile, Secret, Stdin};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -117,10 +117,18 @@ impl Ask {
         &self.grant.limits
     }
 
-    /// Most bytes of each output stream that are kept.
+    /// The restrictions that it would run under.
     #[must_use]
-    pub fn output_max(&self) -> u64 {
-        self.grant.profile.output_max
+    pub fn profile(&self) -> &Profile {
+        &self.grant.profile
+    }
+
+    /// As [`Grant::in_background`].
+    ///
+    /// # Errors
+    /// The denial where its caller has to wait.
+    pub fn in_background(&self, connected: bool) -> Result<Background, Denial> {
+        self.grant.in_background(connected)
     }
 
     /// How long it waits for an answer.

@@ -50,6 +50,7 @@ fn terms(
         stdin_is_secret: tool.has_secret_stdin(),
         starts_in: filled.starts_in,
         sha256: tool.sha256,
+        background: tool.background,
         identity,
         profile: Arc::clone(&own.profile),
         only_for: tool

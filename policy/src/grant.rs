@@ -1,6 +1,7 @@
 //! The verdict on one call, and the terms it carries.
 
-use crate::{Access, Ask, Existence, FileKind, Limit, Profile};
+use crate::quote::quoted;
+use crate::{Access, Ask, Background, Existence, FileKind, Limit, Profile};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub struct Grant {
     pub(crate) limits: Vec<Limit>,
     pub(crate) only_for: Option<u32>,
     pub(crate) approval: Option<String>,
+    pub(crate) background: Background,
 }
 
 impl Grant {
@@ -147,6 +149,33 @@ impl Grant {
     #[must_use]
     pub fn only_for(&self) -> Option<u32> {
         self.only_for
+    }
+
+    /// How long it may run when its caller does not wait; `connected` is whether he has
+    /// a connection that whoever runs it watches.
+    ///
+    /// # Errors
+    /// The denial where he has to wait.
+    pub fn in_background(&self, connected: bool) -> Result<Background, Denial> {
+        let denied = |code, key: &str, why: &str| Denial {
+            code,
+            rule: format!("tool.{}.{key}", self.tool),
+            reason: format!("tool {} {why}", quoted(&self.tool)),
+        };
+        match self.background {
+            Background::Never => Err(denied(
+                "not_background",
+                "background",
+                "does not run in the background: call it by its own name and wait",
+            )),
+            Background::Connected if !connected => Err(denied(
+                "no_connection",
+                "outlives_connection",
+                "runs in the background only as long as its caller is connected, and over HTTP \
+                 nobody stays connected: call it by its own name and wait",
+            )),
+            allowed @ (Background::Connected | Background::Outliving) => Ok(allowed),
+        }
     }
 
     /// The restrictions to run under.

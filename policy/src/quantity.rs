@@ -16,7 +16,8 @@ const UNITS: [(&str, u64); 5] = [
 
 /// The time `text`: whole numbers with their units, the larger ones first, each
 /// unit at most once.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let mut units = UNITS.iter();
     let mut rest = text;
     let mut total = 0_u64;
@@ -58,7 +59,8 @@ pub(crate) fn time(time: Duration) -> String {
 }
 
 /// The number of bytes `text`: a whole number, and perhaps a power of 1024.
-pub(crate) fn size(text: &str) -> Option<u64> {
+#[must_use]
+pub fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let shift = match unit {
         "" => 0,

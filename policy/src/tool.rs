@@ -14,6 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Tools of the server's own, by which clients start, read and end runs in the
+/// background; no policy can define one of these names.
+pub const BUILT_IN: [&str; 3] = ["run_start", "run_output", "run_cancel"];
 /// What a command is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -39,6 +42,7 @@ pub struct Tool {
     pub(crate) profile: Arc<Profile>,
     pub(crate) rules: Rules,
     pub(crate) read_only: bool,
+    pub(crate) background: Background,
     pub(crate) limits: Limits,
     /// How long its calls wait for an approval.
     pub(crate) approval_timeout: Option<Duration>,
@@ -116,6 +120,12 @@ impl Tool {
         self.read_only
     }
 
+    /// Whether its callers need not wait for it.
+    #[must_use]
+    pub fn background(&self) -> Background {
+        self.background
+    }
+
     /// How often it may be called, see [`crate::Scope::Tool`].
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -166,6 +176,18 @@ impl Tool {
         let rule = self.rules.of(caller);
         rule.is_some_and(|rule| rule.effect == Effect::Ask)
     }
+}
+
+/// Whether a command runs on while its caller does something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Background {
+    /// Its caller waits.
+    #[default]
+    Never,
+    /// As long as the connection of its caller is there.
+    Connected,
+    /// To its end, whether or not its caller is there.
+    Outliving,
 }
 
 /// One argument that a tool takes.

@@ -6,6 +6,7 @@ use crate::admin::options::{
     Revoke, Run, Schema, Status, Test, Tools,
 };
 use crate::inet::Http;
+use crate::runs::Spool;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -96,6 +97,8 @@ pub(crate) struct Serve {
     pub(crate) worker: PathBuf,
     #[command(flatten)]
     pub(crate) http: Http,
+    #[command(flatten)]
+    pub(crate) spool: Spool,
 }
 
 /// Pass bytes between standard input and output and the service's socket.
@@ -141,6 +144,8 @@ pub(crate) struct Stdio {
     /// [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]
     #[arg(long, value_name = "PATH")]
     pub(crate) worker_program: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) spool: Spool,
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ pub(crate) struct Needs<'a> {
     pub(crate) read: Vec<&'a Path>,
     /// The directory of the socket, to remove it at the end.
     pub(crate) socket: Option<&'a Path>,
+    /// The directory in which it makes files for output, writes and reads them.
+    pub(crate) spool: Option<&'a Path>,
     /// Whether it has a worker of its own, to kill it should it not end.
     pub(crate) child: bool,
 }
@@ -111,7 +113,17 @@ fn ruleset(needs: &Needs<'_>) -> Result<RulesetCreated, ConfineError> {
         let file = PathFd::new(directory)?;
         ruleset = ruleset.add_rule(PathBeneath::new(file, AccessFs::RemoveFile))?;
     }
+    if let Some(directory) = needs.spool {
+        let file = PathFd::new(directory)?;
+        ruleset = ruleset.add_rule(PathBeneath::new(file, spool()))?;
+    }
     Ok(ruleset)
+}
+
+/// What the directory of the spool is for. What is made there is no directory, device or
+/// program, and goes nowhere else.
+fn spool() -> BitFlags<AccessFs> {
+    AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::ReadFile | AccessFs::WriteFile
 }
 
 /// Those of `rights` that `path` can have.
@@ -243,6 +255,7 @@ mod tests {
         Needs {
             read: vec![Path::new("/etc")],
             socket: Some(directory),
+            spool: None,
             child: false,
         }
     }
@@ -276,6 +289,36 @@ mod tests {
         });
         assert_eq!(free, [Ok(()); 4]);
         assert_eq!(confined, [Err(ErrorKind::PermissionDenied); 4]);
+    }
+
+    /// Files of the spool are made, written, read and removed; nothing else is.
+    #[test]
+    fn the_spool_is_for_files_alone() {
+        let (scratch, spool) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let needs = Needs {
+            spool: Some(spool.path()),
+            ..service(scratch.path())
+        };
+        let kind = |result: std::io::Result<()>| result.map_err(|error| error.kind());
+        let file = spool.path().join("file");
+        let (free, confined) = both(&needs, || {
+            let other = |kind: &str| {
+                let thread = thread::current().id();
+                spool.path().join(format!("{kind} of {thread:?}"))
+            };
+            [
+                kind(fs::write(&file, "x")),
+                kind(fs::read(&file).map(drop)),
+                kind(fs::remove_file(&file)),
+                kind(fs::read_dir(spool.path()).map(drop)),
+                kind(fs::create_dir(other("directory"))),
+                kind(std::os::unix::fs::symlink("/", other("link"))),
+            ]
+        });
+        let refused = Err(ErrorKind::PermissionDenied);
+        assert_eq!(free, [Ok(()); 6]);
+        assert_eq!(&confined[..3], [Ok(()); 3]);
+        assert_eq!(&confined[3..], [refused; 3]);
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub(crate) enum Error {
     NoReport,
     #[error("cannot write `{}`", path.display())]
     WriteLearned { path: PathBuf, source: io::Error },
+    #[error("cannot keep output in `{}`", path.display())]
+    Spool { path: PathBuf, source: io::Error },
+    #[error("cannot keep output in `{}`: others may look into it", path.display())]
+    SpoolShared { path: PathBuf },
     #[error("cannot pass bytes on")]
     Bridge(#[source] io::Error),
     #[error("cannot find the user `{name}` in the account database")]
@@ -139,6 +143,9 @@ impl Error {
             ),
             Self::LearnAsRoot => Some("sudo mini-mcp learn --as USER -- COMMAND"),
             Self::NoProgram { .. } => Some("name its whole path"),
+            Self::Spool { .. } | Self::SpoolShared { .. } => {
+                Some("name another --spool: a directory of the service's own user, mode 0700")
+            }
             Self::NotRoot => Some("sudo mini-mcp reload"),
             Self::Confine(_) => Some(
                 "Linux 5.13 or newer with Landlock is needed: `landlock` must stand in \

@@ -23,6 +23,7 @@ mod message;
 mod output;
 mod peer;
 mod reload;
+mod runs;
 mod sanitize;
 mod serve;
 mod service;
@@ -40,6 +41,9 @@ use cli::{Cli, Command};
 use error::Error;
 use std::process::ExitCode;
 use tokio::runtime;
+
+/// Most threads beside the one: they look names up, and write output to files.
+const BLOCKING_MAX: usize = 16;
 
 fn main() -> ExitCode {
     // Commands that run as the same user must not read this process's memory
@@ -120,7 +124,10 @@ fn status(fine: bool) -> ExitCode {
 
 /// One thread: the work here is passing bytes on, and commands run elsewhere.
 fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_MAX)
+        .build();
     let runtime = runtime.map_err(Error::Process)?;
     let result = runtime.block_on(work);
     // A read of standard input may still be waiting for a client that is silent.

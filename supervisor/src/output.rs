@@ -29,6 +29,8 @@ pub(crate) struct Captured {
     pub(crate) truncated: bool,
     /// How many bytes the command wrote.
     pub(crate) bytes: u64,
+    /// How many of them can be read as a resource, from the beginning on.
+    pub(crate) kept: u64,
 }
 
 impl Capture {
@@ -86,6 +88,7 @@ impl Capture {
             text,
             truncated,
             bytes: self.total,
+            kept: 0,
         }
     }
 }

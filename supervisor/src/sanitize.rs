@@ -46,6 +46,11 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or_default()
 }
 
+/// The last bytes of `bytes`, at most `max`.
+pub(crate) fn cut_front(bytes: &[u8], max: usize) -> &[u8] {
+    bytes.split_at(bytes.len().saturating_sub(max)).1
+}
+
 fn is_plain(character: char) -> bool {
     match character {
         '\n' | '\t' => true,

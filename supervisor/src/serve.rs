@@ -9,14 +9,16 @@ use crate::inet::Inet;
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
 use crate::reload::{Reloading, state};
+use crate::runs::service_directory;
 use crate::service::Manager;
 use crate::vanish::vanished;
 use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{Shutdown, shutdown};
 use policy::{Proof, Setting};
 use policy_files::PolicyFiles;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,7 @@ const CLIENTS_MAX: usize = 10_000;
 
 /// Descriptors of a client, and those that are kept for calls and everything else.
 const DESCRIPTORS_EACH: usize = 2;
-const DESCRIPTORS_KEPT: usize = 1024;
+const DESCRIPTORS_KEPT: usize = 2048;
 
 /// How long to wait when there is no descriptor for the next client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -57,6 +59,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         // It may start later; until then calls fail with this reason.
         tracing::warn!(reason = ?error.failure().reason, "worker not usable yet");
     }
+    let runs = options.spool.open(service_directory())?;
     let listener = Listener::open(&options.socket)?;
     let tls = inet.as_ref().and_then(Inet::tls).cloned();
     let renewed = tls.as_ref().map(|tls| tls.directories());
@@ -69,6 +72,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
             .chain(renewed)
             .collect(),
         socket: listener.is_own().then(|| directory(&options.socket)),
+        spool: runs.directory(),
         child: false,
     };
     confine(&needs)?;
@@ -76,7 +80,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
         tracing::info!(%address, tls = tls.is_some(), "serving HTTP");
     }
-    let front = Arc::new(Front::new(Generation::new(policy, pool)));
+    let front = Arc::new(Front::new(Generation::new(policy, pool), runs));
     let stop = CancellationToken::new();
     let service = Service {
         web: Arc::new(Web::new(&front, &options.http, &stop)),
@@ -172,7 +176,9 @@ impl Service {
             match spoken(&stream, &socket, &stop).await {
                 // Boxed: while it is silent, a client needs no room for either.
                 Some(Framing::Lines) => {
-                    Box::pin(attend(front, client, stream.into_split(), socket, stop)).await;
+                    let served = Arc::clone(&socket);
+                    Box::pin(attend(front, client, stream.into_split(), served, stop)).await;
+                    end(&socket);
                 }
                 Some(Framing::Http) => Box::pin(web.attend(client, stream, socket, stop)).await,
                 None => {}
@@ -196,6 +202,13 @@ impl Service {
     }
 }
 
+/// Ends a connection for whoever holds it: the lane of a run in the background watches
+/// it too.
+fn end(socket: &OwnedFd) {
+    // It fails only when the client has ended it.
+    let _ = shutdown(socket.as_raw_fd(), Shutdown::Both);
+}
+
 /// How the client of `stream` speaks, once it has said something; `None` when it left
 /// or the service stops before that.
 async fn spoken(
@@ -214,7 +227,7 @@ async fn spoken(
 fn places(descriptors: u64) -> usize {
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
     let for_clients = descriptors.saturating_sub(DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
-    for_clients.clamp(DESCRIPTORS_KEPT / 16, CLIENTS_MAX)
+    for_clients.clamp(DESCRIPTORS_KEPT / 32, CLIENTS_MAX)
 }
 
 /// Lifts the limit of open descriptors as far as it goes; the limit then. Commands do

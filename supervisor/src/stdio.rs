@@ -6,6 +6,7 @@ use crate::confine::{Needs, confine};
 use crate::error::Error;
 use crate::front::{Client, Front, Generation, attend};
 use crate::lane::{Door, LaneError, Packets, Pool, pair};
+use crate::runs::Runs;
 use crate::{peer, signals, workspace};
 use policy::{Policy, Proof, Setting};
 use policy_files::PolicyFiles;
@@ -39,25 +40,27 @@ pub(crate) async fn serve(options: Stdio) -> Result<(), Error> {
     let policy = read_policy(policy_file.as_deref(), &packs, &setting)?;
     let audit = match options.audit {
         Some(file) => std::path::absolute(file).map_err(Error::Process)?,
-        None => default_audit()?,
+        None => state_directory()?.join("audit.jsonl"),
     };
+    let runs = options.spool.open(spool_directory())?;
     let program = options.worker_program.unwrap_or_else(worker_program);
     let (control, mut worker) =
         start(&program, &setting, (policy_file.as_deref(), &packs), &audit)?;
     confine(&Needs {
         child: true,
+        spool: runs.directory(),
         ..Needs::default()
     })?;
     let pool = Arc::new(Pool::new(Door::Control(control), policy.digest()));
-    let served = converse(policy, &pool).await;
+    let served = converse(policy, &pool, runs).await;
     pool.shut();
     end(&mut worker).await;
     served
 }
 
-async fn converse(policy: Policy, pool: &Arc<Pool>) -> Result<(), Error> {
+async fn converse(policy: Policy, pool: &Arc<Pool>, runs: Arc<Runs>) -> Result<(), Error> {
     pool.warm_up().await?;
-    let front = Arc::new(Front::new(Generation::new(policy, Arc::clone(pool))));
+    let front = Arc::new(Front::new(Generation::new(policy, Arc::clone(pool)), runs));
     let answers = io::stdout().as_fd().try_clone_to_owned();
     let answers: Arc<OwnedFd> = Arc::new(answers.map_err(Error::Process)?);
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
@@ -138,20 +141,29 @@ pub(crate) fn worker_program() -> PathBuf {
     }
 }
 
-/// `mini-mcp/audit.jsonl` in the user's state directory; see the XDG Base
-/// Directory Specification. Its directory is made for the user alone.
-fn default_audit() -> Result<PathBuf, Error> {
+/// Where long output is kept, if the user has a state directory.
+fn spool_directory() -> Option<PathBuf> {
+    Some(state_home()?.join("mini-mcp/spool"))
+}
+
+/// The user's own; see the XDG Base Directory Specification.
+fn state_home() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let state = variable("XDG_STATE_HOME").map(PathBuf::from);
     let state = state.filter(|path| path.is_absolute());
     let home = || variable("HOME").map(|home| Path::new(&home).join(".local/state"));
-    let directory = state.or_else(home).ok_or(Error::NoState)?.join("mini-mcp");
+    state.or_else(home)
+}
+
+/// `mini-mcp` in the user's state directory, made for him alone.
+fn state_directory() -> Result<PathBuf, Error> {
+    let directory = state_home().ok_or(Error::NoState)?.join("mini-mcp");
     let created = DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&directory);
     match created {
-        Ok(()) => Ok(directory.join("audit.jsonl")),
+        Ok(()) => Ok(directory),
         Err(source) => Err(Error::CreateDirectory {
             path: directory,
             source,

@@ -1,72 +1,116 @@
 #!/bin/bash
-# tests/machine/run.sh: builds the package, boots a Debian with systemd in a container,
-# and has tests/machine/inside.sh install, use, break and purge it there. Needs root, the
-# kernel of this machine, and systemd-container, mmdebstrap and lintian.
+# tests/machine/run.sh [MACHINE…]: builds the package and tries it on Debian machines that
+# are booted for that, as root. A MACHINE is
+#
+#   container   systemd-nspawn on this machine's kernel
+#   SUITE       QEMU with the kernel of that suite of Debian: bookworm (6.1),
+#               bookworm-backports (6.12), trixie-backports (7.3)
+#
+# and without one, all of these. MINI_MCP_PROFILE=release packages what is released;
+# MINI_MCP_STEPS="install …" takes these files of guest/steps instead of all that fit;
+# MINI_MCP_ATTACK_AS=caller attacks as one of the three identities alone.
+# MINI_MCP_KEEP=1 keeps the folder of what came back.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/machine/host.sh
 
-work=$(mktemp -d -p /dev/shm mini-mcp-machine.XXXXXX)
-name=mini-mcp-machine-$$
-hierarchies=()
-for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
-    [ -d "$hierarchy" ] && hierarchies+=("$hierarchy/$name")
-done
-clean() {
-    local group
-    for group in "${hierarchies[@]}"; do
-        find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || true
-    done
-    rm -rf --one-file-system "$work"
+life="install units policy use mistakes killed namespaces read-only http watchdog disk"
+end="before-reboot reboot after-reboot upgrade journal purge"
+kernel="doctor controllers fallbacks attacks"
+
+# prepare: the package, the tree and the test binaries, for all machines.
+prepare() {
+    mkdir -p target/machine
+    exec {lock}>target/machine/lock
+    flock "$lock"
+    MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-dev} packaging/build.sh >&2
+    if [ ! -e target/machine/tree.tar ] || [ tests/machine/image.sh -nt target/machine/tree.tar ]; then
+        tests/machine/image.sh target/machine/tree.tar
+    fi
+    exec {lock}>&-
 }
-trap clean EXIT
 
-for program in systemd-nspawn target/venv/bin/python; do
-    command -v "$program" >/dev/null || {
-        echo "run.sh: cannot find $program" >&2
-        echo "hint: apt-get install systemd-container mmdebstrap lintian, and tests/run.sh" >&2
-        exit 1
-    }
-done
-MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-dev} packaging/build.sh
-tree=${MINI_MCP_TREE:-}
-if [ -z "$tree" ]; then
-    tree=$work/tree
-    tests/machine/image.sh "$tree"
-fi
-mkdir "$work/in" "$work/out"
-cp target/packages/mini-mcp_*.deb "$work/in/mini-mcp.deb"
-cp tests/machine/{inside.sh,client.py,web.py} "$work/in/"
-cat >"$work/in/machine-test.service" <<'UNIT'
-[Unit]
-After=multi-user.target
-[Service]
-Type=oneshot
-ExecStart=/bin/bash -c '/machine/in/inside.sh >/machine/out/log 2>&1; echo $? >/machine/out/status; journalctl -b --no-pager >/machine/out/journal; systemctl poweroff --force --force'
-UNIT
-mkdir -p "$work/wants"
-ln -s ../machine-test.service "$work/wants/machine-test.service"
+# make_attacks FOLDER: the suite that attacks from inside, laid out as in a target directory.
+make_attacks() {
+    local program
+    program=$(cargo test --quiet --locked --workspace --test attacks --no-run --message-format=json |
+        sed -n 's/.*"executable":"\([^"]*\/attacks-[^"]*\)".*/\1/p')
+    [ -x "$program" ] || fail "cannot build the attack suite" "cargo test --workspace --test attacks --no-run"
+    mkdir -p "$1/debug/deps" "$1/debug/.fingerprint"
+    for file in mini-mcp mini-mcp-worker mini-mcp-test-peer; do strip -o "$1/debug/$file" "target/debug/$file"; done
+    strip -o "$1/debug/deps/attacks" "$program"
+    gcc -O1 -o "$1/probe" tests/attack/*.c
+}
 
-site=$(target/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-(
-    for group in "${hierarchies[@]}"; do
-        mkdir -p "$group"
-        echo "$BASHPID" >"$group/cgroup.procs"
+# make_root ROOT STEPS: the tree of a machine that takes these steps at its boot.
+make_root() {
+    local root=$1 site
+    mkdir "$root"
+    tar -C "$root" -xf target/machine/tree.tar
+    mkdir -p "$root/machine/out" "$root/machine/python" "$root/etc/systemd/system/graphical.target.wants"
+    cp -r tests/machine/guest "$root/machine/in"
+    cp "$(ls -t target/packages/mini-mcp_*.deb | head -n 1)" "$root/machine/in/mini-mcp.deb"
+    echo "${MINI_MCP_ATTACK_AS:-}" | tr -d '\n' >"$root/machine/in/attack-as"
+    tr ' ' '\n' <<<"$2" >"$root/machine/in/steps.txt"
+    site=$(target/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    tar -C "$site" --exclude='./pip*' --exclude='./setuptools*' --exclude='./pkg_resources' -cf - . |
+        tar -C "$root/machine/python" -xf -
+    cp tests/machine/guest/machine-test.service "$root/etc/systemd/system/"
+    ln -s ../machine-test.service "$root/etc/systemd/system/graphical.target.wants/"
+    chown -R 0:0 "$root/machine"
+    case " $2 " in *" attacks "*) make_attacks "$root/machine/target" ;; esac
+    # Where the machine is slow it is there from the start, as in an image that is deployed.
+    case $2 in
+    install*) ;;
+    *) chroot "$root" dpkg --install /machine/in/mini-mcp.deb >/dev/null ;;
+    esac
+}
+
+# boot MACHINE ROOT CONSOLE
+boot() {
+    case $1 in
+    container) tests/machine/container.sh "$2" "$3" ;;
+    *)
+        if [ ! -e "target/machine/$1/vmlinuz" ]; then tests/machine/kernel.sh "$1" "target/machine/$1"; fi
+        tests/machine/qemu.sh "$2" "target/machine/$1" "$3"
+        ;;
+    esac
+}
+
+# steps MACHINE: those that fit it.
+steps() {
+    case $1 in
+    container) echo "$life $end" ;;
+    *) echo "${life/install/deployed} $kernel $end" ;;
+    esac
+}
+
+# attempt MACHINE: boots it, and tells what it said.
+attempt() {
+    local status
+    work=$(mktemp -d -p "$(fast_directory)" mini-mcp-machine.XXXXXX)
+    [ -n "${MINI_MCP_KEEP:-}" ] || trap 'rm -rf --one-file-system "$work"' EXIT
+    printf '== machine: %s\n' "$1"
+    make_root "$work/root" "${MINI_MCP_STEPS:-$(steps "$1")}"
+    boot "$1" "$work/root" "$work/console" || echo "run.sh: the machine did not end by itself"
+    cat "$work/root/machine/out/log" 2>/dev/null || tail -n 20 "$work/console"
+    status=$(cat "$work/root/machine/out/status" 2>/dev/null || echo none)
+    if [ "$status" != 0 ]; then
+        grep -E 'mini-mcp|systemd\[1\]|kernel: (BUG|WARN|Oops)' "$work/root/machine/out/journal" 2>/dev/null | tail -n 80 || true
+        echo "run.sh: $1 failed (status $status)"
+        return 1
+    fi
+}
+
+main() {
+    local machine failed=()
+    need mmdebstrap target/venv/bin/python
+    prepare
+    [ $# -gt 0 ] || set -- container bookworm bookworm-backports trixie-backports
+    for machine in "$@"; do
+        (attempt "$machine") || failed+=("$machine")
     done
-    # One tree of cgroups inside, and no filter of nspawn's, which forbids Landlock.
-    export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_SECCOMP=0
-    exec timeout -k 5 300 systemd-nspawn -q -M "$name" -D "$tree" --volatile=overlay --register=no \
-        --keep-unit --private-network --capability=all \
-        --bind-ro="$work/in:/machine/in" --bind="$work/out:/machine/out" \
-        --bind-ro="$site:/machine/python" \
-        --bind-ro="$work/in/machine-test.service:/etc/systemd/system/machine-test.service" \
-        --bind-ro="$work/wants:/etc/systemd/system/graphical.target.wants" \
-        --boot systemd.show_status=false </dev/null >"$work/out/console" 2>&1
-) || true
+    [ ${#failed[@]} -eq 0 ] || fail "failed: ${failed[*]}" "the log of each is above"
+}
 
-status=$(cat "$work/out/status" 2>/dev/null || echo none)
-cat "$work/out/log" 2>/dev/null || tail -n 20 "$work/out/console"
-if [ "$status" != 0 ]; then
-    grep -E 'mini-mcp|systemd\[1\]' "$work/out/journal" 2>/dev/null | tail -n 80 || true
-    echo "run.sh: the machine test failed (status $status)" >&2
-    exit 1
-fi
+main "$@"

@@ -59,6 +59,7 @@ impl Alone {
         command.arg("stdio");
         command.arg("--workspace").arg(self.path("workspace"));
         command.arg("--audit").arg(self.path("state/audit.jsonl"));
+        command.env("XDG_STATE_HOME", self.path("state"));
         command
     }
 

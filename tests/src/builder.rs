@@ -2,8 +2,8 @@
 
 use crate::{ALICE, FRONT, Site, scratch_in};
 use std::env;
-use std::fs;
-use std::os::unix::fs::chown;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Every way to keep hold of a process tree, as `--containment` calls it.
@@ -114,12 +114,14 @@ impl SiteBuilder {
     }
 }
 
-/// `front` is the supervisor's, `drop` is Alice's, the rest is root's.
+/// `front` and `spool` are the supervisor's, `drop` is Alice's, the rest is root's.
 fn make_folders(base: &Path) {
-    for name in ["front", "worker", "audit", "data", "drop"] {
+    for name in ["front", "spool", "worker", "audit", "data", "drop"] {
         fs::create_dir(base.join(name)).expect("the directory is ours");
     }
-    for (name, owner) in [("front", FRONT), ("drop", ALICE)] {
+    let private = Permissions::from_mode(0o700);
+    fs::set_permissions(base.join("spool"), private).expect("the directory is ours");
+    for (name, owner) in [("front", FRONT), ("spool", FRONT), ("drop", ALICE)] {
         let (uid, gid) = (owner.uid(), owner.gid());
         chown(base.join(name), Some(uid), Some(gid)).expect("root may");
     }

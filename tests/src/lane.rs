@@ -114,6 +114,23 @@ impl Lane {
         self.run_under(site.digest(), client, tool, arguments)
     }
 
+    /// As [`Lane::run`], for a client that does not wait.
+    pub fn run_in_background(
+        &self,
+        site: &Site,
+        client: BorrowedFd<'_>,
+        tool: &str,
+        arguments: &[(&str, &str)],
+    ) -> Pipes {
+        let (pipes, [output, error]) = Pipes::new();
+        let run = Run {
+            background: true,
+            ..request(site.digest(), tool, arguments)
+        };
+        self.say(&Request::Run(run), &[output.as_fd(), error.as_fd(), client]);
+        pipes
+    }
+
     /// As [`Lane::run`], decided under another policy.
     pub fn run_under(
         &self,
@@ -145,6 +162,7 @@ fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run 
         arguments: arguments.collect(),
         claim: None,
         key: None,
+        background: false,
     }
 }
 

@@ -139,6 +139,9 @@ impl Site {
         command.arg("--packs").arg(self.path("packs"));
         command.arg("--socket").arg(self.front());
         command.arg("--worker").arg(self.worker_socket());
+        if !self.further.iter().any(|word| word == "--spool") {
+            command.arg("--spool").arg(self.path("spool"));
+        }
         command.args(&self.further);
         command.stdin(Stdio::null());
         command

@@ -209,3 +209,29 @@ fn stdio_needs_no_installation() {
     }
     std::fs::remove_file(&audit).expect("an audit trail was kept");
 }
+
+/// The server's own tools answer as their schemas say, and so does a result with a link.
+#[test]
+fn runs_in_the_background_and_long_output_keep_to_their_schemas() {
+    let patient = "[tool.patient]\ndescription = \"Sleeps\"\ncommand = [\"/usr/bin/sleep\", \"30\"]\n\
+                   profile = \"plain\"\nallow = [\"alice\"]\nbackground = true\noutlives_connection = true\n";
+    let site = Site::with(&format!("{BASE}{patient}")).start();
+    let calls = json!([
+        ["run_start", {"tool": "patient"}],
+        ["run_output", {}],
+        ["run_start", {"tool": "true"}],
+        ["run_cancel", {"run": "0-0"}],
+        ["sh", {"script": "seq 1 100000"}],
+    ]);
+    tour(&site, ALICE, &calls, |report| {
+        let [started, list, refused, unknown, long] =
+            [0, 1, 2, 3, 4].map(|at| &report["results"][at]);
+        assert_eq!(started["structured"]["state"], "running", "{started}");
+        let run = &started["structured"]["run_id"];
+        assert_eq!(&list["structured"]["runs"][0]["run_id"], run, "{list}");
+        assert_eq!(refused["structured"]["denied"]["code"], "not_background");
+        assert_eq!(unknown["structured"]["failed"]["code"], "invalid_arguments");
+        assert_eq!(long["structured"]["stdout_truncated"], json!(true));
+        assert!(long["structured"]["stdout_uri"].is_string(), "{long}");
+    });
+}

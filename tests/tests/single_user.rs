@@ -343,3 +343,40 @@ fn both_processes_hide_from_their_user() {
         }
     }
 }
+
+/// A single user has all that a service gives: the whole output in pages, kept in his
+/// state directory, and runs in the background, which end with the server.
+#[test]
+fn long_output_is_paged_and_runs_go_on_in_the_background() {
+    let background = "\n[tool.behind]\ndescription = \"Runs a line of shell\"\n\
+                      command = [\"/usr/bin/sh\", \"-c\", \"{script}\"]\nprofile = \"plain\"\nallow = [\"self\"]\n\
+                      background = true\nargs = { script = { type = \"string\", max_length = 4000 } }\n";
+    let alone = Alone::with(&format!("{POLICY}{background}"), "auto");
+    let client = alone.client();
+    let called = client.call("sh", &json!({"script": "seq 1 100000"}));
+    let uri = called.field("stdout_uri").as_str().expect("a link");
+    let page = client.request(
+        "resources/read",
+        &json!({"uri": format!("{uri}?from=588886&length=99")}),
+    );
+    let page = page.expect("an answer");
+    assert_eq!(
+        page["result"]["contents"][0]["text"], "9\n100000\n",
+        "{page}"
+    );
+    let spool = fs::metadata(alone.path("state/mini-mcp/spool")).expect("a directory");
+    assert_eq!(spool.permissions().mode() & 0o777, 0o700);
+
+    let mark = unique();
+    let script = format!("echo begun; sleep {mark}");
+    let started = client.call(
+        "run_start",
+        &json!({"tool": "behind", "arguments": {"script": script}}),
+    );
+    let run = started.field("run_id").clone();
+    let output = client.call("run_output", &json!({"run": run, "wait": 10}));
+    assert_eq!(output.stdout(), "begun\n");
+    assert_eq!(output.field("state"), "running");
+    drop(alone);
+    assert_gone(&mark);
+}

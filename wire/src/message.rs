@@ -72,6 +72,9 @@ pub struct Run {
     pub claim: Option<Claim>,
     /// The key of a caller who has no Unix identity.
     pub key: Option<Presented>,
+    /// The caller does not wait. How long it may run without him, the worker's policy
+    /// says.
+    pub background: bool,
 }
 
 /// What a request is known by, in logs, in the audit trail and to the client. It

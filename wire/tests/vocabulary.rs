@@ -75,6 +75,7 @@ fn request() -> impl Strategy<Value = Request> {
             arguments,
             claim: claim(&request),
             key: key(&request),
+            background: request.len() % 2 == 1,
         })),
         (".{0,20}", ".{0,20}", ".{0,20}").prop_map(|(request, tool, reason)| {
             let denial = Denial {

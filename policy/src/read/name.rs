@@ -27,5 +27,10 @@ impl Reader<'_> {
             let hint = format!("use 1 to {TOOL_MAX} letters, digits, `_`, `.` and `-`");
             self.error_hint(&name.span, message, hint);
         }
+        if crate::BUILT_IN.contains(&name.value) {
+            let message = format!("`{}` is a tool of the server's own", name.value);
+            let hint = "choose another name: with this one clients start, read and end runs";
+            self.error_hint(&name.span, message, hint);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::rule::Rules;
 use crate::source::At;
 use crate::template::{Element, Template};
 use crate::tool::Origin;
-use crate::{Kind, Limits, Parameter, Prompt, Suggested, Tool};
+use crate::{Background, Kind, Limits, Parameter, Prompt, Suggested, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -245,6 +245,7 @@ impl Form<'_> {
             profile: Arc::new(narrowed(&silent(self.name), place, directory)),
             rules: self.rules.clone(),
             read_only: true,
+            background: Background::Never,
             limits: Limits::default(),
             names_caller: false,
             parameters: Vec::new(),

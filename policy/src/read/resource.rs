@@ -10,7 +10,7 @@ use super::rules::rules;
 use super::tool::{Known, description, profile, users_only};
 use crate::resource::{PREFIX, Published, copying, listing, names_file, narrowed, origin};
 use crate::template::Template;
-use crate::{FileKind, Limits, Parameter, PathRule, Profile, Resource, Tool};
+use crate::{Background, FileKind, Limits, Parameter, PathRule, Profile, Resource, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -131,6 +131,7 @@ impl Frame<'_> {
             profile: Arc::new(profile),
             rules: self.rules.clone(),
             read_only: true,
+            background: Background::Never,
             limits: self.limits.clone(),
             names_caller: false,
             parameters,

@@ -13,12 +13,12 @@ use crate::argument::{Place, accept};
 use crate::principal::Principal;
 use crate::template::Template;
 use crate::tool::Origin;
-use crate::{Effect, Kind, Profile, RunAs, Tool};
+use crate::{Background, Effect, Kind, Profile, RunAs, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "description",
     "command",
     "stdin",
@@ -30,6 +30,8 @@ const KEYS: [&str; 16] = [
     "deny",
     "approval_timeout",
     "read_only",
+    "background",
+    "outlives_connection",
     "rate",
     "concurrency",
     "quota",
@@ -69,6 +71,7 @@ fn tool<'r>(
     let profile = profile(&fields, known.profiles);
     let rules = rules(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
+    let background = background(&fields);
     let limits = limits(&fields);
     let approval_timeout = approval_timeout(&fields);
     let declared = parameters(&fields);
@@ -100,6 +103,7 @@ fn tool<'r>(
         sha256,
         rules: rules?,
         read_only,
+        background,
         limits,
         approval_timeout,
         names_caller: false,
@@ -126,6 +130,25 @@ fn approval_timeout(fields: &Fields<'_, '_>) -> Option<Duration> {
         fields.reader.error_hint(&at, message, hint);
     }
     fields.duration("approval_timeout")
+}
+
+/// Whether its callers need not wait for it, and need not stay.
+fn background(fields: &Fields<'_, '_>) -> Background {
+    let flag = |key| fields.boolean(key).filter(|flag| flag.value);
+    match (flag("background"), flag("outlives_connection")) {
+        (Some(_), None) => Background::Connected,
+        (Some(_), Some(_)) => Background::Outliving,
+        (None, None) => Background::Never,
+        (None, Some(alone)) => {
+            let message = format!(
+                "{} outlives connections, but its callers wait",
+                fields.owner
+            );
+            let hint = "add `background = true`";
+            fields.reader.error_hint(&alone.span, message, hint);
+            Background::Never
+        }
+    }
 }
 
 /// Notes files that a user who vanishes would leave to the next who has its number.

@@ -1,10 +1,12 @@
 //! One call on a lane: pipes, request, output, outcome.
 
 use super::Client;
+use super::live::Live;
 use super::result::Ending;
 use super::waiting::{self, Standing};
 use crate::lane::{LaneError, Lease, Pool};
-use crate::output::Capture;
+use crate::output::{Capture, Captured};
+use crate::runs::{Run as KeptRun, Runs, Stream};
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::pipe2;
@@ -23,53 +25,106 @@ pub(super) const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// Size of one read, in bytes: what a pipe holds.
 pub(super) const READ_SIZE: usize = 64 * 1024;
 
-/// Has the command of `run` executed and waits for its end, keeping at most
-/// `output_max` bytes of each stream. Giving up the waiting kills the command.
-pub(crate) async fn run(
+/// A command that runs.
+pub(crate) struct Started {
+    lane: Lease,
+    name: String,
+    stdout: Receiver,
+    stderr: Receiver,
+}
+
+/// Where the output of a command goes.
+pub(super) struct Sink {
+    /// All of it, as far as there is room.
+    pub(super) runs: Arc<Runs>,
+    pub(super) run: Arc<KeptRun>,
+    /// Its lines, if somebody wants them at once.
+    pub(super) live: Option<Arc<Live>>,
+    /// Bytes of each stream for the result.
+    pub(super) output_max: u64,
+}
+
+/// Has the command of `run` executed; or the ending of a call that is refused.
+///
+/// # Errors
+/// A worker that cannot be used.
+pub(crate) async fn start(
     pool: &Arc<Pool>,
     client: &Client,
     run: Run,
-    output_max: u64,
     standing: &Standing,
-) -> Result<Ending, LaneError> {
-    let (out_reader, out_writer) = pipe().map_err(LaneError::Pipe)?;
-    let (err_reader, err_writer) = pipe().map_err(LaneError::Pipe)?;
+) -> Result<Result<Started, Ending>, LaneError> {
+    let (stdout, out_writer) = pipe().map_err(LaneError::Pipe)?;
+    let (stderr, err_writer) = pipe().map_err(LaneError::Pipe)?;
     let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
     descriptors.extend(socket(client));
     let mut lane = pool.submit(&Request::Run(run), &descriptors).await?;
-    drop(descriptors);
-    // The end of the output can be seen only when no write end is left here.
-    drop((out_writer, err_writer));
-
-    let mut stdout = Stream::new(out_reader, output_max);
-    let mut stderr = Stream::new(err_reader, output_max);
-    let reply = {
-        let reading = async { tokio::join!(stdout.drain(), stderr.drain()) };
-        tokio::pin!(reading);
-        tokio::select! {
-            reply = outcome(&mut lane, standing) => {
-                let reply = reply?;
-                if reply.is_ok() {
-                    // When this runs out, a descriptor outlived the command.
-                    let _ = tokio::time::timeout(LAST_OUTPUT, reading).await;
-                }
-                reply
-            }
-            _ = &mut reading => outcome(&mut lane, standing).await?,
+    let refusal = match waiting::reply(&mut lane, standing).await? {
+        Reply::Started { run: name } => {
+            tracing::debug!(run = name, "command started");
+            return Ok(Ok(Started {
+                lane,
+                name,
+                stdout,
+                stderr,
+            }));
         }
+        Reply::Denied(denial) => Ending::Denied(denial),
+        Reply::Failed(failure) => Ending::Failed(failure),
+        other @ (Reply::Welcome(_)
+        | Reply::Waiting { .. }
+        | Reply::Finished(_)
+        | Reply::Recorded
+        | Reply::Identified(_)
+        | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
     };
-    if reply.is_ok() {
-        tell_output(&lane, &stdout.capture, &stderr.capture).await;
-    }
     lane.settle();
-    Ok(match reply {
-        Ok(outcome) => Ending::Finished {
-            outcome,
-            stdout: stdout.capture.finish(),
-            stderr: stderr.capture.finish(),
-        },
-        Err(refusal) => refusal,
-    })
+    Ok(Err(refusal))
+}
+
+impl Started {
+    /// Its name in the audit trail.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits for the end of the command; its output goes to `sink` meanwhile. Giving up
+    /// the waiting kills it.
+    ///
+    /// # Errors
+    /// A worker that cannot be used.
+    pub(super) async fn follow(self, sink: &Sink) -> Result<Ending, LaneError> {
+        let mut lane = self.lane;
+        let mut stdout = Reading::new(self.stdout, Stream::Stdout, sink.output_max);
+        let mut stderr = Reading::new(self.stderr, Stream::Stderr, sink.output_max);
+        let reply = {
+            let reading = async { tokio::join!(stdout.drain(sink), stderr.drain(sink)) };
+            tokio::pin!(reading);
+            tokio::select! {
+                reply = outcome(&mut lane, &sink.run) => {
+                    let reply = reply?;
+                    if reply.is_ok() {
+                        // When this runs out, a descriptor outlived the command.
+                        let _ = tokio::time::timeout(LAST_OUTPUT, reading).await;
+                    }
+                    reply
+                }
+                _ = &mut reading => outcome(&mut lane, &sink.run).await?,
+            }
+        };
+        if reply.is_ok() {
+            tell_output(&lane, &stdout.capture, &stderr.capture).await;
+        }
+        lane.settle();
+        Ok(match reply {
+            Ok(outcome) => Ending::Finished {
+                outcome,
+                stdout: stdout.finish(&sink.run),
+                stderr: stderr.finish(&sink.run),
+            },
+            Err(failure) => Ending::Failed(failure),
+        })
+    }
 }
 
 /// Has the trail tell what the command printed, if it printed anything. It is no
@@ -142,8 +197,8 @@ async fn record(
         Reply::Recorded => None,
         Reply::Failed(failure) => Some(failure),
         other @ (Reply::Welcome(_)
-        | Reply::Started { .. }
         | Reply::Waiting { .. }
+        | Reply::Started { .. }
         | Reply::Denied(_)
         | Reply::Finished(_)
         | Reply::Identified(_)
@@ -158,25 +213,27 @@ pub(super) fn socket(client: &Client) -> impl Iterator<Item = BorrowedFd<'_>> {
     client.socket.iter().map(|socket| socket.as_fd())
 }
 
-/// Waits until the command has ended, or was not started after all.
-async fn outcome(
-    lane: &mut Lease,
-    standing: &Standing,
-) -> Result<Result<Outcome, Ending>, LaneError> {
-    loop {
-        match waiting::reply(lane, standing).await? {
-            Reply::Started { run } => tracing::debug!(run, "command started"),
-            Reply::Finished(outcome) => return Ok(Ok(outcome)),
-            Reply::Denied(denial) => return Ok(Err(Ending::Denied(denial))),
-            Reply::Failed(failure) => return Ok(Err(Ending::Failed(failure))),
-            other @ (Reply::Welcome(_)
-            | Reply::Waiting { .. }
-            | Reply::Recorded
-            | Reply::Identified(_)
-            | Reply::Reloaded) => {
-                return Err(LaneError::out_of_turn(&other));
-            }
-        }
+/// Waits until the command has ended; it is ended early when `run` is told so.
+async fn outcome(lane: &mut Lease, run: &KeptRun) -> Result<Result<Outcome, Failure>, LaneError> {
+    tokio::select! {
+        reply = last(lane) => return reply,
+        () = run.cancel.cancelled() => {}
+    }
+    lane.tell(&Request::Cancel).await?;
+    last(lane).await
+}
+
+async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
+    match lane.reply().await? {
+        Reply::Finished(outcome) => Ok(Ok(outcome)),
+        Reply::Failed(failure) => Ok(Err(failure)),
+        other @ (Reply::Welcome(_)
+        | Reply::Started { .. }
+        | Reply::Waiting { .. }
+        | Reply::Denied(_)
+        | Reply::Recorded
+        | Reply::Identified(_)
+        | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
     }
 }
 
@@ -190,29 +247,46 @@ pub(super) fn pipe() -> io::Result<(Receiver, OwnedFd)> {
 }
 
 /// One output stream while it is read.
-struct Stream {
+struct Reading {
     reader: Receiver,
+    stream: Stream,
     capture: Capture,
 }
 
-impl Stream {
-    fn new(reader: Receiver, output_max: u64) -> Self {
+impl Reading {
+    fn new(reader: Receiver, stream: Stream, output_max: u64) -> Self {
         Self {
             reader,
+            stream,
             capture: Capture::new(output_max),
         }
     }
 
     /// Reads to the end. What was read stays when the reading is given up.
-    async fn drain(&mut self) {
+    async fn drain(&mut self, sink: &Sink) {
         let mut buffer = Vec::new();
         loop {
             buffer.clear();
             buffer.reserve(READ_SIZE);
             match self.reader.read_buf(&mut buffer).await {
                 Ok(0) | Err(_) => return,
-                Ok(_) => self.capture.push(&buffer),
+                Ok(_) => buffer = self.take(sink, buffer).await,
             }
+        }
+    }
+
+    async fn take(&mut self, sink: &Sink, bytes: Vec<u8>) -> Vec<u8> {
+        self.capture.push(&bytes);
+        if let Some(live) = &sink.live {
+            live.push(self.stream, &bytes);
+        }
+        sink.runs.keep(&sink.run, self.stream, bytes).await
+    }
+
+    fn finish(self, run: &KeptRun) -> Captured {
+        Captured {
+            kept: run.stream(self.stream).extent().kept,
+            ..self.capture.finish()
         }
     }
 }
@@ -231,10 +305,17 @@ mod tests {
                 writer.write_all(&[b'x'; 10_000]).unwrap();
             }
         });
-        let mut stream = Stream::new(reader, 1000);
-        stream.drain().await;
+        let (runs, run) = crate::runs::of_test();
+        let sink = Sink {
+            runs,
+            run,
+            live: None,
+            output_max: 1000,
+        };
+        let mut reading = Reading::new(reader, Stream::Stdout, sink.output_max);
+        reading.drain(&sink).await;
         written.join().unwrap();
-        let captured = stream.capture.finish();
+        let captured = reading.finish(&sink.run);
         assert_eq!(captured.bytes, 10_000_000);
         assert!(captured.truncated);
         assert!(captured.text.len() < 1100);

@@ -248,7 +248,10 @@ mod tests {
             &policy_files::HostAccounts,
         );
         let generation = super::super::Generation::new(policy.unwrap(), Arc::new(pool));
-        let gate = Gate::new(Arc::new(Front::new(generation)), proxies.into());
+        let gate = Gate::new(
+            Arc::new(Front::new(generation, crate::runs::of_test().0)),
+            proxies.into(),
+        );
         let origin = |peer: &str, values: &[&'static str]| {
             let found = gate.origin(peer.parse().unwrap(), &headers(FORWARDED, values));
             found.map(|address| address.to_string())

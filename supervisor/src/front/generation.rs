@@ -6,6 +6,7 @@
 
 use super::schema::Catalogue;
 use crate::lane::Pool;
+use crate::runs::Runs;
 use policy::Policy;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -57,16 +58,23 @@ pub(crate) struct Front {
     stale: Notify,
     /// Administrators who asked for it.
     asking: Mutex<Vec<oneshot::Sender<Verdict>>>,
+    runs: Arc<Runs>,
 }
 
 impl Front {
-    /// A front that begins with `generation`.
-    pub(crate) fn new(generation: Generation) -> Self {
+    /// A front that begins with `generation` and keeps output in `runs`.
+    pub(crate) fn new(generation: Generation, runs: Arc<Runs>) -> Self {
         Self {
             current: watch::Sender::new(Arc::new(generation)),
             stale: Notify::new(),
             asking: Mutex::default(),
+            runs,
         }
+    }
+
+    /// The runs of all principals.
+    pub(super) fn runs(&self) -> &Arc<Runs> {
+        &self.runs
     }
 
     /// The generation in force.

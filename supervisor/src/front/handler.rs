@@ -2,39 +2,36 @@
 
 use super::address::Address;
 use super::call::Denied;
+use super::leave::Leave;
 use super::page::{Page, page};
 use super::read::Reader;
-use super::result::{Ending, answer};
+use super::result::{Ending, answer, ending_fields};
 use super::waiting::Standing;
 use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, announce, arguments, call, correlation, resource};
-use super::{complete, prompt, published};
+use super::{complete, live, prompt, published, runs};
 use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
+use crate::runs::{Label, Runs};
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
 use policy::{Arguments, Caller, Decision};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, CustomRequest, CustomResult, ErrorCode, ErrorData, Extensions,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-    ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
-
-/// How often a client that gave a progress token hears that its command still
-/// runs; several clients give up after a silent minute.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How long a client may keep the list of its tools, in milliseconds.
 const LIST_TTL_MS: u64 = 60_000;
@@ -55,7 +52,13 @@ const INSTRUCTIONS: &str = "\
 Each tool runs one command on this server that its administrator allows you. There is no shell: \
 an argument is passed to the command exactly as given, as one word. Commands run confined, with \
 bounded time, memory and output; of long output you get the head and the tail, and a line between \
-them says how much is left out.
+them says how much is left out. The whole of it is the resource that the result links, to be read in \
+pages: `?from=BYTE` begins elsewhere, and `next` in the `_meta` of a page is the address of the next.
+Where there is a tool `run_start`, it starts the tools that it names in the background, for what takes \
+long or runs beside other work: it answers at once with a `run_id`. `run_output` with that `run`, the \
+last `cursor` and a `wait` of up to 50 seconds gives what is new; go on until `state` is `ended` and \
+`more` is false. It pages through the output of any run of yours, and without `run` it lists them. \
+`run_cancel` ends one; each ends at its time limit.
 Before you plan, read the resource mini-mcp://policy: it lists every tool, resource and prompt \
 that you have, with limits; whatever is not there is denied. \
 Files that are published are resources, mini-mcp://resource/NAME; beneath a directory add the \
@@ -81,6 +84,15 @@ pub(crate) struct Handler {
     _end: DropGuard,
 }
 
+/// Whether a call is answered when its command has ended, or has begun.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How {
+    /// When it has ended.
+    Waiting,
+    /// When it has begun.
+    Background,
+}
+
 /// Whose requests a handler gets.
 #[derive(Debug)]
 pub(crate) enum Whose {
@@ -101,6 +113,11 @@ impl Handler {
             _end: ended.clone().drop_guard(),
             ended,
         }
+    }
+
+    /// The runs that are known.
+    pub(super) fn runs(&self) -> &Arc<Runs> {
+        self.front.runs()
     }
 
     /// Who made the request that came with these `extensions`.
@@ -127,22 +144,30 @@ impl Handler {
         Ok((generation, caller))
     }
 
-    /// Decides one call and carries it out.
-    async fn call(
+    /// The generation in force.
+    pub(super) fn generation(&self) -> Arc<Generation> {
+        self.front.generation()
+    }
+
+    /// Whether clients have a connection of their own, which is watched.
+    pub(super) fn stays_connected(&self) -> bool {
+        matches!(self.whose, Whose::One(_))
+    }
+
+    /// Decides one call and carries it out, as far as `how` says.
+    pub(super) async fn ending(
         &self,
-        name: Correlation,
-        request: CallToolRequestParams,
+        name: &Correlation,
+        (tool, arguments): (String, JsonObject),
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ErrorData> {
-        let tool = request.name.into_owned();
-        let typed = arguments::typed(&tool, request.arguments.unwrap_or_default());
-        let mut generation = self.front.generation();
+        how: How,
+    ) -> Ending {
+        let typed = arguments::typed(&tool, arguments);
+        let mut generation = self.generation();
         let ending = loop {
-            match self
-                .attempt(&generation, &name, (&tool, &typed), visitor, context)
-                .await
-            {
+            let call = (name, &*tool, &typed);
+            match self.attempt(&generation, call, visitor, context, how).await {
                 Ok(ending) => break ending,
                 // The worker has gone on to another policy; nothing ran or was recorded.
                 Err(stale @ (LaneError::OtherPolicy(_) | LaneError::Stale)) => {
@@ -155,29 +180,42 @@ impl Handler {
             }
         };
         log(&ending);
-        answer(&tool, ending)
+        ending
     }
 
     /// Decides and carries out a call under one generation.
     async fn attempt(
         &self,
         generation: &Generation,
-        name: &Correlation,
-        (tool, typed): (&str, &Result<Arguments, Denial>),
+        (name, tool, typed): (&Correlation, &str, &Result<Arguments, Denial>),
         Visitor { client, gone }: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
+        how: How,
     ) -> Result<Ending, LaneError> {
         let caller = client.caller(&generation.policy, context).await;
         match decide(generation, &caller, tool, typed) {
             Ok((leave, arguments)) => {
                 let standing = Standing::new(client);
-                let call = (&caller, &leave, &standing);
-                let run = run(generation, client, name, call, arguments);
+                let live = Arc::new(live::Live::default());
+                let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
+                let terms = (&caller, &leave, &standing);
+                let run = async {
+                    match how {
+                        How::Waiting => {
+                            self.run(generation, client, name, terms, arguments, wanted)
+                                .await
+                        }
+                        How::Background => {
+                            self.launch(generation, client, name, terms, arguments)
+                                .await
+                        }
+                    }
+                };
                 tokio::select! {
                     ending = run => ending,
                     () = context.ct.cancelled() => Ok(cancelled()),
                     () = gone.cancelled() => Ok(cancelled()),
-                    never = heartbeat(context, &standing) => match never {},
+                    never = live.tell(context, &standing) => match never {},
                 }
             }
             // Recorded even when the client no longer wants to know.
@@ -192,34 +230,71 @@ impl Handler {
             }
         }
     }
+
+    /// Runs the command of a call and waits for its end.
+    async fn run(
+        &self,
+        generation: &Generation,
+        client: &Client,
+        name: &Correlation,
+        terms @ (_, leave, standing): (&Caller, &Leave, &Standing),
+        arguments: Arguments,
+        live: Option<Arc<live::Live>>,
+    ) -> Result<Ending, LaneError> {
+        if !standing.begin().await {
+            return Ok(cancelled());
+        }
+        let started = start(generation, client, name, terms, arguments, false).await?;
+        let started = match started {
+            Ok(started) => started,
+            Err(refusal) => return Ok(refusal),
+        };
+        let entry = self.runs().begin(Label {
+            id: started.name().to_owned(),
+            owner: client.owner(),
+            tool: leave.tool().to_owned(),
+            background: false,
+            ends_within: leave.ends_within(),
+        });
+        let sink = call::Sink {
+            runs: Arc::clone(self.runs()),
+            run: Arc::clone(entry.run()),
+            live,
+            output_max: leave.output_max(),
+        };
+        let ending = started.follow(&sink).await?;
+        entry.run().ended(ending_fields(&ending));
+        Ok(ending)
+    }
 }
 
-async fn run(
+/// Has the command of a call started; or the ending of a call that is refused.
+pub(super) async fn start(
     generation: &Generation,
     client: &Client,
     name: &Correlation,
     (caller, leave, standing): (&Caller, &Leave, &Standing),
     arguments: Arguments,
-) -> Result<Ending, LaneError> {
+    background: bool,
+) -> Result<Result<call::Started, Ending>, LaneError> {
     let run = Run {
         correlation: name.clone(),
         policy: generation.policy.digest(),
-        tool: leave.tool.clone(),
+        tool: leave.tool().to_owned(),
         arguments: in_packets(arguments),
         claim: in_words_of_the_wire(caller.claim.as_ref()),
         key: client.key.clone(),
+        background,
     };
-    if !standing.begin().await {
-        return Ok(cancelled());
-    }
-    match call::run(&generation.pool, client, run, leave.output_max, standing).await {
+    match call::start(&generation.pool, client, run, standing).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {
-                denial: too_large(&leave.tool, &error),
+                denial: too_large(leave.tool(), &error),
                 arguments: None,
                 claim: in_words_of_the_wire(caller.claim.as_ref()),
             };
-            report(generation, client, name, &leave.tool, denied).await
+            let reported = report(generation, client, name, leave.tool(), denied).await;
+            reported.map(Err)
         }
         result => result,
     }
@@ -234,12 +309,6 @@ pub(super) async fn report(
 ) -> Result<Ending, LaneError> {
     let name = name.clone();
     call::report(&generation.pool, client, name, tool, denied).await
-}
-
-/// What is passed on to the worker, who decides again and has it approved if need be.
-struct Leave {
-    tool: String,
-    output_max: u64,
 }
 
 /// The supervisor's own decision: for a fast answer, not for safety.
@@ -265,19 +334,14 @@ fn decide(
         Ok(arguments) => arguments.clone(),
     };
     match policy.decide(caller, tool, &arguments) {
-        Decision::Allow(grant) => Ok((leave(grant.tool(), grant.profile().output_max), arguments)),
-        Decision::Ask(ask) => Ok((leave(ask.tool(), ask.output_max()), arguments)),
+        Decision::Allow(grant) => Ok((Leave::Allowed(Box::new(grant)), arguments)),
+        Decision::Ask(ask) => Ok((Leave::Asked(Box::new(ask)), arguments)),
         Decision::Deny(denial) => Err(Denial {
             code: denial.code.to_owned(),
             rule: denial.rule,
             reason: denial.reason,
         }),
     }
-}
-
-fn leave(tool: &str, output_max: u64) -> Leave {
-    let tool = tool.to_owned();
-    Leave { tool, output_max }
 }
 
 /// Every list is one page, so there is no cursor to come back with.
@@ -314,6 +378,7 @@ impl ServerHandler for Handler {
             .enable_prompts()
             .enable_prompts_list_changed()
             .enable_completions()
+            .enable_tasks()
             .build();
         let name = Implementation::new("mini-mcp", env!("CARGO_PKG_VERSION"));
         ServerConfig::new(capabilities)
@@ -334,6 +399,7 @@ impl ServerHandler for Handler {
         let Visitor { client, .. } = self.visitor(&context.extensions)?;
         let caller = client.caller(policy, &context).await;
         let tools = catalogue.for_caller(policy, &caller);
+        let tools = runs::with_own(tools, policy, &caller, self.stays_connected());
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))
@@ -383,7 +449,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let (generation, caller) = self.asked(&context).await?;
-        let all = published::templates(&generation.policy, &caller);
+        let mut all = runs::templates();
+        all.extend(published::templates(&generation.policy, &caller));
         let Page { items, next } = page(all, |one| &one.uri_template, request.as_ref())?;
         let mut result = ListResourceTemplatesResult::with_all_items(items)
             .with_ttl_ms(LIST_TTL_MS)
@@ -431,6 +498,10 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        if runs::uri::is_ours(&request.uri) {
+            let Visitor { client, .. } = self.visitor(&context.extensions)?;
+            return Ok(self.read_run(&client, request.uri).await?.into());
+        }
         if let Some(address) = Address::of(&request.uri) {
             let visitor = self.visitor(&context.extensions)?;
             let reader = Reader::new(&self.front, &visitor, &context);
@@ -509,10 +580,48 @@ impl ServerHandler for Handler {
         let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
         let span = tracing::info_span!("call", tool);
-        let call = self
-            .call(name, request, &visitor, &context)
-            .instrument(span);
-        call.await.map(CallToolResponse::from)
+        let call = async {
+            if self.is_own(&request.name, &visitor.client, &context).await {
+                let result = self.call_own(name, request, &visitor, &context).await;
+                return Ok(result.into());
+            }
+            if self.is_task(&request.name, &visitor.client, &context).await {
+                return self.call_task(name, request, &visitor, &context).await;
+            }
+            let tool = request.name.into_owned();
+            let asked = (tool.clone(), request.arguments.unwrap_or_default());
+            let ending = self.ending(&name, asked, &visitor, &context, How::Waiting);
+            answer(&tool, ending.await).map(CallToolResponse::from)
+        };
+        call.instrument(span).await
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        self.task_state(&client, &request.task_id).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        self.end_task(&client, &request.task_id)
+    }
+
+    /// No task asks for anything, so there is nothing to take.
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        self.task_run(&client, &request.task_id).map(drop)
     }
 }
 
@@ -548,30 +657,12 @@ pub(super) fn cancelled() -> Ending {
     })
 }
 
-/// Tells the client now and then that its command still runs. Never ends.
-async fn heartbeat(context: &RequestContext<RoleServer>, standing: &Standing) -> Infallible {
-    let Some(token) = context.meta.get_progress_token() else {
-        return std::future::pending().await;
-    };
-    let begin = Instant::now();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(HEARTBEAT) => {}
-            () = standing.changed() => {}
-        }
-        let running = begin.elapsed();
-        let words = standing.words();
-        let words = words.unwrap_or_else(|| format!("running for {} s", running.as_secs()));
-        let beat = ProgressNotificationParam::new(token.clone(), running.as_secs_f64())
-            .with_message(words);
-        // A client that has gone is noticed elsewhere.
-        let _ = context.peer.notify_progress(beat).await;
-    }
-}
-
 /// One line for each call, without arguments and output.
-fn log(ending: &Ending) {
+pub(super) fn log(ending: &Ending) {
     match ending {
+        Ending::Started(run) => {
+            tracing::info!(run = run.label.id, "command started in the background");
+        }
         Ending::Finished { outcome, .. } => tracing::info!(
             run = outcome.run,
             status = ?outcome.status,

@@ -136,6 +136,7 @@ impl<'a> Reader<'a> {
             arguments: in_packets(arguments.clone()),
             claim,
             key: client.key.clone(),
+            background: false,
         };
         tokio::select! {
             read = run_for(generation, client, run, max) => read,
@@ -278,7 +279,7 @@ fn unread(ending: Ending) -> Unread {
         Ending::Denied(denial) => Unread::Denied(denial),
         Ending::Failed(failure) => Unread::Failed(failure),
         // Nothing runs where this is asked.
-        Ending::Finished { .. } => Unread::Failed(Failure {
+        Ending::Finished { .. } | Ending::Started(_) => Unread::Failed(Failure {
             code: "out_of_turn".to_owned(),
             reason: "the worker answered out of turn".to_owned(),
         }),

@@ -1,11 +1,15 @@
 //! Endings of calls as the client reads them: text for the model, structure for
 //! programs. The structure conforms to the output schema in every case.
 
+use super::runs::uri;
+use super::schema::object;
 use crate::output::Captured;
+use crate::runs::{Run, Stream};
 use crate::sanitize::{harmless, harmless_word};
 use nix::sys::signal::Signal;
-use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
+use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject, Resource};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use wire::{Denial, Failure, Outcome, Status};
 
 /// Longest tool name that is repeated to the client, in bytes.
@@ -20,10 +24,23 @@ pub(crate) enum Ending {
         stdout: Captured,
         stderr: Captured,
     },
+    /// The command runs, and nobody waits for it.
+    Started(Arc<Run>),
     /// The policy does not allow it.
     Denied(Denial),
     /// It is allowed but could not be carried out.
     Failed(Failure),
+}
+
+impl Ending {
+    /// The run that goes on, or how there came to be none.
+    #[expect(clippy::result_large_err, reason = "it is looked at once")]
+    pub(super) fn started(self) -> Result<Arc<Run>, Self> {
+        match self {
+            Self::Started(run) => Ok(run),
+            ended @ (Self::Finished { .. } | Self::Denied(_) | Self::Failed(_)) => Err(ended),
+        }
+    }
 }
 
 /// The answer to a call to `tool`: an unknown tool is an error of the protocol,
@@ -35,39 +52,96 @@ pub(crate) fn answer(tool: &str, ending: Ending) -> Result<CallToolResult, Error
             stdout,
             stderr,
         } => Ok(finished(&outcome, &stdout, &stderr)),
+        // Whoever starts a run says what is to be said of it.
+        Ending::Started(run) => Ok(result(run.label.id.clone(), run.record(), false)),
         Ending::Denied(denial) if denial.code == "not_allowed" => Err(unknown_tool(tool, &denial)),
         Ending::Denied(denial) => Ok(denied(&denial)),
         Ending::Failed(failure) => Ok(failed(&failure)),
     }
 }
 
+/// The answer to a call of our own tools that came to nothing.
+pub(super) fn answer_own(ending: Ending) -> CallToolResult {
+    match ending {
+        Ending::Denied(denial) => denied(&denial),
+        Ending::Failed(failure) => failed(&failure),
+        Ending::Finished {
+            outcome,
+            stdout,
+            stderr,
+        } => finished(&outcome, &stdout, &stderr),
+        Ending::Started(run) => result(run.label.id.clone(), run.record(), false),
+    }
+}
+
 fn finished(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> CallToolResult {
+    let mut structure = fields(outcome);
+    structure.insert("run_id".to_owned(), json!(outcome.run));
+    let mut text = text(outcome, stdout, stderr);
+    let mut links = Vec::new();
+    for (stream, captured) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
+        let word = stream.word();
+        structure.insert(word.to_owned(), json!(captured.text));
+        structure.insert(format!("{word}_truncated"), json!(captured.truncated));
+        structure.insert(format!("{word}_bytes"), json!(captured.bytes));
+        if captured.truncated && captured.kept > 0 {
+            let link = link(&outcome.run, stream, captured);
+            start_line(&mut text);
+            let about = link.description.as_deref().unwrap_or_default();
+            text.push_str(&format!("[{about}: resource {}]", link.uri));
+            structure.insert(format!("{word}_uri"), json!(link.uri));
+            links.push(ContentBlock::resource_link(link));
+        }
+    }
+    let mut result = result(text, Value::Object(structure), !succeeded(outcome));
+    result.content.extend(links);
+    result
+}
+
+fn succeeded(outcome: &Outcome) -> bool {
+    outcome.status == Status::Exited(0) && !outcome.timed_out && !outcome.cancelled
+}
+
+/// How a run ended, for its record.
+pub(super) fn ending_fields(ending: &Ending) -> JsonObject {
+    match ending {
+        Ending::Finished { outcome, .. } => fields(outcome),
+        Ending::Started(_) => JsonObject::new(),
+        Ending::Denied(denial) => object(json!({ "denied": refusal(denial) })),
+        Ending::Failed(failure) => object(json!({ "failed": trouble(failure) })),
+    }
+}
+
+/// How a command ended, but for its name and its output.
+pub(super) fn fields(outcome: &Outcome) -> JsonObject {
     let (exit_code, signal) = match outcome.status {
         Status::Exited(code) => (Some(code), None),
         Status::Signaled(number) => (None, Some(signal_name(number))),
     };
-    let structure = json!({
-        "run_id": outcome.run,
+    object(json!({
         "exit_code": exit_code,
         "signal": signal,
         "timed_out": outcome.timed_out,
         "cancelled": outcome.cancelled,
-        "stdout": stdout.text,
-        "stderr": stderr.text,
-        "stdout_truncated": stdout.truncated,
-        "stderr_truncated": stderr.truncated,
-        "stdout_bytes": stdout.bytes,
-        "stderr_bytes": stderr.bytes,
         "wall_ms": milliseconds(outcome.wall_us),
         "cpu_ms": milliseconds(outcome.cpu_us),
         "memory_peak_bytes": outcome.memory_peak,
         "blocked": outcome.blocked.iter().map(|one| one.word()).collect::<Vec<_>>(),
         "held_by_rlimits": outcome.held_by_rlimits.iter().map(|one| one.word()).collect::<Vec<_>>(),
         "denied_by_sandbox": refused(outcome),
-    });
-    let succeeded = exit_code == Some(0) && !outcome.timed_out && !outcome.cancelled;
-    let text = text(outcome, stdout, stderr);
-    result(text, structure, !succeeded)
+    }))
+}
+
+/// Where the whole of a stream can be read, of which the result has head and tail.
+fn link(run: &str, stream: Stream, captured: &Captured) -> Resource {
+    let (kept, bytes) = (captured.kept, captured.bytes);
+    let part = match kept == bytes {
+        true => format!("all {bytes} bytes"),
+        false => format!("the first {kept} of {bytes} bytes"),
+    };
+    Resource::new(uri::stream(run, stream), stream.word())
+        .with_description(format!("{part} of {}", stream.noun()))
+        .with_size(kept)
 }
 
 /// Output first; then, each under a line of its own, standard error and how the
@@ -125,33 +199,54 @@ fn status(outcome: &Outcome) -> Option<String> {
     }
 }
 
+/// How a run ended whose fields are `end`, in words.
+pub(super) fn status_of(end: &JsonObject) -> String {
+    let is = |name: &str| end.get(name) == Some(&Value::Bool(true));
+    let code = end.get("exit_code").and_then(Value::as_i64);
+    let signal = end.get("signal").and_then(Value::as_str);
+    match (code, signal) {
+        _ if end.contains_key("failed") => "failed".to_owned(),
+        _ if is("timed_out") => "timed out and was killed".to_owned(),
+        _ if is("cancelled") => "cancelled and killed".to_owned(),
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("killed by {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
 fn denied(denial: &Denial) -> CallToolResult {
     let reason = harmless(denial.reason.as_bytes());
     let rule = harmless(denial.rule.as_bytes());
     let text = format!("denied [{}] {rule}: {reason}", denial.code);
-    let structure = json!({"code": denial.code, "rule": rule, "reason": reason});
-    result(text, json!({ "denied": structure }), true)
+    result(text, json!({ "denied": refusal(denial) }), true)
+}
+
+fn refusal(denial: &Denial) -> Value {
+    json!({
+        "code": denial.code,
+        "rule": harmless(denial.rule.as_bytes()),
+        "reason": harmless(denial.reason.as_bytes()),
+    })
 }
 
 fn failed(failure: &Failure) -> CallToolResult {
     let reason = harmless(failure.reason.as_bytes());
     let text = format!("failed [{}] {reason}", failure.code);
-    let structure = json!({"code": failure.code, "reason": reason});
-    result(text, json!({ "failed": structure }), true)
+    result(text, json!({ "failed": trouble(failure) }), true)
+}
+
+fn trouble(failure: &Failure) -> Value {
+    json!({"code": failure.code, "reason": harmless(failure.reason.as_bytes())})
 }
 
 /// A tool that does not exist and one that is not for this caller look alike.
 fn unknown_tool(tool: &str, denial: &Denial) -> ErrorData {
-    let data = json!({
-        "code": denial.code,
-        "rule": harmless(denial.rule.as_bytes()),
-        "reason": harmless(denial.reason.as_bytes()),
-    });
+    let data = refusal(denial);
     let name = harmless_word(tool, NAME_MAX);
     ErrorData::invalid_params(format!("Unknown tool: {name}"), Some(data))
 }
 
-fn result(text: String, structure: Value, is_error: bool) -> CallToolResult {
+pub(super) fn result(text: String, structure: Value, is_error: bool) -> CallToolResult {
     let content = vec![ContentBlock::text(text)];
     let mut result = if is_error {
         CallToolResult::error(content)
@@ -185,6 +280,7 @@ mod tests {
             text: text.to_owned(),
             truncated: false,
             bytes: text.len() as u64,
+            kept: 0,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Tools as clients see them: JSON Schema made from the policy's parameters.
 
-use super::Front;
 use policy::{
-    Access, Caller, Characters, Existence, FileKind, Kind, Parameter, Pattern, Policy, Value,
+    Access, Background, Caller, Characters, Existence, FileKind, Kind, Parameter, Pattern, Policy,
+    Value,
 };
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value as Json, json};
@@ -47,13 +47,6 @@ impl Catalogue {
     }
 }
 
-impl Front {
-    /// The tools that `caller` is shown under `policy`, sorted by name.
-    pub(crate) fn tools_shown(policy: &Policy, caller: &Caller) -> Vec<Tool> {
-        Catalogue::new(policy).for_caller(policy, caller)
-    }
-}
-
 fn describe(tool: &policy::Tool, output: &Arc<JsonObject>) -> Tool {
     let title = title(tool.name());
     let annotations = ToolAnnotations::with_title(title.clone())
@@ -62,8 +55,12 @@ fn describe(tool: &policy::Tool, output: &Arc<JsonObject>) -> Tool {
         // No profile grants a network.
         .open_world(false);
     let name = tool.name().to_owned();
+    let background = match tool.background() {
+        Background::Never => "",
+        Background::Connected | Background::Outliving => "\nCan run in the background: run_start",
+    };
     let description = format!(
-        "{}\nLimits: {}",
+        "{}\nLimits: {}{background}",
         tool.description().trim_end(),
         tool.bounds()
     );
@@ -91,7 +88,7 @@ pub(super) fn title(name: &str) -> String {
     }
 }
 
-fn object(json: Json) -> JsonObject {
+pub(super) fn object(json: Json) -> JsonObject {
     match json {
         Json::Object(object) => object,
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
@@ -326,6 +323,8 @@ fn output_schema() -> JsonObject {
             "stderr": {"type": "string"},
             "stdout_truncated": {"type": "boolean", "description": "only head and tail are there"},
             "stderr_truncated": {"type": "boolean", "description": "only head and tail are there"},
+            "stdout_uri": {"type": "string", "description": "resource with the whole output, when only head and tail are here"},
+            "stderr_uri": {"type": "string", "description": "resource with the whole output, when only head and tail are here"},
             "stdout_bytes": {"type": "integer", "description": "how many bytes the command wrote"},
             "stderr_bytes": {"type": "integer", "description": "how many bytes the command wrote"},
             "wall_ms": {"type": "number"},

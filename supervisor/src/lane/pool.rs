@@ -338,6 +338,7 @@ mod tests {
             arguments: Vec::new(),
             claim: None,
             key: None,
+            background: false,
         });
         let mut lane = pool.submit(&run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());

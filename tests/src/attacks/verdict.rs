@@ -23,6 +23,8 @@ pub enum End {
     Exited(i32),
     /// A signal killed it.
     Signaled(i32),
+    /// It came to the bound of its tree, and was killed for that.
+    Bounded,
 }
 
 /// One run of a probe.
@@ -64,7 +66,7 @@ impl Probe<'_> {
             Some(End::Exited(0)) => Verdict::Escaped,
             Some(End::Exited(1)) => Verdict::Refused,
             // Killed by the filter.
-            Some(End::Signaled(libc::SIGSYS)) => Verdict::Refused,
+            Some(End::Signaled(libc::SIGSYS) | End::Bounded) => Verdict::Refused,
             other => Verdict::Broken(format!("{other:?} {said}")),
         }
     }

@@ -1,6 +1,7 @@
 //! What gets through, and why that is so. An entry that does not get through any more
 //! fails the suite as well: then it is to be taken out here and in docs/sandbox.md.
 
+use harness::landlock_abi;
 use std::fs;
 
 /// Where an entry counts.
@@ -10,6 +11,10 @@ pub(crate) enum Where {
     Anywhere,
     /// Where no cgroup v2 controller of this name counts.
     Without(&'static str),
+    /// Where a cgroup v2 controller of this name counts.
+    With(&'static str),
+    /// Where Landlock is older than this ABI.
+    Before(u64),
 }
 
 /// Strength, identity (`*` for all), probe, and where.
@@ -33,6 +38,22 @@ const KNOWN: &[Entry] = &[
     ("default", "*", "memory-tree", Where::Without("memory")),
     ("isolated", "*", "memory-shared", Where::Without("memory")),
     ("isolated", "*", "memory-tree", Where::Without("memory")),
+    // Landlock holds signals from ABI 6 on; before, the user's rights alone do, and the
+    // victim is of the same user. The isolated strength has processes of its own.
+    ("default", "*", "signal", Where::Before(6)),
+    ("default", "*", "signal-group", Where::Before(6)),
+    ("default", "*", "signal-all", Where::Before(6)),
+    ("default", "*", "signal-thread", Where::Before(6)),
+    ("default", "*", "signal-task", Where::Before(6)),
+    ("default", "*", "signal-queue", Where::Before(6)),
+    ("default", "*", "signal-descriptor", Where::Before(6)),
+    ("default", "root", "signal-parent", Where::Before(6)),
+    ("default", "root", "signal-init", Where::Before(6)),
+    ("default", "*", "signal-owner", Where::Before(6)),
+    // Where the controller holds the tree, no limit by user does; it can be raised to what
+    // the user has anyway.
+    ("default", "*", "raise-tasks", Where::With("pids")),
+    ("isolated", "*", "raise-tasks", Where::With("pids")),
     // The kernel does not apply RLIMIT_NPROC to root.
     ("default", "root", "tasks", Where::Without("pids")),
     ("isolated", "root", "tasks", Where::Without("pids")),
@@ -44,6 +65,8 @@ pub(crate) fn known(strength: &str, identity: &str, name: &str) -> bool {
         let counts = match place {
             Where::Anywhere => true,
             Where::Without(controller) => !counted(controller),
+            Where::With(controller) => counted(controller),
+            Where::Before(abi) => landlock_abi() < *abi,
         };
         *of == strength && (*who == "*" || *who == identity) && *probe == name && counts
     })

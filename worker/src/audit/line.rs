@@ -125,6 +125,10 @@ pub(super) fn with_call(line: Object, call: &Call, key: &Key) -> Object {
         None => line,
     };
     let line = line.text("tool", &call.tool);
+    let line = match call.background {
+        true => line.literal("background", true),
+        false => line,
+    };
     match &call.arguments {
         Some(told) => line.object("arguments", with_arguments(told, key)),
         None => line,

@@ -479,6 +479,7 @@ mod tests {
                 claim: None,
                 tool: "t".into(),
                 arguments: None,
+                background: false,
             },
             principal: "p".into(),
             rule: "r".into(),

@@ -162,6 +162,8 @@ pub(crate) struct Call {
     pub tool: String,
     /// The arguments as the client gave them, where they are known.
     pub arguments: Option<Vec<Told>>,
+    /// His caller does not wait for it.
+    pub background: bool,
 }
 
 /// Who a caller is, for certain.

@@ -12,7 +12,7 @@ mod trial;
 mod verdict;
 
 use crate::options::Doctor;
-use crate::sandbox::cgroup::Visit;
+use crate::sandbox::delegation::Visit;
 use crate::source::Source;
 use host::Host;
 use nix::unistd::geteuid;

@@ -7,12 +7,12 @@ use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
 use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, Told, Word};
-use crate::context::Context;
+use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Caller, Decision, Grant, Proof, Secret, Stdin};
+use policy::{Arguments, Background, Caller, Decision, Grant, Proof, Secret, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
@@ -32,6 +32,7 @@ impl Lane {
             claim: run.claim.clone().map(cut),
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
+            background: run.background,
         };
         let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
@@ -48,23 +49,60 @@ impl Lane {
             .decide(&caller, &run.tool, &arguments(run))
         {
             Decision::Allow(grant) => {
+                let allowed = self.in_background(run, client.as_ref(), |connected| {
+                    grant.in_background(connected)
+                });
+                let client = match allowed {
+                    Ok(kept) => client.filter(|_| kept),
+                    Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
+                };
                 let bounds = bounds(grant.limits(), &caller);
                 self.carry_out(call, bounds, grant, streams, client.as_ref())
             }
             Decision::Ask(ask) => {
+                let allowed = self.in_background(run, client.as_ref(), |connected| {
+                    ask.in_background(connected)
+                });
+                let kept = match allowed {
+                    Ok(kept) => kept,
+                    Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
+                };
                 let proofs = Proofs {
                     client: client.as_ref(),
                     key: run.key.as_ref(),
                 };
                 let bounds = bounds(ask.limits(), &caller);
                 match self.approval(&mut call, &caller, ask, proofs)? {
-                    Some(grant) => self.carry_out(call, bounds, grant, streams, client.as_ref()),
+                    Some(grant) => {
+                        let client = client.filter(|_| kept);
+                        self.carry_out(call, bounds, grant, streams, client.as_ref())
+                    }
                     None => Ok(()),
                 }
             }
             Decision::Deny(denial) => {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
             }
+        }
+    }
+
+    /// Whether the command of `run` ends when its caller goes away, who is watched for
+    /// that, or the denial of a run in the background; it is not the supervisor's to say.
+    fn in_background(
+        &self,
+        run: &Run,
+        client: Option<&OwnedFd>,
+        allowed: impl FnOnce(bool) -> Result<Background, policy::Denial>,
+    ) -> Result<bool, Denial> {
+        if !run.background {
+            return Ok(true);
+        }
+        let alone = !matches!(self.launcher.context.trust, Trust::Front { .. });
+        match allowed(alone || client.is_some()) {
+            // Let go: he may want to see that his connection has ended.
+            Ok(Background::Outliving) => Ok(false),
+            Ok(Background::Connected | Background::Never) => Ok(true),
+            Err(denial) => Err(in_words_of_the_wire(denial)),
         }
     }
 
@@ -135,6 +173,7 @@ impl Lane {
                 .arguments
                 .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
+            background: false,
         };
         let client = descriptors.pop();
         let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {

@@ -4,6 +4,7 @@
 //! A group that was killed is never used again: several kernels kill at birth
 //! whatever is later cloned into it.
 
+use super::delegation::{enable_controllers, listed, own_group};
 use super::settings::{Setting, settings};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,9 +17,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-
-/// The child of its group that a worker moves to.
-const ASIDE: &str = "mini-mcp.main";
 
 /// A cgroup that cannot be used.
 #[derive(Debug, Error)]
@@ -242,93 +240,6 @@ fn counted(lines: &str, name: &str) -> Option<u64> {
     number.trim().parse().ok()
 }
 
-/// This process's group in the cgroup v2 hierarchy, as a directory.
-fn own_group() -> io::Result<PathBuf> {
-    let missing = || io::Error::new(io::ErrorKind::NotFound, "no cgroup v2 hierarchy is mounted");
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-    // proc_pid_mountinfo(5): … (4) root (5) mount point … - type …
-    let mount = mounts.lines().find_map(|line| {
-        let (fields, rest) = line.split_once(" - ")?;
-        rest.starts_with("cgroup2 ")
-            .then(|| fields.split(' ').nth(4))
-            .flatten()
-    });
-    let groups = fs::read_to_string("/proc/self/cgroup")?;
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"));
-    Ok(Path::new(mount.ok_or_else(missing)?).join(group.ok_or_else(missing)?))
-}
-
-/// Lets the groups `below` bound what the host delegates to `own`; a controller that
-/// cannot be had is not there, which a profile that needs it is told.
-fn enable_controllers(own: &Path, below: &[&Path]) {
-    let delegated = fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
-    let enable = |group: &Path, controller: Controller| {
-        fs::write(
-            group.join("cgroup.subtree_control"),
-            format!("+{controller}"),
-        )
-    };
-    let mut aside = false;
-    // One by one: a kernel with real-time processes refuses `cpu` alone.
-    for controller in listed(&delegated) {
-        let mut enabled = enable(own, controller);
-        // A group whose children have controllers has no processes of its own, but the root.
-        if enabled.is_err() && !aside && step_aside(own).is_ok() {
-            aside = true;
-            enabled = enable(own, controller);
-        }
-        let all = || below.iter().try_for_each(|group| enable(group, controller));
-        let _not_there = enabled.and_then(|()| all());
-    }
-}
-
-/// The controllers of a line that lists them, those that we use.
-fn listed(line: &str) -> BTreeSet<Controller> {
-    let has = |one: &Controller| line.split_whitespace().any(|name| name == one.name());
-    Controller::ALL.into_iter().filter(has).collect()
-}
-
-/// Moves this process into a child of its group, as a delegated unit must.
-fn step_aside(own: &Path) -> io::Result<()> {
-    let aside = own.join(ASIDE);
-    fs::create_dir_all(&aside)?;
-    fs::write(aside.join("cgroup.procs"), "0")
-}
-
-/// Where a process is that only tries what a worker would do: it goes back there.
-#[derive(Debug)]
-pub(crate) struct Visit(Option<PathBuf>);
-
-impl Visit {
-    /// Begins in this process's own group.
-    pub(crate) fn begin() -> Self {
-        Self(own_group().ok())
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        if let Some(own) = self
-            .0
-            .take()
-            .filter(|own| own_group().is_ok_and(|now| now != *own))
-        {
-            go_back(&own);
-        }
-    }
-}
-
-/// Undoes [`enable_controllers`] and [`step_aside`] in `own`, as far as the kernel
-/// lets us: controllers that are enabled below keep processes out.
-fn go_back(own: &Path) {
-    for controller in Controller::ALL {
-        let _not_enabled = fs::write(own.join("cgroup.subtree_control"), format!("-{controller}"));
-    }
-    if fs::write(own.join("cgroup.procs"), "0").is_ok() {
-        let _in_use = fs::remove_dir(own.join(ASIDE));
-    }
-}
-
 /// Removes what workers left that were killed themselves.
 fn sweep_dead(home: &Path) {
     for path in children(home) {
@@ -399,37 +310,6 @@ mod tests {
         directory
     }
 
-    fn read(directory: &Path, file: &str) -> String {
-        fs::read_to_string(directory.join(file)).unwrap_or_default()
-    }
-
-    #[test]
-    fn every_delegated_controller_is_enabled_down_to_the_commands() {
-        let own = fake(&[
-            ("cgroup.controllers", "cpuset cpu\n"),
-            ("cgroup.subtree_control", ""),
-        ]);
-        let below = fake(&[("cgroup.subtree_control", "")]);
-        enable_controllers(own.path(), &[below.path()]);
-        for group in [own.path(), below.path()] {
-            assert_eq!(read(group, "cgroup.subtree_control"), "+cpu");
-        }
-        assert_eq!(
-            listed("cpuset cpu io memory pids\n"),
-            Controller::ALL.into()
-        );
-        assert_eq!(listed("\n"), BTreeSet::new());
-    }
-
-    #[test]
-    fn the_worker_steps_aside_where_its_group_cannot_have_both() {
-        // A directory in the place of the file stands for EBUSY.
-        let own = fake(&[("cgroup.controllers", "pids\n")]);
-        fs::create_dir(own.path().join("cgroup.subtree_control")).unwrap();
-        enable_controllers(own.path(), &[]);
-        assert_eq!(read(&own.path().join("mini-mcp.main"), "cgroup.procs"), "0");
-    }
-
     #[test]
     fn a_group_tells_what_was_used_killed_and_refused() {
         let usage = |files: &[(&str, &str)]| {
@@ -448,15 +328,6 @@ mod tests {
         let none = usage(&[]);
         assert_eq!((none.cpu_us, none.memory_peak), (None, None));
         assert_eq!((none.memory_kills, none.tasks_refused), (0, 0));
-    }
-
-    #[test]
-    fn who_only_tries_goes_back() {
-        let own = fake(&[("cgroup.procs", ""), ("cgroup.subtree_control", "")]);
-        fs::create_dir(own.path().join(ASIDE)).unwrap();
-        go_back(own.path());
-        assert_eq!(read(own.path(), "cgroup.procs"), "0");
-        assert!(!own.path().join(ASIDE).exists());
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod blocked;
 pub(crate) mod cgroup;
 pub(crate) mod child;
 pub(crate) mod containment;
+pub(crate) mod delegation;
 pub(crate) mod elf;
 mod init;
 pub(crate) mod landlock;

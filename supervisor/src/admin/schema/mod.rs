@@ -210,6 +210,20 @@ fn tool() -> Json {
             "read_only",
             flag("told to clients as a hint: it changes nothing", false),
         ),
+        (
+            "background",
+            flag(
+                "its callers may start it and go on, and look at its output later",
+                false,
+            ),
+        ),
+        (
+            "outlives_connection",
+            flag(
+                "in the background it runs on when its caller disconnects; needs `background`",
+                false,
+            ),
+        ),
         ("args", named("its arguments", NAME, "argument")),
         (
             "example",

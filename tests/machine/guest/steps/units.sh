@@ -1,0 +1,9 @@
+# The units as systemd and the kernel see them.
+said=$(systemd-analyze verify --man=no mini-mcp.service mini-mcp-worker.service 2>&1 |
+    grep -v -e "'RestartSteps'" -e "'RestartMaxDelaySec'" -e RestartSteps || true)
+[ -z "$said" ] || fail "systemd-analyze verify: $said"
+supervisor=$(show mini-mcp.service MainPID)
+has "$(cat "/proc/$supervisor/status")" '^CapBnd:	0+$'
+has "$(cat "/proc/$supervisor/status")" "^Uid:	$(id -u mini-mcp)	"
+worker=$(show mini-mcp-worker.service MainPID)
+has "$(cat "/proc/$worker/status")" '^CapEff:	00000000000000e4$'
