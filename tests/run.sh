@@ -79,15 +79,25 @@ if ! "$venv/bin/python" -c 'import importlib.metadata as m; assert m.version("mc
     /usr/bin/python3 -m venv "$venv"
     "$venv/bin/pip" --quiet --disable-pip-version-check install 'mcp==2.3.*' 'tombi==1.9.*'
 fi
-# The public conformance suite, and the interpreter that it needs.
+# The public conformance suite, the official TypeScript clients and the inspector, and the
+# interpreter that they need.
 node=target/node/node_modules
-if ! "$node/node/bin/node" -e 'process.exit(require(process.argv[1]).version === "0.2.0-alpha.12" ? 0 : 1)' \
-    "$PWD/$node/@modelcontextprotocol/conformance/package.json" 2>/dev/null; then
-    echo "installing the conformance suite into target/node"
+wanted="conformance@0.2.0-alpha.12 client@2.3.1 sdk@1.32.2 inspector@2.12.0"
+is_installed() {
+    [ "$("$node/node/bin/node" -p 'require(process.argv[1]).version' \
+        "$PWD/$node/@modelcontextprotocol/${1%@*}/package.json" 2>/dev/null)" = "${1#*@}" ]
+}
+lacking=""
+for package in $wanted; do
+    is_installed "$package" || lacking="$lacking $package"
+done
+if [ -n "$lacking" ]; then
+    echo "installing the conformance suite and npm's MCP clients into target/node"
     rm -rf target/node
     mkdir -p target/node
+    # shellcheck disable=SC2086
     npm install --prefix target/node --silent --no-audit --no-fund \
-        node@22 @modelcontextprotocol/conformance@0.2.0-alpha.12
+        node@22 $(printf '@modelcontextprotocol/%s ' $wanted)
     [ -x "$node/node/bin/node" ] || (cd "$node/node" && npm run --silent preinstall)
 fi
 for component in rustfmt clippy; do

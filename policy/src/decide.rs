@@ -3,7 +3,9 @@
 use crate::fill::fill;
 use crate::quote::{listed, quoted};
 use crate::relation::together;
+use crate::resource;
 use crate::rule::Rule;
+use crate::tool::Origin;
 use crate::{Arguments, Caller, Denial, Effect, Grant, Identity, Policy, RunAs};
 use crate::{Setting, Tool};
 use std::sync::Arc;
@@ -72,14 +74,22 @@ fn shown<'a>(
     caller: &Caller,
     name: &str,
 ) -> Result<(&'a Tool, &'a Rule), Denial> {
-    let tool = policy.tool(name);
+    let tool = policy.command(name);
     let matched = tool.and_then(|tool| Some((tool, tool.rules.of(caller)?)));
     let shown = matched.filter(|(_, rule)| rule.effect != Effect::Deny);
     shown.ok_or_else(|| Denial {
         code: "not_allowed",
         rule: "default".to_owned(),
-        reason: format!("no tool {} is allowed to you", quoted(name)),
+        reason: format!("no {} is allowed to you", named(name)),
     })
+}
+
+/// What a denial calls the command `name`, which may be none.
+fn named(name: &str) -> String {
+    match name.strip_prefix(resource::PREFIX) {
+        Some(name) => format!("resource {}", quoted(name.trim_end_matches('/'))),
+        None => format!("tool {}", quoted(name)),
+    }
 }
 
 /// Refuses what an administrator must approve: nobody can approve yet.
@@ -90,8 +100,8 @@ fn approved(tool: &Tool, rule: &Rule) -> Result<(), Denial> {
             code: "needs_approval",
             rule: place(tool, rule),
             reason: format!(
-                "tool {} needs an administrator's approval, which cannot be given yet",
-                quoted(&tool.name)
+                "{} needs an administrator's approval, which cannot be given yet",
+                tool.called()
             ),
         }),
     }
@@ -99,7 +109,7 @@ fn approved(tool: &Tool, rule: &Rule) -> Result<(), Denial> {
 
 /// The name of `rule`, such as `tool.tail_log.allow`.
 fn place(tool: &Tool, rule: &Rule) -> String {
-    format!("tool.{}.{}", tool.name, rule.effect)
+    format!("{}.{}", tool.place(), rule.effect)
 }
 
 /// Whom the command runs as; nobody yet where it gets a user of its own. Root needs `run_as = "root"`, except for a single
@@ -107,7 +117,10 @@ fn place(tool: &Tool, rule: &Rule) -> String {
 fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Option<Identity>, Denial> {
     let denied = |code, reason: String| Denial {
         code,
-        rule: format!("profile.{}.run_as", tool.profile.name),
+        rule: match &tool.origin {
+            Origin::Tool => format!("profile.{}.run_as", tool.profile.name),
+            Origin::Resource(_) | Origin::Prompt(_) => format!("{}.profile", tool.place()),
+        },
         reason,
     };
     let named = tool.profile.supplementary_groups.as_ref();
@@ -122,14 +135,16 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Option<Id
         // Such a policy is refused; this only makes sure.
         (RunAs::Caller, None) => Err(denied(
             "no_unix_user",
-            format!(
-                "tool {} runs as its caller, and a key is no user",
-                quoted(&tool.name)
-            ),
+            format!("{} runs as its caller, and a key is no user", tool.called()),
         )),
         (RunAs::Caller, Some(peer)) if peer.uid == 0 && *setting == Setting::System => Err(denied(
             "root_not_granted",
-            format!("tool {} does not run as root", quoted(&tool.name)),
+            match &tool.origin {
+                Origin::Tool => format!("{} does not run as root", tool.called()),
+                Origin::Resource(_) | Origin::Prompt(_) => {
+                    format!("{} is not read as root", tool.called())
+                }
+            },
         )),
         (RunAs::Caller, Some(peer)) => Ok(Some(Identity {
             uid: peer.uid,
@@ -139,13 +154,13 @@ fn identity(tool: &Tool, caller: &Caller, setting: &Setting) -> Result<Option<Id
     }
 }
 
-fn all_known(tool: &Tool, arguments: &Arguments) -> Result<(), Denial> {
+pub(crate) fn all_known(tool: &Tool, arguments: &Arguments) -> Result<(), Denial> {
     let is_known = |name: &str| tool.parameters.iter().any(|known| known.name == name);
     match arguments.keys().find(|name| !is_known(name)) {
         None => Ok(()),
         Some(unknown) => Err(Denial {
             code: "unknown_argument",
-            rule: format!("tool.{}.args", tool.name),
+            rule: format!("{}.args", tool.place()),
             reason: unknown_argument(tool, unknown),
         }),
     }
@@ -156,6 +171,6 @@ fn unknown_argument(tool: &Tool, unknown: &str) -> String {
         [] => "no arguments".to_owned(),
         known => listed(known.iter().map(|known| known.name.as_str())),
     };
-    let (tool, unknown) = (quoted(&tool.name), quoted(unknown));
-    format!("tool {tool} has no argument {unknown}; it takes {takes}")
+    let (tool, unknown) = (tool.called(), quoted(unknown));
+    format!("{tool} has no argument {unknown}; it takes {takes}")
 }

@@ -99,7 +99,7 @@ pub(crate) fn explain(
         Ok(grant) => Decision::Allow(grant),
         Err(denial) => Decision::Deny(denial),
     };
-    let tool = policy.tool(name);
+    let tool = policy.command(name);
     Explanation {
         place: tool
             .and_then(|tool| deciding(tool, caller, &decision))
@@ -122,7 +122,7 @@ fn deciding<'a>(tool: &'a Tool, caller: &Caller, decision: &Decision) -> Option<
     if matches!(code, "not_allowed" | "needs_approval") {
         return Some(&rule.at);
     }
-    let argument = denied_by.strip_prefix(&format!("tool.{}.args.", tool.name));
+    let argument = denied_by.strip_prefix(&format!("{}.args.", tool.place()));
     let mut parameters = tool.parameters.iter();
     let parameter = parameters.find(|one| Some(one.name.as_str()) == argument);
     Some(parameter.map_or(&tool.at, |one| &one.at))

@@ -4,8 +4,11 @@
 use crate::argument::{Accepted, Fault, Item, Place, accept};
 use crate::quote::quoted;
 use crate::template::Element;
-use crate::{Arguments, Denial, Parameter, PathGrant, Secret, Stdin, Tool};
-use std::path::PathBuf;
+use crate::{
+    Access, Arguments, Denial, Existence, FileKind, Parameter, PathGrant, Secret, Stdin, Tool,
+};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 /// A tool with the arguments of a call in their places.
 pub(crate) struct Filled {
@@ -42,6 +45,19 @@ pub(crate) fn fill(tool: &Tool, arguments: &Arguments) -> Result<Filled, Denial>
         stdin: call.stdin()?,
         starts_in,
     })
+}
+
+/// The text of the parameter at `index` for the `arguments` of a call; none when it is
+/// absent.
+pub(crate) fn text(tool: &Tool, arguments: &Arguments, index: usize) -> Result<String, Denial> {
+    let call = Call {
+        tool,
+        arguments,
+        base: None,
+    };
+    let accepted = call.argument(index, false)?;
+    let items = accepted.map_or_else(Vec::new, Accepted::items).into_iter();
+    Ok(items.map(|item| item.text).collect())
 }
 
 /// The directory that the call starts in, when it says so.
@@ -102,6 +118,9 @@ impl Call<'_> {
     }
 
     fn stdin(&self) -> Result<Stdin, Denial> {
+        if let Some(input) = &self.tool.template.input {
+            return Ok(Stdin::File(whole(input)));
+        }
         let Some(index) = self.tool.template.stdin else {
             return Ok(Stdin::Null);
         };
@@ -141,7 +160,7 @@ impl Call<'_> {
         };
         accepted.map_err(|fault| Denial {
             code: fault.code,
-            rule: format!("tool.{}.args.{}", self.tool.name, parameter.name),
+            rule: format!("{}.args.{}", self.tool.place(), parameter.name),
             reason: format!(
                 "argument {} {}",
                 quoted(&parameter.name),
@@ -153,6 +172,17 @@ impl Call<'_> {
     fn is_secret(&self, index: usize) -> bool {
         let parameter = self.tool.parameters.get(index);
         parameter.is_some_and(|parameter| parameter.secret)
+    }
+}
+
+/// Leave to read just the file `path`, beneath the directory that it is in.
+fn whole(path: &Path) -> PathGrant {
+    PathGrant {
+        root: path.parent().unwrap_or(Path::new("/")).to_owned(),
+        beneath: path.file_name().unwrap_or(OsStr::new(".")).into(),
+        access: Access::Read,
+        kind: FileKind::File,
+        exists: Existence::Must,
     }
 }
 

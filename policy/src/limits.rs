@@ -57,6 +57,10 @@ pub enum Scope {
     /// `[tool.NAME]`: calls of this tool; `rate` and `quota` for each caller by
     /// himself, `concurrency` for all together.
     Tool(String),
+    /// `[resource.NAME]`: reads of this resource, as of a tool.
+    Resource(String),
+    /// `[prompt.NAME]`: what completes the arguments of this prompt.
+    Prompt(String),
 }
 
 impl fmt::Display for Scope {
@@ -66,6 +70,8 @@ impl fmt::Display for Scope {
             Self::Server => f.write_str("limits"),
             Self::Principal(name) => write!(f, "principal.{name}"),
             Self::Tool(name) => write!(f, "tool.{name}"),
+            Self::Resource(name) => write!(f, "resource.{name}"),
+            Self::Prompt(name) => write!(f, "prompt.{name}"),
         }
     }
 }
@@ -80,10 +86,12 @@ impl Limit {
         } = &self.limits;
         let each = match self.scope {
             Scope::Server => "",
-            Scope::Principal(_) | Scope::Tool(_) => " for each caller",
+            Scope::Principal(_) | Scope::Tool(_) | Scope::Resource(_) | Scope::Prompt(_) => {
+                " for each caller"
+            }
         };
         let each_at_once = match self.scope {
-            Scope::Server | Scope::Tool(_) => "",
+            Scope::Server | Scope::Tool(_) | Scope::Resource(_) | Scope::Prompt(_) => "",
             Scope::Principal(_) => each,
         };
         let phrases = [

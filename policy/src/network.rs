@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// All addresses with the same beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
+pub struct Network {
     address: IpAddr,
     /// Bits that are the same.
     length: u32,
@@ -14,7 +14,8 @@ pub(crate) struct Network {
 impl Network {
     /// `ADDRESS/LENGTH`, or one address; `None` when it is neither, or when the
     /// address says more than the length leaves it.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address.parse().ok()?, Some(length)),
             None => (text.parse().ok()?, None),
@@ -29,7 +30,9 @@ impl Network {
         (masked(address, length) == bits(address)).then_some(network)
     }
 
-    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+    /// Whether `address` is in it.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
         // Over a socket for both families an IPv4 address comes as `::ffff:a.b.c.d`.
         let address = address.to_canonical();
         width(address) == width(self.address) && masked(address, self.length) == bits(self.address)

@@ -3,12 +3,12 @@
 use crate::decide::decide;
 use crate::explain::explain;
 use crate::principal::Principal;
-use crate::read;
 use crate::source::Files;
 use crate::{
-    Accounts, Arguments, Caller, Decision, Diagnostic, Diagnostics, Examined, Explanation, Limit,
-    Limits, Profile, Proof, Scope, Setting, Source, Tool,
+    Accounts, Arguments, Caller, Decision, Denial, Diagnostic, Diagnostics, Examined, Explanation,
+    Limit, Limits, Profile, Prompt, Proof, Resource, Scope, Setting, Source, Tool,
 };
+use crate::{prompt, read, resource};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -29,6 +29,9 @@ pub struct Policy {
     tools: Vec<Tool>,
     /// Indices of `tools`.
     by_name: HashMap<String, usize>,
+    /// By name, as are `prompts`.
+    resources: Vec<Resource>,
+    prompts: Vec<Prompt>,
     lints: Vec<Diagnostic>,
     files: Files,
 }
@@ -94,6 +97,8 @@ impl Policy {
             profiles,
             by_name: names.zip(0..).collect(),
             tools,
+            resources: Vec::new(),
+            prompts: Vec::new(),
             lints: Vec::new(),
             files: Files::new(sources),
         }
@@ -101,6 +106,20 @@ impl Policy {
 
     pub(crate) fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    pub(crate) fn with_publications(
+        self,
+        mut resources: Vec<Resource>,
+        mut prompts: Vec<Prompt>,
+    ) -> Self {
+        resources.sort_by(|a, b| a.name.cmp(&b.name));
+        prompts.sort_by(|a, b| a.name.cmp(&b.name));
+        Self {
+            resources,
+            prompts,
+            ..self
+        }
     }
 
     pub(crate) fn with_lints(self, lints: Vec<Diagnostic>) -> Self {
@@ -122,7 +141,8 @@ impl Policy {
         self.digest
     }
 
-    /// The verdict on one call: deny, unless a rule allows it.
+    /// The verdict on one call: deny, unless a rule allows it. `tool` is the name of a
+    /// tool, or of a command that reads a resource or completes a prompt.
     #[must_use]
     pub fn decide(&self, caller: &Caller, tool: &str, arguments: &Arguments) -> Decision {
         match decide(self, caller, tool, arguments) {
@@ -170,7 +190,79 @@ impl Policy {
     /// needed.
     #[must_use]
     pub fn names_callers(&self) -> bool {
-        self.tools.iter().any(|tool| tool.names_caller)
+        let own = self.commands_of_its_own();
+        self.tools.iter().chain(own).any(|tool| tool.names_caller)
+    }
+
+    /// The commands that are no tools: what reads resources and completes prompts.
+    fn commands_of_its_own(&self) -> impl Iterator<Item = &Tool> {
+        let reading = self.resources.iter().flat_map(Resource::commands);
+        let completing = self.prompts.iter().flat_map(Prompt::commands);
+        reading.chain(completing)
+    }
+
+    /// What [`Policy::decide`] decides by the name `name`: a tool, or another command.
+    #[must_use]
+    pub fn command(&self, name: &str) -> Option<&Tool> {
+        if let Some(rest) = name.strip_prefix(resource::PREFIX) {
+            let (name, _) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let (_, end) = rest.split_at(name.len());
+            self.resource(name)?.command(end)
+        } else if let Some(rest) = name.strip_prefix(prompt::PREFIX) {
+            let (name, what) = rest.split_once('/')?;
+            self.prompt(name)?.command(what)
+        } else {
+            self.tool(name)
+        }
+    }
+
+    /// All resources, sorted by name.
+    pub fn resources(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.iter()
+    }
+
+    /// The resource called `name`.
+    #[must_use]
+    pub fn resource(&self, name: &str) -> Option<&Resource> {
+        let found = self.resources.binary_search_by(|one| (*one.name).cmp(name));
+        self.resources.get(found.ok()?)
+    }
+
+    /// The resources that `caller` may read, sorted by name.
+    pub fn resources_for(&self, caller: &Caller) -> impl Iterator<Item = &Resource> {
+        let all = self.resources.iter();
+        all.filter(|one| one.is_shown_to(caller))
+    }
+
+    /// All prompts, sorted by name.
+    pub fn prompts(&self) -> impl Iterator<Item = &Prompt> {
+        self.prompts.iter()
+    }
+
+    /// The prompt called `name`.
+    fn prompt(&self, name: &str) -> Option<&Prompt> {
+        let found = self.prompts.binary_search_by(|one| (*one.name).cmp(name));
+        self.prompts.get(found.ok()?)
+    }
+
+    /// The prompts that `caller` may get, sorted by name.
+    pub fn prompts_for(&self, caller: &Caller) -> impl Iterator<Item = &Prompt> {
+        let all = self.prompts.iter();
+        all.filter(|one| one.is_shown_to(caller))
+    }
+
+    /// The prompt called `name`, and its text with `arguments` in their places.
+    ///
+    /// # Errors
+    /// Why `caller` does not get it: an unknown one and one of others look alike.
+    pub fn compose(
+        &self,
+        caller: &Caller,
+        name: &str,
+        arguments: &Arguments,
+    ) -> Result<(&Prompt, String), Denial> {
+        let prompt = prompt::shown(self.prompt(name), caller, name)?;
+        Ok((prompt, prompt.filled(arguments)?))
     }
 
     /// All tools, sorted by name.
@@ -181,6 +273,13 @@ impl Policy {
     /// All profiles, sorted by name.
     pub fn profiles(&self) -> impl Iterator<Item = &Arc<Profile>> {
         self.profiles.iter()
+    }
+
+    /// All that a command can run under: each profile, and what resources and prompts
+    /// make of theirs.
+    pub fn terms(&self) -> impl Iterator<Item = &Profile> {
+        let named = self.profiles.iter().map(|profile| &**profile);
+        named.chain(self.commands_of_its_own().map(Tool::profile))
     }
 
     /// The limits that hold for all calls of `caller`, whatever the tool, the widest
@@ -196,7 +295,7 @@ impl Policy {
     /// The limits that hold for a call of `tool` by `caller`, the widest first.
     pub(crate) fn limits_of(&self, caller: &Caller, tool: &Tool) -> Vec<Limit> {
         let mut limits = self.limits_for(caller);
-        limits.extend(limit((Scope::Tool(tool.name.clone()), &tool.limits)));
+        limits.extend(limit((tool.scope(), &tool.limits)));
         limits
     }
 

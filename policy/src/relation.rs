@@ -40,7 +40,7 @@ fn denial(
     let (name, other) = (quoted(&parameter.name), quoted(other));
     Denial {
         code,
-        rule: format!("tool.{}.args.{}", tool.name, parameter.name),
+        rule: format!("{}.args.{}", tool.place(), parameter.name),
         reason: format!("argument {name} {verb} argument {other}"),
     }
 }

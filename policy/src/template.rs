@@ -1,5 +1,7 @@
 //! Command templates: how the arguments of a call become an argument vector.
 
+use std::path::PathBuf;
+
 /// The command of a tool. One parameter is one element of the argument vector;
 /// no value is ever split, joined with another or read by a shell.
 #[derive(Debug, Clone)]
@@ -10,6 +12,8 @@ pub(crate) struct Template {
     pub(crate) elements: Vec<Element>,
     /// Index of the parameter that is the standard input.
     pub(crate) stdin: Option<usize>,
+    /// The file that is the standard input of every call.
+    pub(crate) input: Option<PathBuf>,
     /// Index of the parameter that is the directory the command starts in.
     pub(crate) starts_in: Option<usize>,
 }

@@ -1,6 +1,8 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
+use crate::argument::{Place, accept};
 use crate::quantity::time;
+use crate::quote::quoted;
 use crate::rule::Rules;
 use crate::sandbox::sandbox;
 use crate::source::At;
@@ -15,10 +17,22 @@ use std::sync::Arc;
 /// background; no policy can define one of these names.
 pub const BUILT_IN: [&str; 3] = ["run_start", "run_output", "run_cancel"];
 
+/// What a command is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is a tool, to be called.
+    Tool,
+    /// It reads this resource, or lists it.
+    Resource(String),
+    /// It belongs to the arguments of this prompt.
+    Prompt(String),
+}
+
 /// A command that can be called.
 #[derive(Debug, Clone)]
 pub struct Tool {
     pub(crate) name: String,
+    pub(crate) origin: Origin,
     /// Where its name stands.
     pub(crate) at: At,
     pub(crate) description: String,
@@ -40,6 +54,29 @@ impl Tool {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The table it is written in, as denials name it: `tool.NAME`.
+    pub(crate) fn place(&self) -> String {
+        self.scope().to_string()
+    }
+
+    /// Which calls count together.
+    pub(crate) fn scope(&self) -> Scope {
+        match &self.origin {
+            Origin::Tool => Scope::Tool(self.name.clone()),
+            Origin::Resource(name) => Scope::Resource(name.clone()),
+            Origin::Prompt(name) => Scope::Prompt(name.clone()),
+        }
+    }
+
+    /// What denials call it: `tool` and its name.
+    pub(crate) fn called(&self) -> String {
+        match &self.origin {
+            Origin::Tool => format!("tool {}", quoted(&self.name)),
+            Origin::Resource(name) => format!("resource {}", quoted(name)),
+            Origin::Prompt(name) => format!("prompt {}", quoted(name)),
+        }
     }
 
     /// What it does, for people and models.
@@ -97,7 +134,7 @@ impl Tool {
     #[must_use]
     pub fn bounds(&self) -> String {
         let limit = Limit {
-            scope: Scope::Tool(self.name.clone()),
+            scope: self.scope(),
             limits: self.limits.clone(),
         };
         let ends = format!("ends after {}", time(self.profile.timeout));
@@ -127,7 +164,7 @@ impl Tool {
         if !self.names_caller {
             return Ok(Cow::Borrowed(self));
         }
-        let values = Values::of(caller, &self.name)?;
+        let values = Values::of(caller, &self.place())?;
         Ok(Cow::Owned(self.filled(&values)))
     }
 
@@ -195,6 +232,17 @@ impl Parameter {
     #[must_use]
     pub fn required(&self) -> bool {
         self.default.is_none() && !self.optional
+    }
+
+    /// Whether it takes the text `value`, where that is no whole element of a command.
+    #[must_use]
+    pub fn takes(&self, value: &str) -> bool {
+        let place = Place {
+            whole: false,
+            lines: false,
+            base: Path::new("/"),
+        };
+        accept(self, &Value::Text(value.to_owned()), &place).is_ok()
     }
 
     /// Whether its value stands in no record and in no reason, but for a keyed digest.

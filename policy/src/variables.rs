@@ -42,11 +42,11 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// Those of `caller`, for whom `tool` is to be filled in.
-    pub(crate) fn of(caller: &Caller, tool: &str) -> Result<Self, Denial> {
+    /// Those of `caller`, for whom the table `place` is to be filled in.
+    pub(crate) fn of(caller: &Caller, place: &str) -> Result<Self, Denial> {
         let denied = |code, reason: &str| Denial {
             code,
-            rule: format!("tool.{tool}"),
+            rule: place.to_owned(),
             reason: reason.to_owned(),
         };
         let peer = caller.peer();
@@ -172,6 +172,7 @@ impl Tool {
         self.profile.names_caller()
             || self.parameters.iter().any(Parameter::names_caller)
             || self.template.texts().any(|text| are_in(text))
+            || self.template.input.as_deref().is_some_and(are_in_path)
     }
 
     /// The tool as it is for the caller with these `values`.
@@ -183,6 +184,9 @@ impl Tool {
         }
         for text in tool.template.texts_mut() {
             *text = values.fill(text);
+        }
+        if let Some(input) = &mut tool.template.input {
+            *input = values.fill_path(input);
         }
         tool
     }

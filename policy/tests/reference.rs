@@ -78,7 +78,8 @@ fn every_key_is_documented() {
                g = { type = 'duration', zzzzzzzzzzz = 1 }\nh = { type = 'size', zzzzzzzzzzz = 1 }\n\
                i = { type = 'host', zzzzzzzzzzz = 1 }\nj = { type = 'unit', zzzzzzzzzzz = 1 }\n\
                k = { type = 'list', zzzzzzzzzzz = 1 }\n\
-               [[tool.t.example]]\nzzzzzzzzzzz = 1\n";
+               [[tool.t.example]]\nzzzzzzzzzzz = 1\n\
+               [resource.r]\nzzzzzzzzzzz = 1\n[prompt.q]\nzzzzzzzzzzz = 1\n";
     let refused = Policy::parse("p", all, &Setting::System, &Example).unwrap_err();
     let unknown = refused
         .iter()
@@ -86,7 +87,7 @@ fn every_key_is_documented() {
     let hints: Vec<&str> = unknown
         .map(|found| found.hint.as_deref().unwrap())
         .collect();
-    assert_eq!(hints.len(), 15);
+    assert_eq!(hints.len(), 17);
     for key in hints
         .iter()
         .flat_map(|hint| hint.split('`').skip(1).step_by(2))

@@ -68,7 +68,8 @@ Examples:
   mini-mcp serve
   mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock
   mini-mcp serve --http 127.0.0.1:8765
-  mini-mcp serve --http 192.0.2.7:8765 --trusted-proxy 192.0.2.1 --http-host mcp.example.org")]
+  mini-mcp serve --http 192.0.2.7:8765 --trusted-proxy 192.0.2.1 --http-host mcp.example.org
+  mini-mcp serve --http 0.0.0.0:8765 --tls-certificate server.crt --tls-key server.key")]
 pub(crate) struct Serve {
     /// Policy file: owned by root, not writable by group or others; with the
     /// drop-ins in the directory beside it, `policy.d`

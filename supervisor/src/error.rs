@@ -2,6 +2,7 @@
 
 use crate::confine::ConfineError;
 use crate::lane::LaneError;
+use crate::tls::TlsError;
 use policy::Diagnostics;
 use policy_files::{KeysError, ReadError};
 use std::io::{self, Write};
@@ -50,6 +51,8 @@ pub(crate) enum Error {
     },
     #[error("cannot serve HTTP at {0}: keys would cross the network in the clear")]
     Clear(SocketAddr),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error(transparent)]
     ReadKeys(#[from] KeysError),
     #[error("cannot write the keys in `{}`", path.display())]
@@ -149,9 +152,10 @@ impl Error {
                 Some("another process may have the port: name another --http")
             }
             Self::Clear(_) => Some(
-                "listen on 127.0.0.1, or name the proxy in front that speaks TLS \
-                 with --trusted-proxy",
+                "listen on 127.0.0.1, speak TLS with --tls-certificate and --tls-key, or name \
+                 the proxy in front that does with --trusted-proxy",
             ),
+            Self::Tls(error) => Some(error.hint()),
             Self::WriteKeys { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("the keys are root's: sudo mini-mcp key")
             }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::front::{Front, Generation, Verdict};
 use crate::lane::{Door, Pool};
 use crate::service::Manager;
+use crate::tls::Tls;
 use policy::{Policy, Setting};
 use policy_files::PolicyFiles;
 use std::convert::Infallible;
@@ -26,6 +27,7 @@ pub(crate) struct Reloading {
     worker: PathBuf,
     front: Arc<Front>,
     manager: Arc<Manager>,
+    tls: Option<Arc<Tls>>,
     hangup: Signal,
 }
 
@@ -35,6 +37,7 @@ impl Reloading {
         options: &Serve,
         front: &Arc<Front>,
         manager: &Arc<Manager>,
+        tls: Option<Arc<Tls>>,
     ) -> io::Result<Self> {
         Ok(Self {
             policy: options.policy.clone(),
@@ -42,6 +45,7 @@ impl Reloading {
             worker: options.worker.clone(),
             front: Arc::clone(front),
             manager: Arc::clone(manager),
+            tls,
             hangup: signal(SignalKind::hangup())?,
         })
     }
@@ -55,11 +59,24 @@ impl Reloading {
             }
             // Before the files are read: who asks later wants them as they are then.
             let asking = self.front.asking();
+            self.renew();
             let verdict = self.turn().await;
             for sender in asking {
                 // One who has gone away meanwhile has no use for it.
                 let _ = sender.send(verdict.clone());
             }
+        }
+    }
+
+    /// Takes up the certificate as it is now, whatever becomes of the policy.
+    fn renew(&self) {
+        match self.tls.as_ref().map(|tls| tls.reload()) {
+            Some(Ok(())) => tracing::info!("certificate loaded again"),
+            Some(Err(error)) => {
+                tracing::error!("the former certificate stays in use");
+                Error::from(error).report();
+            }
+            None => {}
         }
     }
 

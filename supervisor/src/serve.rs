@@ -19,7 +19,7 @@ use policy::{Proof, Setting};
 use policy_files::PolicyFiles;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -61,11 +61,15 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     }
     let runs = options.spool.open(service_directory())?;
     let listener = Listener::open(&options.socket)?;
+    let tls = inet.as_ref().and_then(Inet::tls).cloned();
+    let renewed = tls.as_ref().map(|tls| tls.directories());
+    let renewed = renewed.iter().flatten().map(PathBuf::as_path);
     let needs = Needs {
         // Packs need not be installed.
         read: [directory(&options.policy), &options.packs]
             .into_iter()
             .filter(|path| path.exists())
+            .chain(renewed)
             .collect(),
         socket: listener.is_own().then(|| directory(&options.socket)),
         spool: runs.directory(),
@@ -74,7 +78,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     confine(&needs)?;
     tracing::info!(socket = ?options.socket, policy = ?options.policy, "serving");
     if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
-        tracing::info!(%address, "serving HTTP");
+        tracing::info!(%address, tls = tls.is_some(), "serving HTTP");
     }
     let front = Arc::new(Front::new(Generation::new(policy, pool), runs));
     let stop = CancellationToken::new();
@@ -86,7 +90,8 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         clients: TaskTracker::new(),
     };
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
-    let reloading = Reloading::watch(&options, &service.front, &manager).map_err(Error::Process)?;
+    let reloading =
+        Reloading::watch(&options, &service.front, &manager, tls).map_err(Error::Process)?;
     let serving = state(service.front.generation().policy());
     manager.ready(&serving)?;
     tokio::select! {
@@ -103,7 +108,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
 }
 
 /// The directory that holds `file`.
-fn directory(file: &Path) -> &Path {
+pub(crate) fn directory(file: &Path) -> &Path {
     let parent = file.parent().filter(|parent| *parent != Path::new(""));
     parent.unwrap_or(Path::new("."))
 }
@@ -161,7 +166,7 @@ impl Service {
             return Ok(());
         };
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
-        let client = Client::new(number, proof, Some(Arc::clone(&socket)));
+        let client = Client::new(proof, Some(Arc::clone(&socket)));
         let client = Arc::new(client);
         let span = tracing::info_span!("client", number, uid);
         let stop = self.stop.child_token();

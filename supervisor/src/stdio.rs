@@ -65,7 +65,7 @@ async fn converse(policy: Policy, pool: &Arc<Pool>, runs: Arc<Runs>) -> Result<(
     let answers: Arc<OwnedFd> = Arc::new(answers.map_err(Error::Process)?);
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
     let stop = CancellationToken::new();
-    let client = Arc::new(Client::new(1, Proof::Peer(peer::own()), None));
+    let client = Arc::new(Client::new(Proof::Peer(peer::own()), None));
     let streams = (tokio::io::stdin(), tokio::io::stdout());
     let attending = attend(front, client, streams, answers, stop.clone());
     tokio::pin!(attending);

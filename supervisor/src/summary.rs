@@ -9,6 +9,12 @@ pub(crate) fn summary(policy: &Policy) -> String {
         count(policy.profiles().count(), "profile"),
         count(policy.principal_names().count(), "principal"),
     ];
+    let published = [
+        (policy.resources().count(), "resource"),
+        (policy.prompts().count(), "prompt"),
+    ];
+    let some = published.into_iter().filter(|(number, _)| *number > 0);
+    parts.extend(some.map(|(number, noun)| count(number, noun)));
     if !policy.lints().is_empty() {
         parts.push(count(policy.lints().len(), "warning"));
     }

@@ -84,7 +84,15 @@ fn findings_are_told_to_programs() {
     let document = value!({
         "ok": true,
         "policies": [
-            {"name": "policy.toml", "ok": true, "tools": 0, "profiles": 1, "principals": 1},
+            {
+                "name": "policy.toml",
+                "ok": true,
+                "tools": 0,
+                "profiles": 1,
+                "principals": 1,
+                "resources": 0,
+                "prompts": 0,
+            },
         ],
         "findings": [{
             "file": "policy.toml",

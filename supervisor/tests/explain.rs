@@ -167,3 +167,28 @@ fn a_single_user_asks_about_himself() {
     let workspace = scratch.path().canonicalize().unwrap();
     assert_eq!(told["run"]["argv"][3], workspace.to_str().unwrap());
 }
+
+/// What reads a resource is explained as a tool is.
+#[test]
+fn a_read_is_explained() {
+    let more = "[resource.logs]\ndescription = \"Logs\"\npath = \"/var/log\"\nkind = \"directory\"\nallow = [\"nobody\"]\n";
+    let scratch = Scratch::new();
+    scratch.policy("policy.toml", &format!("{POLICY}{more}"));
+    let explain = |words: &[&str]| {
+        let options = ["explain", "--policy", "policy.toml", "--as", "nobody"];
+        scratch.run(&[&options, words].concat())
+    };
+    let read = explain(&["resource/logs", "path=a/b", "offset=7"]);
+    assert_eq!(read.status.code(), Some(0));
+    let told = text(&read.stdout);
+    assert!(told.contains("rule: `resource.logs.allow`"), "{told}");
+    assert!(
+        told.contains("\"skip=7\"") && told.contains("the file \"/var/log/a/b\""),
+        "{told}"
+    );
+    let list = explain(&["resource/logs/"]);
+    assert!(text(&list.stdout).contains("argv: [\"/bin/ls\""));
+    let outside = explain(&["resource/logs", "path=../x"]);
+    assert_eq!(outside.status.code(), Some(1));
+    assert!(text(&outside.stdout).contains("path_invalid"));
+}

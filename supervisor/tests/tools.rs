@@ -96,3 +96,21 @@ fn a_single_user_sees_the_embedded_tools() {
         "{said}"
     );
 }
+
+/// What he has beside tools is told after them, and nothing of others.
+#[test]
+fn resources_and_prompts_are_told() {
+    let more = "[resource.motd]\ndescription = \"News\\nof today\"\npath = \"/etc/motd\"\nprofile = \"inspect\"\nallow = [\"root\"]\n\
+                [resource.logs]\ndescription = \"Logs\"\npath = \"/var/log\"\nkind = \"directory\"\nallow = [\"nobody\"]\n\
+                [prompt.look]\ndescription = \"Look\"\ntext = \"Look.\"\nallow = [\"nobody\"]\n";
+    let scratch = Scratch::new();
+    scratch.policy("policy.toml", &format!("{POLICY}{more}"));
+    let told = |user| {
+        let told = scratch.run(&["tools", "--policy", "policy.toml", "--as", user]);
+        text(&told.stdout).to_owned()
+    };
+    let nobody = told("nobody");
+    let end = "\n# Resources\n\n- mini-mcp://resource/logs/: Logs\n\n# Prompts\n\n- look: Look\n";
+    assert!(nobody.ends_with(end), "{nobody}");
+    assert!(told("root").ends_with("\n# Resources\n\n- mini-mcp://resource/motd: News of today\n"));
+}

@@ -1,7 +1,8 @@
 """Opens sessions with the official client, as another user.
 
 `python SCRIPT USER LINK ERA …`: LINK is `socket:PATH`, `command:PROGRAM` with its
-arguments as a JSON list in the place of PROGRAM, or the same for any command.
+arguments as a JSON list in the place of PROGRAM, or the same for any command, or
+`http:OPTIONS`, a JSON object with `url` and perhaps `key`, `ca` (a file) and `socket`.
 The scripts load everything first and become USER then, so that it does not
 matter whether USER can read the environment that the client is installed in.
 """
@@ -11,6 +12,7 @@ import json
 import os
 import pwd
 import socket as _socket  # noqa: F401  (loaded before the user changes)
+import ssl
 import sys
 
 import anyio
@@ -18,9 +20,11 @@ import anyio._backends._asyncio  # noqa: F401
 import anyio._core._subprocesses  # noqa: F401
 import anyio.streams.buffered
 import anyio.streams.text  # noqa: F401
+import httpx2
 import jsonschema
 import mcp_types as types
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.message import SessionMessage
 
@@ -68,10 +72,25 @@ async def unix_socket(path: str):
         group.cancel_scope.cancel()
 
 
+@contextlib.asynccontextmanager
+async def over_http(url: str, key: str | None = None, ca: str | None = None, socket: str | None = None):
+    """Streamable HTTP, on the network or on a Unix socket."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    trust = ssl.create_default_context(cafile=ca) if ca else True
+    transport = httpx2.AsyncHTTPTransport(uds=socket, verify=trust)
+    async with (
+        httpx2.AsyncClient(headers=headers, transport=transport, timeout=60) as http,
+        streamable_http_client(url, http_client=http) as streams,
+    ):
+        yield streams
+
+
 def client(link: str, era: str) -> Client:
     kind, _, rest = link.partition(":")
     if kind == "socket":
         return Client(unix_socket(rest), mode=era)
+    if kind == "http":
+        return Client(over_http(**json.loads(rest)), mode=era)
     program, *arguments = json.loads(rest)
     return Client(stdio_client(StdioServerParameters(command=program, args=arguments)), mode=era)
 

@@ -7,7 +7,9 @@ use nix::sys::socket::{MsgFlags, SockType, recv, setsockopt};
 use nix::sys::time::TimeVal;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use wire::{Argument, Given, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value};
+use wire::{
+    Argument, Correlation, Given, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value,
+};
 
 /// One connection to the worker, which is one lane.
 #[derive(Debug)]
@@ -151,7 +153,10 @@ fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run 
         value: Given::One(Value::Text((*value).to_owned())),
     });
     Run {
-        request: "by hand".to_owned(),
+        correlation: Correlation {
+            request: "by hand".to_owned(),
+            trace: None,
+        },
         policy,
         tool: tool.to_owned(),
         arguments: arguments.collect(),

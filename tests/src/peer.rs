@@ -2,6 +2,7 @@
 
 use crate::{User, binary};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +12,13 @@ use std::process::Command;
 pub fn command_as(user: User, program: &Path) -> Command {
     let mut command = become_user(user);
     command.arg("run").arg(program);
+    command
+}
+
+/// A command that runs `program` as root where clone3(2) answers `ENOSYS`.
+pub(crate) fn without_clone3(program: &OsStr) -> Command {
+    let mut command = Command::new(binary("mini-mcp-test-peer"));
+    command.args(["0", "0", "", "without-clone3"]).arg(program);
     command
 }
 

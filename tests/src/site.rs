@@ -5,7 +5,7 @@ use crate::cgroup::of_worker;
 use crate::log::{entries, happened};
 use crate::users::System;
 use crate::wait::listens;
-use crate::{Entry, FRONT, Process, SiteBuilder, command_as, eventually};
+use crate::{Entry, FRONT, Process, SiteBuilder, command_as, eventually, peer::without_clone3};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use policy::{Policy, Setting};
@@ -65,6 +65,20 @@ impl Site {
     /// When it ends or does not listen in time.
     pub fn start_worker(&mut self) {
         let child = self.worker_command().stderr(self.log("worker")).spawn();
+        self.worker = Some(child.expect("the worker starts"));
+        self.await_listener("worker", &self.worker_socket());
+    }
+
+    /// As [`Site::start_worker`], under a filter that answers clone3(2) as systemd's
+    /// `RestrictNamespaces=` does.
+    ///
+    /// # Panics
+    /// When it ends or does not listen in time.
+    pub fn start_worker_without_clone3(&mut self) {
+        let worker = self.worker_command();
+        let mut command = without_clone3(worker.get_program());
+        command.args(worker.get_args()).stdin(Stdio::null());
+        let child = command.stderr(self.log("worker")).spawn();
         self.worker = Some(child.expect("the worker starts"));
         self.await_listener("worker", &self.worker_socket());
     }

@@ -87,11 +87,11 @@ fn a_half_closed_socket_answers() {
 
 /// More calls at once than there are lanes: each is answered, none twice.
 #[test]
-fn sixty_four_calls_at_once_are_all_answered() {
+fn two_hundred_calls_at_once_are_all_answered() {
     let site = site();
     let client = Client::attach(&site, ALICE);
     let text = |number: u32| json!({"first": format!("call {number}")});
-    let calls: Vec<(u32, u64)> = (0..64)
+    let calls: Vec<(u32, u64)> = (0..200)
         .map(|number| (number, client.start_call("print", &text(number))))
         .collect();
     for (number, call) in calls {
@@ -99,6 +99,28 @@ fn sixty_four_calls_at_once_are_all_answered() {
         assert_eq!(called.success(), format!("[call {number}]\n[default]\n"));
     }
     assert_eq!(client.unclaimed(), Vec::<serde_json::Value>::new());
+}
+
+/// With two hundred long calls in flight on one connection a cancellation is still heard.
+#[test]
+fn two_hundred_calls_in_flight_are_cancelled() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    let time = unique();
+    let calls: Vec<u64> = (0..200)
+        .map(|_| client.start_call("sleep", &json!({ "time": time })))
+        .collect();
+    let running = || Process::with_argument(&time).len();
+    eventually("some run", Duration::from_secs(20), || {
+        (running() >= 16).then_some(())
+    });
+    for call in calls {
+        client.cancel(call);
+    }
+    eventually("none runs", Duration::from_secs(20), || {
+        (running() == 0).then_some(())
+    });
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
 }
 
 /// A hundred megabytes: head, gap and tail come back, and the supervisor's

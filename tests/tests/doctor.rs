@@ -94,7 +94,7 @@ fn the_kernel_is_told_as_it_is() {
         "no_new_privs",
         "openat2",
         "close_range",
-        "clone3, pidfd",
+        "clone with pidfd",
         "session keyring",
     ] {
         let row = named(&report["features"], name);

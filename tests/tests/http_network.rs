@@ -400,6 +400,30 @@ fn the_network_is_off_and_never_in_the_clear() {
     );
 }
 
+/// The kernel asks a silent peer whether it is still there: of a connection whose other
+/// end is lost without a word, the timer of keepalive probes runs, proc_net_tcp(5).
+#[test]
+fn a_half_open_connection_is_probed() {
+    let site = site();
+    let stream = TcpStream::connect(site.http()).expect("it listens");
+    let (own, other) = (site.http().port(), stream.local_addr().unwrap().port());
+    eventually("the timer runs", Duration::from_secs(10), || {
+        let table = fs::read_to_string("/proc/net/tcp").expect("/proc is mounted");
+        let mut lines = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let ends = |line: &Vec<&str>| {
+            let port = |at: usize| {
+                line.get(at)
+                    .and_then(|end| end.rsplit(':').next().map(str::to_owned))
+            };
+            port(1) == Some(format!("{own:04X}")) && port(2) == Some(format!("{other:04X}"))
+        };
+        let line = lines.find(ends)?;
+        line.get(5)?.starts_with("02:").then_some(())
+    });
+}
+
 /// A slow client and one that sends nothing hold nobody else up.
 #[test]
 fn idle_connections_are_bounded() {
@@ -432,7 +456,7 @@ fn idle_connections_are_bounded() {
 fn the_worker_believes_keys_not_names() {
     use harness::{ALICE, Front};
     use std::os::fd::AsFd;
-    use wire::{Presented, Reply, Request, Secret};
+    use wire::{Correlation, Identify, Presented, Reply, Request, Secret};
     let front = Front::with(POLICY);
     let key = front.site.new_key("ci");
     let (socket, _alice) = front.client(ALICE);
@@ -472,7 +496,14 @@ fn the_worker_believes_keys_not_names() {
     }
     let lane = harness::Lane::greeted(&front.site);
     for (shown, name) in [(key.as_str(), Some("ci")), ("ci", None), ("mmcp_", None)] {
-        lane.say(&Request::Identify(Secret::new(shown.to_owned())), &[]);
+        let question = Identify {
+            presented: Presented {
+                key: Secret::new(shown.to_owned()),
+                address: "127.0.0.1".parse().unwrap(),
+            },
+            correlation: Correlation::default(),
+        };
+        lane.say(&Request::Identify(question), &[]);
         let expected = Reply::Identified(name.map(str::to_owned));
         assert_eq!(lane.hear(), Ok(expected));
     }

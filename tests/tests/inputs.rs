@@ -212,7 +212,7 @@ fn a_command_that_does_not_start_leaves_no_file() {
         assert!(never.is_error());
         let path = site.path("drop/unstarted").display().to_string();
         let called = alice.call("unstartable", &json!({"file": path}));
-        assert_eq!(called.failed(), "launch");
+        assert_eq!(called.failed(), "open");
         for name in ["never", "unstarted"] {
             assert!(!site.path("drop").join(name).exists(), "{name}");
         }
@@ -278,17 +278,17 @@ fn a_file_is_read_with_the_rights_of_the_caller() {
         };
         assert_eq!(read(&alice, &mine).success(), "content");
         let bob = Client::attach(&site, BOB);
-        assert_eq!(read(&bob, &mine).failed(), "launch");
+        assert_eq!(read(&bob, &mine).failed(), "open");
 
         let roots = site.path("data/secret");
         fs::write(&roots, "secret").expect("ours");
         fs::set_permissions(&roots, PermissionsExt::from_mode(0o600)).expect("ours");
-        assert_eq!(read(&alice, &roots).failed(), "launch");
+        assert_eq!(read(&alice, &roots).failed(), "open");
         // Open to all, but behind a door that is closed to her.
         let behind = site.path("data/closed/open");
         fs::write(&behind, "secret").expect("ours");
         fs::set_permissions(&behind, PermissionsExt::from_mode(0o644)).expect("ours");
-        assert_eq!(read(&alice, &behind).failed(), "launch");
+        assert_eq!(read(&alice, &behind).failed(), "open");
         let link = site.path("drop/link");
         symlink("/etc/shadow", &link).expect("a link");
         assert_eq!(read(&alice, &link).failed(), "open");
@@ -309,7 +309,7 @@ fn a_command_starts_where_the_call_says() {
         assert_eq!(start.text("directory"), folder.display().to_string());
 
         let closed = site.path("data/closed");
-        assert_eq!(list(&closed.display().to_string()).failed(), "launch");
+        assert_eq!(list(&closed.display().to_string()).failed(), "open");
         symlink("/etc", site.path("drop/out")).expect("a link");
         assert_eq!(list("out").failed(), "open");
         assert_eq!(list("missing").failed(), "open");

@@ -77,7 +77,11 @@ fn a_subscriber_is_told() {
             "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "0"},
             "io.modelcontextprotocol/clientCapabilities": {},
         },
-        "notifications": {"toolsListChanged": true},
+        "notifications": {
+            "toolsListChanged": true,
+            "resourcesListChanged": true,
+            "promptsListChanged": true,
+        },
     });
     client.start("subscriptions/listen", &listen);
     let heard = |method: &str| {
@@ -89,9 +93,12 @@ fn a_subscriber_is_told() {
     });
     write(&site, &policy("two", ""));
     hang_up(site.supervisor());
-    eventually("the subscriber is told", SOON, || {
-        heard("notifications/tools/list_changed").then_some(())
-    });
+    for list in ["tools", "resources", "prompts"] {
+        let method = format!("notifications/{list}/list_changed");
+        eventually("the subscriber is told", SOON, || {
+            heard(&method).then_some(())
+        });
+    }
 }
 
 /// SIGHUP to the worker alone: the supervisor finds out with the next call, which

@@ -18,7 +18,12 @@ fn no_messages() -> Vec<(String, i64)> {
     let in_arguments = format!(
         r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"print","arguments":{{"first":{deep}}}}}}}"#
     );
+    let long = format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"ping","params":{{"x":{}}}}}"#,
+        "9".repeat(5000)
+    );
     let texts = [
+        (long.as_str(), PARSE_ERROR),
         ("{nonsense", PARSE_ERROR),
         ("\u{1}", PARSE_ERROR),
         (r#"{"jsonrpc":"2.0","id":7,"method":"ping""#, PARSE_ERROR),
@@ -202,6 +207,110 @@ fn odd_requests_are_answered_as_they_are() {
     let start = site.audited("the start", |entry| entry.event() == "start");
     assert_eq!(start.0["arguments"]["first"], "b");
     assert_eq!(start.0["argv"][2], "b");
+}
+
+/// Numbers that no argument can be are denials, not crashes; those that fit come through.
+#[test]
+fn huge_numbers_are_denied_as_they_are() {
+    let more = "[tool.count]\ndescription = \"x\"\ncommand = [\"/usr/bin/echo\", \"{whole}\", \"{any}\"]\n\
+        profile = \"plain\"\nallow = [\"alice\"]\n[tool.count.args]\n\
+        whole = { type = \"integer\" }\nany = { type = \"number\", default = 0.5 }\n";
+    let site = Site::with(&format!("{BASE}{more}")).start();
+    let client = Client::attach(&site, ALICE);
+    let call = |id: u64, arguments: &str| {
+        client.send_line(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"count","arguments":{arguments}}}}}"#
+        ));
+        client.called(id)
+    };
+    for (id, whole) in (900..).zip([
+        "9223372036854775808",
+        "-9223372036854775809",
+        "18446744073709551616",
+        "1e300",
+        "0.5",
+    ]) {
+        let denied = call(id, &format!(r#"{{"whole":{whole}}}"#));
+        assert!(
+            denied.field("denied")["code"].is_string(),
+            "{whole}: {denied:?}"
+        );
+    }
+    let greatest = i64::MAX.to_string();
+    let called = call(990, &format!(r#"{{"whole":{greatest},"any":1e15}}"#));
+    assert_eq!(called.success(), format!("{greatest} 1000000000000000\n"));
+}
+
+/// Writes to `socket` as much as it takes without anything being read, at most `most`.
+fn stuff(socket: &mut UnixStream, text: &[u8], most: usize) -> usize {
+    let patience = Some(Duration::from_millis(500));
+    socket.set_write_timeout(patience).expect("a socket");
+    let mut written = 0;
+    while written < most {
+        match socket.write(text) {
+            Ok(bytes) => written += bytes,
+            Err(_) => break,
+        }
+    }
+    written
+}
+
+/// Who asks and asks and never reads is no longer listened to, costs little, and holds
+/// nobody up; on lines and over HTTP.
+#[test]
+fn a_client_that_never_reads_is_no_longer_read_from() {
+    const MOST: usize = 64 * 1024 * 1024;
+    let site = Site::with(BASE).start();
+    let list = |id: u32| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/list\"}}\n");
+    let many: String = (1..1000).map(list).collect();
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"0"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let http = format!(
+        "POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nMcp-Method: tools/list\r\n\
+         MCP-Protocol-Version: 2026-07-28\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let initialize = json!({
+        "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "x", "version": "0"}},
+    });
+    let other = Client::attach(&site, ALICE);
+    let before = site.supervisor().resident();
+    for (text, greeting) in [
+        (list(1).repeat(100), format!("{initialize}\n")),
+        (many, format!("{initialize}\n")),
+        (http.repeat(100), String::new()),
+    ] {
+        let mut silent = UnixStream::from(connect_as(ALICE, SockType::Stream, &site.front()));
+        silent.write_all(greeting.as_bytes()).expect("it is read");
+        let written = stuff(&mut silent, text.as_bytes(), MOST);
+        assert!(written < MOST, "it is read for ever");
+        assert_eq!(other.call("true", &json!({})).exit_code(), Some(0));
+        let grown = site.supervisor().resident().saturating_sub(before);
+        println!("{written} bytes written, {grown} bytes held");
+        assert!(grown < 8 * 1024 * 1024, "{grown} bytes");
+    }
+}
+
+/// Clients that have begun a session, have asked something and wait for their user cost
+/// no more than 40 KiB each.
+#[test]
+fn clients_that_wait_cost_little() {
+    const CLIENTS: usize = 200;
+    let site = Site::with(BASE).start();
+    let ready = |_| {
+        let client = Client::attach(&site, ALICE);
+        assert_eq!(client.tools().len(), 4);
+        client
+    };
+    // What the first ones need, the others find.
+    let _first: Vec<Client> = (0..20).map(ready).collect();
+    let before = site.supervisor().resident();
+    let _waiting: Vec<Client> = (0..CLIENTS).map(ready).collect();
+    let each = site.supervisor().resident().saturating_sub(before) / CLIENTS as u64;
+    println!("{each} bytes for each client that waits");
+    assert!(each <= 40 * 1024, "{each} bytes");
 }
 
 /// Clients that say nothing cost little, however many there are; those beyond the bound

@@ -83,7 +83,7 @@ fn the_exposure_stays_below_what_is_promised() {
     assert!(exposure(&supervisor) <= 0.4, "{}", exposure(&supervisor));
     let worker = folder.path().join("mini-mcp-worker.service");
     assert!(exposure(&worker) <= 4.5, "{}", exposure(&worker));
-    assert!(exposed(&folder, &worker, "read-only.conf") <= 2.8);
+    assert!(exposed(&folder, &worker, "read-only.conf") <= 2.0);
     assert!(exposed(&folder, &worker, "namespaces.conf") <= 4.8);
     assert!(exposed(&folder, &worker, "explain-denials.conf") <= 4.5);
     assert!(exposed(&folder, &supervisor, "http.conf") <= 1.2);

@@ -234,7 +234,7 @@ fn a_report_is_recorded_for_the_proven_caller() {
             reason: reason.into(),
         };
         Request::Report(Report {
-            request: "7".into(),
+            correlation: wire::Correlation::default(),
             tool: "true".into(),
             arguments: None,
             denial,

@@ -22,8 +22,9 @@ mod message;
 pub use admin::{ADMIN_VERSION, About, Answer, AuditHead, Question, WorkerStatus};
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
-    Argument, Blocked, Claim, Denial, Failure, Floor, Given, Hello, Outcome, Output, PolicyDigest,
-    Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest, Value, Welcome,
+    Argument, Blocked, Claim, Correlation, Denial, Failure, Floor, Given, Hello, Identify, Outcome,
+    Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest,
+    Value, Welcome,
 };
 
 /// Version of the vocabulary; both sides refuse any other.
@@ -34,6 +35,29 @@ pub const FRAME_MAX: usize = 64 * 1024;
 
 /// Longest name or version in a [`Claim`], in characters.
 pub const CLAIM_MAX: usize = 128;
+
+/// Longest name of a request in a [`Correlation`], in bytes.
+pub const REQUEST_MAX: usize = 128;
+
+/// Whether `text` is a `traceparent` as version 00 of W3C Trace Context has it:
+/// `00-` trace `-` parent `-` flags, in small hexadecimal digits, neither of the first
+/// two all zeros. <https://www.w3.org/TR/trace-context/#traceparent-header>
+#[must_use]
+pub fn is_traceparent(text: &str) -> bool {
+    let digits = |part: &str, length| {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        part.len() == length && part.bytes().all(digit)
+    };
+    let some = |part: &str| part.bytes().any(|byte| byte != b'0');
+    let mut parts = text.split('-');
+    let mut next = || parts.next().unwrap_or_default();
+    let (version, trace, parent, flags) = (next(), next(), next(), next());
+    version == "00"
+        && (digits(trace, 32) && some(trace))
+        && (digits(parent, 16) && some(parent))
+        && digits(flags, 2)
+        && parts.next().is_none()
+}
 
 /// Most descriptors that come with one packet.
 pub const DESCRIPTORS_MAX: usize = 3;

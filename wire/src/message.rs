@@ -21,7 +21,7 @@ pub enum Request {
     /// client's socket, as for `Run`.
     Report(Report),
     /// Tell whose key this is.
-    Identify(Secret),
+    Identify(Identify),
     /// Load the policy again, and use it if it has this digest.
     Reload(PolicyDigest),
     /// Kill the running command; its `Finished` still follows.
@@ -60,9 +60,8 @@ pub struct Hello {
 /// A call that the supervisor's own decision allows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// The supervisor's name for the call, for correlation in the audit trail;
-    /// at most 128 bytes.
-    pub request: String,
+    /// What the call is known by.
+    pub correlation: Correlation,
     /// The policy it was decided under.
     pub policy: PolicyDigest,
     /// Name of the tool.
@@ -76,6 +75,25 @@ pub struct Run {
     /// The caller does not wait. How long it may run without him, the worker's policy
     /// says.
     pub background: bool,
+}
+
+/// What a request is known by, in logs, in the audit trail and to the client. It
+/// decides nothing, and may be the client's own word.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correlation {
+    /// Its name: at most [`crate::REQUEST_MAX`] bytes.
+    pub request: String,
+    /// The trace that it is a part of; see [`crate::is_traceparent`].
+    pub trace: Option<String>,
+}
+
+/// A key whose owner is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identify {
+    /// The key, and where it was presented.
+    pub presented: Presented,
+    /// What the request that came with it is known by.
+    pub correlation: Correlation,
 }
 
 /// An API key as a client presented it, and where he connects from.
@@ -123,8 +141,8 @@ pub struct Claim {
 /// A denial for the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// As in [`Run::request`].
-    pub request: String,
+    /// What the call is known by.
+    pub correlation: Correlation,
     /// Name of the tool as the client gave it, cut to 128 bytes.
     pub tool: String,
     /// Arguments as the client gave them; `None` when they cannot be told, or are

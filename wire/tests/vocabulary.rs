@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use wire::{
-    Argument, Blocked, Claim, Denial, FRAME_MAX, Failure, Floor, FrameError, Given, Hello, Outcome,
-    Output, Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest, VERSION, Value,
-    Welcome, decode, encode,
+    Argument, Blocked, Claim, Correlation, Denial, FRAME_MAX, Failure, Floor, FrameError, Given,
+    Hello, Identify, Outcome, Output, Presented, Reply, Report, Request, Run, Secret, Status,
+    StreamDigest, VERSION, Value, Welcome, decode, encode,
 };
 
 fn value() -> impl Strategy<Value = Value> {
@@ -40,6 +40,23 @@ fn key(text: &str) -> Option<Presented> {
     })
 }
 
+fn correlation(text: &str) -> Correlation {
+    Correlation {
+        request: format!("named {text}"),
+        trace: (text.len() > 3).then(|| text.to_owned()),
+    }
+}
+
+fn identify(key: &str) -> Identify {
+    Identify {
+        presented: Presented {
+            key: Secret::new(key.to_owned()),
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+        },
+        correlation: correlation("x"),
+    }
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let argument = ("[a-z]{1,8}", given()).prop_map(|(name, value)| Argument { name, value });
     let run = (
@@ -52,7 +69,7 @@ fn request() -> impl Strategy<Value = Request> {
         (any::<u16>(), any::<[u8; 32]>())
             .prop_map(|(version, policy)| Request::Hello(Hello { version, policy })),
         run.prop_map(|(request, policy, tool, arguments)| Request::Run(Run {
-            request: request.clone(),
+            correlation: correlation(&request),
             policy,
             tool,
             arguments,
@@ -67,7 +84,7 @@ fn request() -> impl Strategy<Value = Request> {
                 reason,
             };
             Request::Report(Report {
-                request,
+                correlation: correlation(&request),
                 tool,
                 arguments: None,
                 denial,
@@ -76,7 +93,7 @@ fn request() -> impl Strategy<Value = Request> {
             })
         }),
         any::<[u8; 32]>().prop_map(Request::Reload),
-        ".{0,60}".prop_map(|key| Request::Identify(Secret::new(key))),
+        ".{0,60}".prop_map(|key| Request::Identify(identify(&key))),
         Just(Request::Cancel),
         (any::<[u8; 32]>(), any::<u64>()).prop_map(|(sha256, bytes)| {
             let (stdout, stderr) = (
@@ -160,8 +177,8 @@ fn every_reply_comes_back() {
 
 #[test]
 fn a_secret_is_not_shown() {
-    let key = Secret::new("canary".to_owned());
-    assert!(!format!("{:?}", Request::Identify(key)).contains("canary"));
+    let shown = format!("{:?}", Request::Identify(identify("canary")));
+    assert!(!shown.contains("canary"), "{shown}");
 }
 
 #[test]
@@ -185,4 +202,24 @@ fn a_message_above_the_cap_is_neither_made_nor_read() {
         decode::<Reply>(&vec![0; FRAME_MAX + 1]),
         Err(FrameError::TooLarge(_))
     ));
+}
+
+#[test]
+fn only_a_whole_traceparent_is_one() {
+    let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    assert!(wire::is_traceparent(&format!("00-{trace}-{parent}-01")));
+    let zeros = "0".repeat(32);
+    for wrong in [
+        String::new(),
+        format!("01-{trace}-{parent}-01"),
+        format!("00-{}-{parent}-01", trace.to_uppercase()),
+        format!("00-{zeros}-{parent}-01"),
+        format!("00-{trace}-0000000000000000-01"),
+        format!("00-{trace}-{parent}-1"),
+        format!("00-{trace}-{parent}-01-x"),
+        format!("00-{trace}-{parent}-01\n"),
+        format!("00-{trace}{parent}-01"),
+    ] {
+        assert!(!wire::is_traceparent(&wrong), "{wrong:?}");
+    }
 }

@@ -72,7 +72,7 @@ pub(crate) fn refusing(policy: &Policy, containment: &Containment) -> Vec<String
 /// The capabilities that the worker itself needs for namespaces of `policy`.
 pub(crate) fn needed(policy: &Policy) -> CapsHashSet {
     let mut needed = CapsHashSet::new();
-    for profile in policy.profiles() {
+    for profile in policy.terms() {
         if namespaces::flags(profile) != 0 {
             needed.insert(Capability::CAP_SYS_ADMIN);
         }

@@ -9,7 +9,7 @@ use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
-use crate::sandbox::child::{self, Directory, Plan};
+use crate::sandbox::child::{self, Directory, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
 use crate::sandbox::launch::{End, LaunchError, Running, launch};
@@ -89,7 +89,16 @@ pub(crate) enum Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let code = match &refused {
-            Refused::Files(_) => "open",
+            Refused::Files(_)
+            | Refused::Launch(LaunchError::Stage {
+                stage: Stage::Input | Stage::Directory,
+                ..
+            })
+            // In a root of its own, what its user cannot reach cannot be put there.
+            | Refused::Launch(LaunchError::Stage {
+                stage: Stage::Namespaces,
+                source: Errno::EACCES,
+            }) => "open",
             Refused::Domain(_) | Refused::Controller { .. } | Refused::Containment { .. } => {
                 "sandbox"
             }

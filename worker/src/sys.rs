@@ -9,13 +9,16 @@ pub(crate) mod terminal;
 pub(crate) use spawn::spawn;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 use std::io::IoSliceMut;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::OnceLock;
 
 /// linux/sched.h; libc's constant has 32 bits and loses it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
@@ -63,10 +66,51 @@ pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fo
     // the kernel writes only to `birth`, which outlives the call.
     let result =
         unsafe { libc::syscall(libc::SYS_clone3, arguments, size_of::<libc::clone_args>()) };
-    match Errno::result(result)? {
-        0 => Ok(Fork::Child),
-        pid => Ok(Fork::Parent(birth.process(pid))),
+    match Errno::result(result) {
+        Err(Errno::ENOSYS) => older_fork(namespaces, cgroup),
+        Err(errno) => Err(errno),
+        Ok(0) => Ok(Fork::Child),
+        Ok(pid) => Ok(Fork::Parent(birth.process(pid))),
     }
+}
+
+/// The same by clone(2), for where a filter keeps clone3(2) away, as systemd's
+/// `RestrictNamespaces=` does, which cannot see its flags. The child then enters `cgroup`
+/// by itself, before anything else; where it cannot it ends.
+fn older_fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork, Errno> {
+    let mut pidfd: RawFd = -1;
+    let flags = namespaces | libc::CLONE_PIDFD | libc::SIGCHLD;
+    // SAFETY: as in `fork`; the kernel writes only to `pidfd`, and a stack of 0 is a copy
+    // of this one. On both architectures flags, stack and that place come first.
+    let result = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
+    match Errno::result(result)? {
+        0 => match cgroup.map(enter_group) {
+            None | Some(Ok(())) => Ok(Fork::Child),
+            Some(Err(_)) => exit(127),
+        },
+        pid => Ok(Fork::Parent(Process {
+            pid: Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
+            // SAFETY: CLONE_PIDFD succeeded, so this is a new descriptor that nothing else owns.
+            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
+        })),
+    }
+}
+
+/// Moves this process, which is new and alone, to the group whose directory this is.
+fn enter_group(directory: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let processes = openat(directory, c"cgroup.procs", flags, Mode::empty())?;
+    nix::unistd::write(processes, b"0").map(drop)
+}
+
+/// Whether [`spawn`] works here: there is no older call that could do the same.
+pub(crate) fn has_clone3() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| {
+        // SAFETY: a structure of size 0 is refused before anything is read or done.
+        let result = unsafe { libc::syscall(libc::SYS_clone3, ptr::null::<u8>(), 0) };
+        Errno::result(result) != Err(Errno::ENOSYS)
+    })
 }
 
 /// What clone3(2) is asked for, and where it tells of the child.

@@ -4,6 +4,7 @@
 
 mod lanes;
 mod status;
+mod wrong_keys;
 
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
@@ -35,6 +36,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use wire::{Denial, Failure, PolicyDigest};
+use wrong_keys::WrongKeys;
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -83,6 +85,7 @@ pub(crate) struct Worker {
     runs: RunNames,
     users: FreshUsers,
     admission: Admission,
+    wrong_keys: WrongKeys,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -122,6 +125,7 @@ impl Worker {
             runs: RunNames::new(),
             users,
             admission: Admission::default(),
+            wrong_keys: WrongKeys::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -388,6 +392,12 @@ impl Worker {
         }
         if let Some(denial) = self.give_user(number, &mut entry) {
             return self.deny(&entry, denial);
+        }
+        if let Entry::WrongKey { left_out, .. } = &mut entry {
+            match self.wrong_keys.room(Instant::now()) {
+                Some(others) => *left_out = others,
+                None => return Note::Recorded(None),
+            }
         }
         let entry = &entry;
         let Some(lane) = self.lanes.get_mut(&number) else {

@@ -12,6 +12,8 @@ pub(super) struct Document<'r, 't> {
     pub(super) principals: Vec<Entry<'r, 't>>,
     pub(super) profiles: Vec<Entry<'r, 't>>,
     pub(super) tools: Vec<Entry<'r, 't>>,
+    pub(super) resources: Vec<Entry<'r, 't>>,
+    pub(super) prompts: Vec<Entry<'r, 't>>,
     /// The `[limits]` table of each file that has one.
     pub(super) limits: Vec<Entry<'r, 't>>,
 }
@@ -43,12 +45,16 @@ impl<'r, 't> Document<'r, 't> {
                 "principal",
                 "profile",
                 "tool",
+                "resource",
+                "prompt",
             ]);
         }
         Some(Self {
             principals: tables_of(&roots, "principal"),
             profiles: tables_of(&roots, "profile"),
             tools: tables_of(&roots, "tool"),
+            resources: tables_of(&roots, "resource"),
+            prompts: tables_of(&roots, "prompt"),
             limits: roots
                 .iter()
                 .filter_map(|root| root.entry("limits"))

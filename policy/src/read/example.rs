@@ -1,4 +1,5 @@
-//! `[[tool.NAME.example]]`: calls whose decision the administrator expects.
+//! `[[tool.NAME.example]]`: calls whose decision the administrator expects; likewise
+//! what is expected of resources and prompts.
 //! They are decided once the whole policy is read.
 
 use super::document::Entry;
@@ -9,7 +10,7 @@ use crate::examined::Tried;
 use crate::principal::Principal;
 use crate::quote::{listed, quoted};
 use crate::somebody::Unnamed;
-use crate::{Arguments, Decision, Effect, Policy};
+use crate::{Arguments, Caller, Decision, Effect, Policy};
 use std::sync::Arc;
 
 /// The keys besides those that say who calls.
@@ -21,10 +22,21 @@ const EXPECT: [(&str, Effect); 3] = [
     ("deny", Effect::Deny),
 ];
 
+/// What an example tries.
+#[derive(Clone, Copy)]
+pub(super) enum Tries<'a> {
+    /// The command that has this name.
+    Command(&'a str),
+    /// The prompt that has this name.
+    Prompt(&'a str),
+}
+
 /// An example as written.
 pub(super) struct Example<'r> {
     reader: &'r Reader<'r>,
-    tool: String,
+    /// What is decided: a command, or else the prompt `name`.
+    command: Option<String>,
+    name: String,
     who: Who,
     arguments: Arguments,
     expect: Located<Effect>,
@@ -34,7 +46,7 @@ pub(super) struct Example<'r> {
 
 /// The examples of the tool in `entry`, whose keys are `tool`.
 pub(super) fn examples<'r>(
-    entry: &Entry<'r, '_>,
+    (entry, tries): (&Entry<'r, '_>, Tries<'_>),
     tool: &Fields<'r, '_>,
     principals: &Defined<Arc<Principal>>,
 ) -> Vec<Example<'r>> {
@@ -42,12 +54,12 @@ pub(super) fn examples<'r>(
     let nodes = tool.array("example").iter();
     nodes
         .filter_map(|node| Fields::open(entry.reader, owner.clone(), node.span(), node))
-        .filter_map(|fields| example(entry, &fields, principals))
+        .filter_map(|fields| example((entry, tries), &fields, principals))
         .collect()
 }
 
 fn example<'r>(
-    entry: &Entry<'r, '_>,
+    (entry, tries): (&Entry<'r, '_>, Tries<'_>),
     fields: &Fields<'r, '_>,
     principals: &Defined<Arc<Principal>>,
 ) -> Option<Example<'r>> {
@@ -75,9 +87,20 @@ fn example<'r>(
             fields.reader.error(&fields.span(key)?, message);
         }
     }
+    let (command, name) = match tries {
+        Tries::Command(name) => (Some(name.to_owned()), name.to_owned()),
+        Tries::Prompt(name) => {
+            if let Some(at) = fields.span("argv") {
+                let message = "`argv` is not known of a prompt, which runs nothing";
+                fields.reader.error(&at, message);
+            }
+            (None, format!("prompt/{name}"))
+        }
+    };
     Some(Example {
         reader: entry.reader,
-        tool: entry.name.value.to_owned(),
+        command,
+        name,
         who: who?,
         arguments,
         expect,
@@ -109,7 +132,7 @@ impl Example<'_> {
         let before = self.reader.mistakes();
         self.decide(policy, unnamed);
         self.reader.tried(Tried {
-            tool: self.tool.clone(),
+            tool: self.name.clone(),
             caller: self.who.described(),
             expect: self.expect.value,
             at: self.reader.at(&self.expect.span),
@@ -119,11 +142,28 @@ impl Example<'_> {
 
     fn decide(&self, policy: &Policy, unnamed: &Unnamed) {
         match self.who.caller(unnamed) {
-            Ok(caller) => self.compare(&policy.decide(&caller, &self.tool, &self.arguments)),
+            Ok(caller) => match &self.command {
+                Some(command) => self.compare(&policy.decide(&caller, command, &self.arguments)),
+                None => self.compose(policy, &caller),
+            },
             Err((principal, at)) => {
                 let message = format!("nobody can be principal `{principal}`");
                 let hint = "its conditions exclude each other, or leave no id to others";
                 self.reader.error_hint(at, message, hint);
+            }
+        }
+    }
+
+    /// Composes the prompt that it tries.
+    fn compose(&self, policy: &Policy, caller: &Caller) {
+        let name = self.name.trim_start_matches(crate::prompt::PREFIX);
+        match policy.compose(caller, name, &self.arguments) {
+            Err(denial) => self.compare(&Decision::Deny(denial)),
+            Ok(_) if self.expect.value == Effect::Allow => {}
+            Ok(_) => {
+                let expect = self.expect.value;
+                let message = format!("the example expects `{expect}`, but the prompt is given");
+                self.reader.error(&self.expect.span, message);
             }
         }
     }

@@ -294,6 +294,16 @@ pub(super) fn tool(fields: &Fields<'_, '_>, tool: &Tool) {
     }
 }
 
+/// Warns of rules that never count, and of what nobody may have.
+pub(super) fn published(fields: &Fields<'_, '_>, tool: &Tool) {
+    unreachable(fields, tool);
+    if !tool.rules.iter().any(|rule| rule.effect != Effect::Deny) {
+        let message = format!("nobody gets {}", fields.owner);
+        let hint = "name principals in `allow`";
+        fields.reader.warn(&fields.head, message, hint);
+    }
+}
+
 fn writes(tool: &Tool) -> Option<String> {
     if let Some(rule) = tool.profile.write.first() {
         let path = rule.path.display();

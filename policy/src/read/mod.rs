@@ -19,8 +19,10 @@ mod parameter;
 mod place;
 mod principal;
 mod profile;
+mod prompt;
 mod quantity;
 mod relation;
+mod resource;
 mod rules;
 mod tool;
 mod who;
@@ -234,7 +236,9 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
         principals: &principals,
         profiles: &profiles,
     };
-    let (tools, examples) = tool::tools(&document, &known);
+    let (tools, mut examples) = tool::tools(&document, &known);
+    let resources = resource::resources(&document, &known, &mut examples);
+    let prompts = prompt::prompts(&document, &known, &mut examples);
     let profiles = profiles.into_values().flatten().collect();
     let principals = principals.into_values().flatten().collect();
     if let Some(reader) = readers.first() {
@@ -247,6 +251,7 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
         lint::unused("profile", &document.profiles, &profiles.borrow());
     }
     let policy = Policy::new(sources, setting, principals, profiles, tools)
+        .with_publications(resources, prompts)
         .with_limits(limits::server(&document.limits));
     // What a policy with mistakes would decide says nothing.
     if readers.iter().all(|reader| reader.mistakes() == 0) {

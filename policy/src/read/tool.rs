@@ -1,7 +1,7 @@
 //! `[tool.NAME]`: commands that exist.
 
 use super::document::{Document, Entry};
-use super::example::{Example, examples};
+use super::example::{Example, Tries, examples};
 use super::fields::Fields;
 use super::limits::limits;
 use super::nearest::hint;
@@ -12,6 +12,7 @@ use super::{Defined, Reader, lint};
 use crate::argument::{Place, accept};
 use crate::principal::Principal;
 use crate::template::Template;
+use crate::tool::Origin;
 use crate::{Background, Effect, Kind, Profile, RunAs, Tool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,9 +85,14 @@ fn tool<'r>(
             profile.as_deref(),
         );
     }
-    all_examples.extend(examples(entry, &fields, known.principals));
+    all_examples.extend(examples(
+        (entry, Tries::Command(name.value)),
+        &fields,
+        known.principals,
+    ));
     let mut tool = Tool {
         name: name.value.to_owned(),
+        origin: Origin::Tool,
         at: reader.at(&name.span),
         description: description?,
         profile: profile?,
@@ -192,9 +198,15 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 }
 
 /// Notes principals that come with a key, where a Unix user is needed.
-fn users_only(fields: &Fields<'_, '_>, tool: &Tool) {
+pub(super) fn users_only(fields: &Fields<'_, '_>, tool: &Tool) {
     let (needs, hint) = match tool.profile.run_as {
-        RunAs::Caller => ("runs as its caller", "let its profile `run_as` a user"),
+        RunAs::Caller if tool.origin == Origin::Tool => {
+            ("runs as its caller", "let its profile `run_as` a user")
+        }
+        RunAs::Caller => (
+            "is read as its caller",
+            "name a `profile` that has a user in `run_as`",
+        ),
         RunAs::User { .. } | RunAs::Dynamic if tool.names_caller => (
             "depends on its caller's account",
             "write what `${caller.…}` stands for, or name Unix users",
@@ -211,7 +223,7 @@ fn users_only(fields: &Fields<'_, '_>, tool: &Tool) {
     }
 }
 
-fn description(fields: &Fields<'_, '_>) -> Option<String> {
+pub(super) fn description(fields: &Fields<'_, '_>) -> Option<String> {
     fields.require("description", "say what it does, for people and models");
     let text = fields.text("description")?;
     if text.value.trim().is_empty() {
@@ -223,7 +235,10 @@ fn description(fields: &Fields<'_, '_>) -> Option<String> {
     Some(text.value.to_owned())
 }
 
-fn profile(fields: &Fields<'_, '_>, profiles: &Defined<Arc<Profile>>) -> Option<Arc<Profile>> {
+pub(super) fn profile(
+    fields: &Fields<'_, '_>,
+    profiles: &Defined<Arc<Profile>>,
+) -> Option<Arc<Profile>> {
     fields.require("profile", "name a `[profile.NAME]`");
     let name = fields.text("profile")?;
     fields.reader.uses_profile(name.value);

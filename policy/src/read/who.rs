@@ -46,6 +46,8 @@ pub(super) fn who(fields: &Fields<'_, '_>, principals: &Defined<Arc<Principal>>)
     }
     if let (Some(at), true) = (fields.span("from"), first != Some("as_key")) {
         reader.error(&at, "`from` goes with `as_key` only");
+        // Of the wrong type it is one mistake more.
+        let _ = fields.text("from");
     }
     let sort = match first {
         Some("as") => principal(fields, principals),

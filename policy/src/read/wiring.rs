@@ -52,6 +52,7 @@ pub(super) fn wiring(fields: &Fields<'_, '_>, declared: &[Declared<'_>]) -> Opti
         program: program?,
         elements,
         stdin,
+        input: None,
         starts_in,
     };
     Some(Wiring {

@@ -71,6 +71,8 @@ impl Checked {
             "ok": self.fine,
             "tools": policy.tools().count(),
             "profiles": policy.profiles().count(),
+            "resources": policy.resources().count(),
+            "prompts": policy.prompts().count(),
             "principals": policy.principal_names().count(),
         })
     }

@@ -26,7 +26,7 @@ pub(crate) fn explain(options: &Explain) -> ExitCode {
 
 fn allowed(options: &Explain) -> Result<bool, Error> {
     let (policy, caller) = (reading::policy(&options.view)?, options.view.caller()?);
-    let tool = policy.tools().find(|tool| tool.name() == options.tool);
+    let tool = policy.command(&options.tool);
     let arguments = arguments(tool, &options.arguments)?;
     let explanation = policy.explain(&caller, &options.tool, &arguments);
     if options.view.json {

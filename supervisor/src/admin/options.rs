@@ -105,7 +105,7 @@ Exit status: 0 the call is allowed, 1 it is denied or needs approval,
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) view: View,
-    /// Name of the tool
+    /// Name of the tool; or `resource/NAME`, which reads a resource, or `resource/NAME/`, which lists one
     #[arg(value_name = "TOOL")]
     pub(crate) tool: String,
     /// Arguments, read as the tool declares them: `true` or `false` for a flag,

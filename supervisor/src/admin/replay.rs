@@ -6,8 +6,9 @@ use crate::error::Error;
 use crate::peer;
 use crate::sanitize::harmless;
 use crate::trail::{Lines, event};
-use policy::{Arguments, Caller, Claim, Decision, Effect, Peer, Policy, Value};
+use policy::{Arguments, Caller, Claim, Decision, Effect, Key, Peer, Policy, Proof, Value};
 use serde_json::{Map, Value as Json, json};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
@@ -149,7 +150,7 @@ enum Told {
 /// A recorded call, and how it is decided now.
 struct Call {
     time: String,
-    uid: u32,
+    who: Who,
     tool: String,
     arguments: Json,
     was: Effect,
@@ -172,7 +173,7 @@ impl Call {
         let (caller, tool) = (caller(entry, policy)?, text("tool")?);
         Some(Self {
             time: text("time").unwrap_or_default(),
-            uid: id(entry.get("uid"))?,
+            who: Who::of(&caller.proof),
             decision: policy.decide(&caller, &tool, &arguments),
             arguments: told.clone(),
             tool,
@@ -195,7 +196,7 @@ impl Call {
     fn line(&self) -> String {
         let Self {
             time,
-            uid,
+            who,
             tool,
             arguments,
             ..
@@ -208,7 +209,7 @@ impl Call {
             Decision::Allow(grant) => format!("by {}", grant.rule()),
             Decision::Deny(denial) => format!("{}: {}", denial.code, denial.reason),
         };
-        format!("{time} uid {uid} {tool} {arguments}: {change}, {reason}\n")
+        format!("{time} {who} {tool} {arguments}: {change}, {reason}\n")
     }
 
     fn document(&self) -> Json {
@@ -222,7 +223,8 @@ impl Call {
         };
         json!({
             "time": self.time,
-            "uid": self.uid,
+            "uid": self.who.uid(),
+            "key": self.who.key(),
             "tool": self.tool,
             "arguments": self.arguments,
             "was": self.was.key(),
@@ -254,16 +256,56 @@ fn effect(entry: &Map<String, Json>) -> Option<Effect> {
     }
 }
 
-/// The caller whom the kernel proved then, by his account of now.
+/// A caller, as people tell one from another.
+enum Who {
+    User(u32),
+    Key(String),
+}
+
+impl Who {
+    fn of(proof: &Proof) -> Self {
+        match proof {
+            Proof::Peer(peer) => Self::User(peer.uid),
+            Proof::Key(key) => Self::Key(key.name.clone()),
+        }
+    }
+
+    fn uid(&self) -> Option<u32> {
+        match self {
+            Self::User(uid) => Some(*uid),
+            Self::Key(_) => None,
+        }
+    }
+
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::User(_) => None,
+            Self::Key(name) => Some(name),
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(uid) => write!(f, "uid {uid}"),
+            Self::Key(name) => write!(f, "key {name}"),
+        }
+    }
+}
+
+/// The caller who was proven then, by his account of now.
 fn caller(entry: &Map<String, Json>, policy: &Policy) -> Option<Caller> {
-    let uid = id(entry.get("uid"))?;
-    let groups = entry.get("groups")?.as_array()?.iter();
-    let caller = Caller::from(Peer {
-        uid,
-        gid: id(entry.get("gid"))?,
-        groups: groups.map(|group| id(Some(group))).collect::<Option<_>>()?,
-        login: policy.names_callers().then(|| peer::login(uid)).flatten(),
-    });
+    let caller = match entry.get("key") {
+        Some(name) => Caller {
+            proof: Proof::Key(Key {
+                name: name.as_str()?.to_owned(),
+                address: entry.get("address")?.as_str()?.parse().ok()?,
+            }),
+            claim: None,
+        },
+        None => Caller::from(user(entry, policy)?),
+    };
     let claim = entry.get("claim").and_then(|claim| {
         let text = |name: &str| claim.get(name)?.as_str().map(str::to_owned);
         Some(Claim {
@@ -272,6 +314,17 @@ fn caller(entry: &Map<String, Json>, policy: &Policy) -> Option<Caller> {
         })
     });
     Some(caller.claiming(claim))
+}
+
+fn user(entry: &Map<String, Json>, policy: &Policy) -> Option<Peer> {
+    let uid = id(entry.get("uid"))?;
+    let groups = entry.get("groups")?.as_array()?.iter();
+    Some(Peer {
+        uid,
+        gid: id(entry.get("gid"))?,
+        groups: groups.map(|group| id(Some(group))).collect::<Option<_>>()?,
+        login: policy.names_callers().then(|| peer::login(uid)).flatten(),
+    })
 }
 
 fn id(value: Option<&Json>) -> Option<u32> {

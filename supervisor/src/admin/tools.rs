@@ -16,7 +16,9 @@ pub(crate) fn tools(options: &Tools) -> Result<(), Error> {
     if options.view.json {
         return print_json(&json!(tools));
     }
-    let text: Vec<String> = tools.iter().map(described).collect();
+    let mut text: Vec<String> = tools.iter().map(described).collect();
+    let beside = Front::told_beside(&policy, &caller);
+    text.extend((!beside.is_empty()).then_some(beside));
     print(&harmless(text.join("\n").as_bytes()))?;
     if tools.is_empty() {
         let reason = match policy.knows(&caller.proof) {

@@ -18,9 +18,17 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// The denial for a value that no parameter takes: null, an object, or a list of
 /// anything but single values.
 pub(crate) fn typed(tool: &str, object: JsonObject) -> Result<Arguments, Denial> {
+    typed_at(&format!("tool.{tool}"), object)
+}
+
+/// The same for what the table `place` of the policy takes.
+///
+/// # Errors
+/// As of [`typed`].
+pub(super) fn typed_at(place: &str, object: JsonObject) -> Result<Arguments, Denial> {
     let typed_one = |(name, json): (String, Json)| match value(json) {
         Ok(value) => Ok((name, value)),
-        Err(what) => Err(wrong_type(tool, &name, what)),
+        Err(what) => Err(wrong_type(place, &name, what)),
     };
     object.into_iter().map(typed_one).collect()
 }
@@ -59,11 +67,11 @@ fn number(given: &Number) -> Result<Value, &'static str> {
     }
 }
 
-fn wrong_type(tool: &str, parameter: &str, what: &str) -> Denial {
+fn wrong_type(place: &str, parameter: &str, what: &str) -> Denial {
     Denial {
         code: "wrong_type".to_owned(),
         // The name is the client's.
-        rule: format!("tool.{tool}.args.{}", harmless_word(parameter, NAME_MAX)),
+        rule: format!("{place}.args.{}", harmless_word(parameter, NAME_MAX)),
         reason: format!("{what} is not a value that any argument takes"),
     }
 }

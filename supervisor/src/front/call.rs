@@ -15,14 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use wire::{Denial, Failure, Outcome, Reply, Report, Request, Run};
+use wire::{Correlation, Denial, Failure, Outcome, Reply, Report, Request, Run};
 
 /// How long output may keep coming after the command and everything it started
 /// have ended.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
+pub(super) const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// Size of one read, in bytes: what a pipe holds.
-const READ_SIZE: usize = 64 * 1024;
+pub(super) const READ_SIZE: usize = 64 * 1024;
 
 /// A command that runs.
 pub(crate) struct Started {
@@ -154,7 +154,7 @@ pub(crate) struct Denied {
 pub(crate) async fn report(
     pool: &Arc<Pool>,
     client: &Client,
-    request: String,
+    correlation: Correlation,
     tool: &str,
     denied: Denied,
 ) -> Result<Ending, LaneError> {
@@ -165,7 +165,7 @@ pub(crate) async fn report(
     } = denied;
     let report = |arguments| {
         Request::Report(Report {
-            request: request.clone(),
+            correlation: correlation.clone(),
             tool: crate::sanitize::cut(tool, 128).to_owned(),
             arguments,
             denial: Denial {
@@ -205,7 +205,7 @@ async fn record(
 }
 
 /// The client's own socket, by which it proves who it is.
-fn socket(client: &Client) -> impl Iterator<Item = BorrowedFd<'_>> {
+pub(super) fn socket(client: &Client) -> impl Iterator<Item = BorrowedFd<'_>> {
     client.socket.iter().map(|socket| socket.as_fd())
 }
 
@@ -235,7 +235,7 @@ async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
 /// A pipe for a command's output: our end to read, and the command's to write.
 /// The command runs as another user, and may open its output by name
 /// (`/dev/stderr`), which needs permission to write.
-fn pipe() -> io::Result<(Receiver, OwnedFd)> {
+pub(super) fn pipe() -> io::Result<(Receiver, OwnedFd)> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
     fchmod(&writer, Mode::from_bits_truncate(0o622))?;
     Ok((Receiver::from_owned_fd(reader)?, writer))

@@ -9,14 +9,13 @@ use crate::http::{Reply, plain};
 use crate::lane::LaneError;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use policy::{Key, Proof};
+use policy::{Key, Proof, Subnet};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use wire::{Presented, Secret};
+use wire::{Correlation, Identify, Presented, Secret};
 
 /// Longest key that is looked at, in bytes; those that we make are shorter.
 const KEY_MAX: usize = 256;
@@ -44,21 +43,19 @@ pub(super) enum Refusal {
 /// Decides who comes in.
 pub(super) struct Gate {
     front: Arc<Front>,
-    proxies: Vec<IpAddr>,
+    proxies: Vec<Subnet>,
     throttle: Throttle,
-    numbers: AtomicU64,
     /// What the commands of one key share, by its name.
     running: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Gate {
     /// A gate for `front`, which believes `proxies` whom they speak for.
-    pub(super) fn new(front: Arc<Front>, proxies: Vec<IpAddr>) -> Self {
+    pub(super) fn new(front: Arc<Front>, proxies: Vec<Subnet>) -> Self {
         Self {
             front,
             proxies,
             throttle: Throttle::default(),
-            numbers: AtomicU64::new(1),
             running: Mutex::default(),
         }
     }
@@ -68,14 +65,22 @@ impl Gate {
         &self,
         peer: IpAddr,
         headers: &HeaderMap,
+        correlation: &Correlation,
     ) -> Result<Arc<Client>, Refusal> {
         let address = self.origin(peer, headers).ok_or(Refusal::NoAddress)?;
         let key = bearer(headers).ok_or(Refusal::NoKey)?;
         if let Some(wait) = self.throttle.wait(address, key, Instant::now()) {
             return Err(Refusal::TooMany(wait));
         }
-        let secret = Secret::new(key.to_owned());
-        let name = self.front.identify(&secret).await.map_err(|error| {
+        let presented = Presented {
+            key: Secret::new(key.to_owned()),
+            address,
+        };
+        let question = Identify {
+            presented: presented.clone(),
+            correlation: correlation.clone(),
+        };
+        let name = self.front.identify(&question).await.map_err(|error| {
             tracing::warn!(reason = ?error.failure().reason, "cannot verify a key");
             Refusal::Worker
         })?;
@@ -85,13 +90,7 @@ impl Gate {
             return Err(Refusal::WrongKey);
         };
         self.throttle.succeeded(key);
-        self.known(
-            name,
-            Presented {
-                key: secret,
-                address,
-            },
-        )
+        self.known(name, presented)
     }
 
     /// The client, if he is a principal of the policy.
@@ -105,9 +104,8 @@ impl Gate {
             tracing::warn!(key = name, %address, "client refused: no principal of the policy matches");
             return Err(Refusal::Unknown);
         }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let running = self.running(&name);
-        Ok(Arc::new(Client::with_key(number, name, key, running)))
+        Ok(Arc::new(Client::with_key(name, key, running)))
     }
 
     /// Names of valid keys only, so there are not many.
@@ -120,7 +118,7 @@ impl Gate {
     /// Whether connections from `peer` are taken at all when keys cross the network in
     /// the clear.
     pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
-        self.proxies.contains(&peer.to_canonical())
+        self.proxies.iter().any(|proxy| proxy.holds(peer))
     }
 
     /// Where the request comes from: of the addresses that proxies have told one after
@@ -196,13 +194,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Front {
-    /// The name of `key`, if the worker says that it is valid.
-    async fn identify(&self, key: &Secret) -> Result<Option<String>, LaneError> {
+    /// The name of a key, if the worker says that it is valid.
+    async fn identify(&self, question: &Identify) -> Result<Option<String>, LaneError> {
         let generation = self.generation();
-        match generation.pool().identify(key).await {
+        match generation.pool().identify(question).await {
             // The worker has gone on to another policy.
             Err(stale @ LaneError::OtherPolicy(_)) => match self.after(&generation).await {
-                Some(next) => next.pool().identify(key).await,
+                Some(next) => next.pool().identify(question).await,
                 None => Err(stale),
             },
             result => result,
@@ -241,9 +239,7 @@ mod tests {
 
     #[test]
     fn only_proxies_are_believed_whom_they_speak_for() {
-        let proxies: Vec<IpAddr> = ["10.0.0.1", "10.0.0.2"]
-            .map(|text| text.parse().unwrap())
-            .into();
+        let proxies = ["10.0.0.1", "10.0.0.2/31"].map(|text| Subnet::parse(text).unwrap());
         let pool = crate::lane::Pool::new(crate::lane::Door::Socket("/none".into()), [0; 32]);
         let policy = policy::Policy::parse(
             "p",
@@ -254,7 +250,7 @@ mod tests {
         let generation = super::super::Generation::new(policy.unwrap(), Arc::new(pool));
         let gate = Gate::new(
             Arc::new(Front::new(generation, crate::runs::of_test().0)),
-            proxies,
+            proxies.into(),
         );
         let origin = |peer: &str, values: &[&'static str]| {
             let found = gate.origin(peer.parse().unwrap(), &headers(FORWARDED, values));

@@ -1,9 +1,13 @@
 //! What one client asks, and what it gets: the MCP methods.
 
+use super::address::Address;
 use super::call::Denied;
+use super::page::{Page, page};
+use super::read::Reader;
 use super::result::{Ending, answer, ending_fields};
 use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation, announce, arguments, call, live, resource, runs};
+use super::{Client, Front, Generation, announce, arguments, call, correlation, live, resource};
+use super::{complete, prompt, published, runs};
 use crate::http::{Visitor, visitor};
 use crate::lane::LaneError;
 use crate::runs::{Label, Runs};
@@ -11,11 +15,13 @@ use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
 use policy::{Arguments, Caller, Decision, Grant};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CustomRequest,
-    CustomResult, ErrorCode, ErrorData, Extensions, GetTaskParams, GetTaskResult, Implementation,
-    JsonObject, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-    ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter, UpdateTaskParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
+    CompleteResult, CustomRequest, CustomResult, ErrorCode, ErrorData, Extensions,
+    GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -23,7 +29,7 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
-use wire::{Argument, Denial, Failure, Given, Run, Value};
+use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
 
 /// How long a client may keep the list of its tools, in milliseconds.
 const LIST_TTL_MS: u64 = 60_000;
@@ -32,7 +38,12 @@ const LIST_TTL_MS: u64 = 60_000;
 pub(crate) const RELOAD: &str = "mini-mcp/reload";
 
 /// Methods that take parameters, without which they arrive as unknown ones.
-const PARAMETERS: [&str; 2] = ["tools/call", "resources/read"];
+const PARAMETERS: [&str; 4] = [
+    "tools/call",
+    "resources/read",
+    "prompts/get",
+    "completion/complete",
+];
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
@@ -46,9 +57,15 @@ long or runs beside other work: it answers at once with a `run_id`. `run_output`
 last `cursor` and a `wait` of up to 50 seconds gives what is new; go on until `state` is `ended` and \
 `more` is false. It pages through the output of any run of yours, and without `run` it lists them. \
 `run_cancel` ends one; each ends at its time limit.
+Before you plan, read the resource mini-mcp://policy: it lists every tool, resource and prompt \
+that you have, with limits; whatever is not there is denied. \
+Files that are published are resources, mini-mcp://resource/NAME; beneath a directory add the \
+path, and end it with `/` to list. A file that is larger than one read ends with words that name \
+the address of its next page. What does not exist and what you may not read look alike. \
+Prompts are runbooks: where one fits the task, follow it.
 A result `denied [code] rule: reason` is the decision of the server's policy. Repeating the call \
-does not change it: choose other arguments or another tool, or tell the user which rule refused; \
-the resource mini-mcp://policy lists all that is allowed. \
+does not change it: choose other arguments or another tool, or tell the user which rule refused. \
+`rate_limited`, `too_many_running` and `quota_exceeded` pass: the reason says when to try again. \
 A result `failed [code] reason` means that an allowed call could not be carried out. \
 `[exit code N]` comes from the command itself. `[blocked by the sandbox: …]` tells what its \
 confinement stopped; files and system calls that are refused with an error show only in its own \
@@ -112,6 +129,17 @@ impl Handler {
         }
     }
 
+    /// The policy in force, and the caller of one request as it knows him.
+    async fn asked(
+        &self,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<(Arc<Generation>, Caller), ErrorData> {
+        let generation = self.front.generation();
+        let Visitor { client, .. } = self.visitor(&context.extensions)?;
+        let caller = client.caller(&generation.policy, context).await;
+        Ok((generation, caller))
+    }
+
     /// The generation in force.
     pub(super) fn generation(&self) -> Arc<Generation> {
         self.front.generation()
@@ -125,7 +153,7 @@ impl Handler {
     /// Decides one call and carries it out, as far as `how` says.
     pub(super) async fn ending(
         &self,
-        name: &str,
+        name: &Correlation,
         (tool, arguments): (String, JsonObject),
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
@@ -154,7 +182,7 @@ impl Handler {
     async fn attempt(
         &self,
         generation: &Generation,
-        (name, tool, typed): (&str, &str, &Result<Arguments, Denial>),
+        (name, tool, typed): (&Correlation, &str, &Result<Arguments, Denial>),
         Visitor { client, gone }: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
         how: How,
@@ -202,7 +230,7 @@ impl Handler {
         &self,
         generation: &Generation,
         client: &Client,
-        name: &str,
+        name: &Correlation,
         (caller, grant): (&Caller, &Grant),
         arguments: Arguments,
         live: Option<Arc<live::Live>>,
@@ -239,13 +267,13 @@ impl Handler {
 pub(super) async fn start(
     generation: &Generation,
     client: &Client,
-    name: &str,
+    name: &Correlation,
     (caller, grant): (&Caller, &Grant),
     arguments: Arguments,
     background: bool,
 ) -> Result<Result<call::Started, Ending>, LaneError> {
     let run = Run {
-        request: name.to_owned(),
+        correlation: name.clone(),
         policy: generation.policy.digest(),
         tool: grant.tool().to_owned(),
         arguments: in_packets(arguments),
@@ -270,11 +298,11 @@ pub(super) async fn start(
 pub(super) async fn report(
     generation: &Generation,
     client: &Client,
-    name: &str,
+    name: &Correlation,
     tool: &str,
     denied: Denied,
 ) -> Result<Ending, LaneError> {
-    let name = name.to_owned();
+    let name = name.clone();
     call::report(&generation.pool, client, name, tool, denied).await
 }
 
@@ -290,6 +318,10 @@ fn decide(
         let tools = policy.tools_for(caller);
         tools.iter().any(|visible| visible.name() == tool)
     };
+    // What reads resources and completes prompts is no tool.
+    if policy.tool(tool).is_none() && policy.command(tool).is_some() {
+        return Err(no_tool());
+    }
     let arguments = match typed {
         Err(denial) if sees() => return Err(denial.clone()),
         // Whatever the arguments: the decision names the tool.
@@ -314,6 +346,14 @@ fn one_page(request: Option<&PaginatedRequestParams>) -> Result<(), ErrorData> {
     Ok(())
 }
 
+fn no_tool() -> Denial {
+    Denial {
+        code: "not_allowed".to_owned(),
+        rule: "default".to_owned(),
+        reason: "there is no tool of that name".to_owned(),
+    }
+}
+
 fn too_large(tool: &str, error: &wire::FrameError) -> Denial {
     Denial {
         code: "too_large".to_owned(),
@@ -329,6 +369,10 @@ impl ServerHandler for Handler {
             .enable_tool_list_changed()
             .enable_resources()
             .enable_tasks()
+            .enable_resources_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_completions()
             .build();
         let name = Implementation::new("mini-mcp", env!("CARGO_PKG_VERSION"));
         ServerConfig::new(capabilities)
@@ -380,25 +424,67 @@ impl ServerHandler for Handler {
     async fn list_resources(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        one_page(request.as_ref())?;
-        Ok(ListResourcesResult::with_all_items(resource::all())
+        let (generation, caller) = self.asked(&context).await?;
+        let mut all = resource::all();
+        all.extend(published::resources(&generation.policy, &caller));
+        let Page { items, next } = page(all, |one| &one.uri, request.as_ref())?;
+        let mut result = ListResourcesResult::with_all_items(items)
             .with_ttl_ms(LIST_TTL_MS)
-            .with_cache_scope(CacheScope::Private))
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
     }
 
     async fn list_resource_templates(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        one_page(request.as_ref())?;
-        Ok(
-            ListResourceTemplatesResult::with_all_items(runs::templates())
-                .with_ttl_ms(LIST_TTL_MS)
-                .with_cache_scope(CacheScope::Private),
-        )
+        let (generation, caller) = self.asked(&context).await?;
+        let mut all = runs::templates();
+        all.extend(published::templates(&generation.policy, &caller));
+        let Page { items, next } = page(all, |one| &one.uri_template, request.as_ref())?;
+        let mut result = ListResourceTemplatesResult::with_all_items(items)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let (generation, caller) = self.asked(&context).await?;
+        let all = prompt::listed(&generation.policy, &caller);
+        let Page { items, next } = page(all, |one| &one.name, request.as_ref())?;
+        let mut result = ListPromptsResult::with_all_items(items)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let (generation, caller) = self.asked(&context).await?;
+        prompt::composed(&generation.policy, &caller, request).map(GetPromptResponse::from)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let visitor = self.visitor(&context.extensions)?;
+        let reader = Reader::new(&self.front, &visitor, &context);
+        complete::complete(&reader, &request).await
     }
 
     async fn read_resource(
@@ -409,6 +495,15 @@ impl ServerHandler for Handler {
         if runs::uri::is_ours(&request.uri) {
             let Visitor { client, .. } = self.visitor(&context.extensions)?;
             return Ok(self.read_run(&client, request.uri).await?.into());
+        }
+        if let Some(address) = Address::of(&request.uri) {
+            let visitor = self.visitor(&context.extensions)?;
+            let reader = Reader::new(&self.front, &visitor, &context);
+            let result = published::read(&reader, &request.uri, address?).await?;
+            return Ok(result
+                .with_ttl_ms(0)
+                .with_cache_scope(CacheScope::Private)
+                .into());
         }
         if request.uri != resource::POLICY {
             let unknown = json!({"uri": harmless_word(&request.uri, 256)});
@@ -437,7 +532,8 @@ impl ServerHandler for Handler {
         &self,
         _requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+        let all = SubscriptionFilter::builder().tools_list_changed();
+        Some(all.resources_list_changed().prompts_list_changed().build())
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
@@ -447,8 +543,11 @@ impl ServerHandler for Handler {
                 () = subscription.cancelled() => return Ok(()),
                 changed = changes.changed() => match changed {
                     Ok(()) => {
-                        // Refused when the client did not ask for it.
-                        let _ = subscription.sink().notify_tool_list_changed().await;
+                        // Refused where the client did not ask for it.
+                        let sink = subscription.sink();
+                        let _ = sink.notify_tool_list_changed().await;
+                        let _ = sink.notify_resource_list_changed().await;
+                        let _ = sink.notify_prompt_list_changed().await;
                     }
                     Err(_) => return Ok(()),
                 },
@@ -472,9 +571,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let visitor = self.visitor(&context.extensions)?;
-        let name = visitor.client.name_call();
+        let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
-        let span = tracing::info_span!("call", request = name, tool);
+        let span = tracing::info_span!("call", tool);
         let call = async {
             if self.is_own(&request.name, &visitor.client, &context).await {
                 let result = self.call_own(name, request, &visitor, &context).await;

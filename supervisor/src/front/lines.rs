@@ -8,7 +8,10 @@ use rmcp::service::RxJsonRpcMessage;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 /// Room for a line that a waiting client keeps, in bytes.
-const ROOM_KEPT: usize = 4096;
+const ROOM_KEPT: usize = 1024;
+
+/// Bytes of one read: what most messages fit.
+const READ_SIZE: usize = 2048;
 
 /// The lines of one client.
 pub(super) struct Lines<R> {
@@ -20,8 +23,8 @@ pub(super) struct Lines<R> {
 
 /// What came.
 pub(super) enum Line {
-    /// A message.
-    Message(Box<RxJsonRpcMessage<RoleServer>>),
+    /// A message, and how many bytes it was.
+    Message(Box<RxJsonRpcMessage<RoleServer>>, usize),
     /// Something else: what to answer.
     Fault(ErrorData),
     /// Nothing any more.
@@ -31,7 +34,7 @@ pub(super) enum Line {
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(super) fn new(reader: R) -> Self {
         Self {
-            reader: BufReader::new(reader),
+            reader: BufReader::with_capacity(READ_SIZE, reader),
             line: Vec::new(),
             skipping: false,
         }
@@ -73,7 +76,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     fn read(&mut self, mut line: Vec<u8>) -> Option<Line> {
         let text = line.trim_ascii();
         let said = (!text.is_empty()).then(|| match parse(text) {
-            Ok(message) => Line::Message(Box::new(message)),
+            Ok(message) => Line::Message(Box::new(message), text.len()),
             Err(error) => Line::Fault(error),
         });
         if line.capacity() <= ROOM_KEPT {
@@ -99,7 +102,7 @@ mod tests {
         let mut said = Vec::new();
         loop {
             said.push(match lines.next().await {
-                Line::Message(_) => "message".to_owned(),
+                Line::Message(..) => "message".to_owned(),
                 Line::Fault(error) => error.code.0.to_string(),
                 Line::End => return said,
             });

@@ -4,13 +4,21 @@
 //! authority: a decision made here only gives a fast and explained answer; the
 //! worker decides again.
 
+mod address;
 mod arguments;
 mod call;
+mod complete;
+mod correlated;
+mod correlation;
 mod gate;
 mod generation;
 mod handler;
 mod lines;
 mod live;
+mod page;
+mod prompt;
+mod published;
+mod read;
 mod resource;
 mod result;
 mod runs;
@@ -29,6 +37,7 @@ pub(crate) use words::described;
 use generation::Changes;
 
 use crate::vanish::vanished;
+use correlated::Correlated;
 use handler::{Handler, Whose};
 use policy::{Key, Login, Proof};
 use rmcp::service::Peer;
@@ -36,7 +45,6 @@ use rmcp::{RoleServer, ServiceExt};
 use std::convert::Infallible;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -61,9 +69,6 @@ pub(crate) struct Client {
     socket: Option<Arc<OwnedFd>>,
     /// The key by which the worker proves who it is.
     key: Option<Presented>,
-    /// Unique in this process.
-    name: String,
-    calls: AtomicU64,
     running: Arc<Semaphore>,
 }
 
@@ -73,30 +78,25 @@ impl Client {
         self.socket.is_some() && self.proof.is_root()
     }
 
-    /// The `number`-th client of this process.
-    pub(crate) fn new(number: u64, proof: Proof, socket: Option<Arc<OwnedFd>>) -> Self {
+    /// A client for whom the kernel vouches.
+    pub(crate) fn new(proof: Proof, socket: Option<Arc<OwnedFd>>) -> Self {
         Self {
             proof,
             login: OnceCell::new(),
             socket,
             key: None,
-            name: number.to_string(),
-            calls: AtomicU64::new(0),
             running: Arc::new(Semaphore::new(RUNNING_MAX)),
         }
     }
 
-    /// Whoever has the key called `name` and makes the `number`-th request with a key;
-    /// all of his requests share `running`.
-    fn with_key(number: u64, name: String, key: Presented, running: Arc<Semaphore>) -> Self {
+    /// Whoever has the key called `name`; all of his requests share `running`.
+    fn with_key(name: String, key: Presented, running: Arc<Semaphore>) -> Self {
         let address = key.address;
         Self {
             proof: Proof::Key(Key { name, address }),
             login: OnceCell::new(),
             socket: None,
             key: Some(key),
-            name: format!("http{number}"),
-            calls: AtomicU64::new(0),
             running,
         }
     }
@@ -107,12 +107,6 @@ impl Client {
             Proof::Peer(peer) => format!("uid {}", peer.uid),
             Proof::Key(key) => format!("key {}", key.name),
         }
-    }
-
-    /// A name for the next call, unique in this process: `CLIENT.CALL`.
-    fn name_call(&self) -> String {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("{}.{call}", self.name)
     }
 }
 
@@ -132,7 +126,7 @@ pub(crate) async fn attend<R, W>(
     let changes = front.changes();
     let serving = serve(
         changes,
-        Handler::new(front, Whose::One(client)),
+        Correlated(Handler::new(front, Whose::One(client))),
         Orderly::new(reader, writer),
         stop.clone(),
     );
@@ -147,7 +141,7 @@ pub(crate) async fn attend<R, W>(
 
 async fn serve<R, W>(
     changes: Changes,
-    handler: Handler,
+    handler: Correlated,
     transport: Orderly<R, W>,
     stop: CancellationToken,
 ) where
@@ -168,13 +162,15 @@ async fn serve<R, W>(
     }
 }
 
-/// Tells a client of the initialize handshake that its tools may have changed. One
+/// Tells a client of the initialize handshake that its lists may have changed. One
 /// of the stateless era asks for this by `subscriptions/listen`.
 async fn announce(peer: Peer<RoleServer>, mut changes: Changes) -> Infallible {
     while changes.changed().await.is_ok() {
         if peer.peer_info().is_some() {
             // A client that has gone is noticed elsewhere.
             let _ = peer.notify_tool_list_changed().await;
+            let _ = peer.notify_resource_list_changed().await;
+            let _ = peer.notify_prompt_list_changed().await;
         }
     }
     std::future::pending().await

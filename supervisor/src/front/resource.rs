@@ -2,6 +2,7 @@
 //! model plans what is possible instead of finding out by denials.
 
 use super::words::described;
+use super::{Front, prompt, published};
 use policy::{Caller, Policy};
 use rmcp::model::{Resource, Tool};
 
@@ -37,5 +38,36 @@ pub(super) fn own_policy(policy: &Policy, caller: &Caller, tools: &[Tool]) -> St
         let told = described(tool);
         text.push_str(&format!("\n## {told}  Sandbox: {sandbox}\n"));
     }
-    text
+    let beside = beside(policy, caller);
+    let start = if beside.is_empty() { "" } else { "\n" };
+    text + start + &beside
+}
+
+/// What `caller` has beside tools.
+fn beside(policy: &Policy, caller: &Caller) -> String {
+    let sections = [
+        section("Resources", &published::described(policy, caller)),
+        section("Prompts", &prompt::told(policy, caller)),
+    ];
+    sections
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+impl Front {
+    /// The resources and prompts that `caller` is shown under `policy`, in words.
+    pub(crate) fn told_beside(policy: &Policy, caller: &Caller) -> String {
+        beside(policy, caller)
+    }
+}
+
+/// `entries` under a heading, if there are any.
+fn section(heading: &str, entries: &[String]) -> Option<String> {
+    if entries.is_empty() {
+        return None;
+    }
+    let lines: Vec<String> = entries.iter().map(|entry| format!("- {entry}\n")).collect();
+    Some(format!("# {heading}\n\n{}", lines.concat()))
 }

@@ -79,7 +79,7 @@ fn needing_approval(mut tool: Tool) -> Tool {
 }
 
 /// `tail_log` as people read it: `Tail log`.
-fn title(name: &str) -> String {
+pub(super) fn title(name: &str) -> String {
     let words = name.replace(['_', '-', '.'], " ");
     let mut characters = words.chars();
     match characters.next() {
@@ -123,7 +123,7 @@ fn input_schema(parameters: &[Parameter]) -> JsonObject {
     schema
 }
 
-fn property(parameter: &Parameter) -> Json {
+pub(super) fn property(parameter: &Parameter) -> Json {
     let mut schema = kind_schema(parameter.kind());
     if let Some(default) = parameter.default() {
         schema.insert("default".to_owned(), value(default));

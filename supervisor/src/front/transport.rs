@@ -6,27 +6,28 @@
 //! however long they take. And a client that sends without reading its answers
 //! is no longer read from, so what waits for it stays bounded.
 
+use super::MESSAGE_MAX;
 use super::lines::{Line, Lines};
 use rmcp::RoleServer;
-use rmcp::model::{ClientNotification, JsonRpcMessage, RequestId};
+use rmcp::model::{ClientNotification, ErrorData, JsonRpcMessage, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use rmcp::transport::async_rw::AsyncRwTransport;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncRead, AsyncWrite, Empty, empty};
-use tokio::sync::Notify;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 
-/// Most requests of one client that are not yet answered. At this many, its next
-/// message is left unread, a cancellation too.
-const UNANSWERED_MAX: usize = 128;
+/// Most requests of one client that are not yet answered, and most bytes of them, by
+/// when the last one came. Beyond, its next message is left unread, a cancellation too.
+const UNANSWERED_MAX: usize = 256;
+const UNANSWERED_BYTES_MAX: usize = 8 * MESSAGE_MAX;
 
 /// A transport that knows which requests still want an answer.
-pub(crate) struct Orderly<R: AsyncRead, W: AsyncWrite> {
+pub(crate) struct Orderly<R, W> {
     lines: Lines<R>,
-    answers: AsyncRwTransport<RoleServer, Empty, W>,
+    answers: Answers<W>,
     /// An answer to what was no message, under way.
     complaint: Option<Sending>,
     unanswered: Arc<Unanswered>,
@@ -44,10 +45,39 @@ where
     pub(crate) fn new(reader: R, writer: W) -> Self {
         Self {
             lines: Lines::new(reader),
-            answers: AsyncRwTransport::new_server(empty(), writer),
+            answers: Answers(Arc::new(AsyncMutex::new(writer))),
             complaint: None,
             unanswered: Arc::default(),
             ended: false,
+        }
+    }
+}
+
+impl<R, W: AsyncWrite + Send + Unpin + 'static> Orderly<R, W> {
+    /// Answers what was no message.
+    fn complain(&mut self, error: ErrorData) {
+        let complaint = TxJsonRpcMessage::<RoleServer>::error(error, None);
+        self.complaint = Some(Box::pin(self.answers.send(complaint)));
+    }
+}
+
+/// Where answers are written, whole and one after the other. Unlike the writer of rmcp
+/// it keeps no buffer for a client that waits.
+struct Answers<W>(Arc<AsyncMutex<W>>);
+
+impl<W: AsyncWrite + Send + Unpin + 'static> Answers<W> {
+    fn send(
+        &self,
+        message: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let writer = Arc::clone(&self.0);
+        async move {
+            let mut line = serde_json::to_vec(&message)?;
+            drop(message);
+            line.push(b'\n');
+            let mut writer = writer.lock().await;
+            writer.write_all(&line).await?;
+            writer.flush().await
         }
     }
 }
@@ -81,7 +111,7 @@ where
 
     /// May be given up at any await without losing a message.
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        self.unanswered.fewer_than(UNANSWERED_MAX).await;
+        self.unanswered.until(Waiting::leaves_room).await;
         while !self.ended {
             if let Some(complaint) = &mut self.complaint {
                 // A client that has gone is noticed elsewhere.
@@ -89,23 +119,25 @@ where
                 self.complaint = None;
             }
             match self.lines.next().await {
-                Line::Message(message) => {
-                    self.unanswered.note(&message);
-                    return Some(*message);
+                Line::Message(message, length) => {
+                    if self.unanswered.note(&message, length) {
+                        return Some(*message);
+                    }
+                    self.complain(ErrorData::invalid_request(
+                        "Invalid request: its id is that of a request under way",
+                        None,
+                    ));
                 }
-                Line::Fault(error) => {
-                    let complaint = TxJsonRpcMessage::<RoleServer>::error(error, None);
-                    self.complaint = Some(Box::pin(self.answers.send(complaint)));
-                }
+                Line::Fault(error) => self.complain(error),
                 Line::End => self.ended = true,
             }
         }
-        self.unanswered.fewer_than(1).await;
+        self.unanswered.until(Waiting::is_empty).await;
         None
     }
 
     async fn close(&mut self) -> io::Result<()> {
-        self.answers.close().await
+        self.answers.0.lock().await.shutdown().await
     }
 }
 
@@ -120,16 +152,47 @@ fn answers(message: &TxJsonRpcMessage<RoleServer>) -> Option<&RequestId> {
 /// The requests that still want an answer.
 #[derive(Debug, Default)]
 struct Unanswered {
-    ids: Mutex<HashSet<RequestId>>,
+    waiting: Mutex<Waiting>,
     fewer: Notify,
 }
 
+/// Them, with how many bytes each was.
+#[derive(Debug, Default)]
+struct Waiting {
+    requests: HashMap<RequestId, usize>,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn leaves_room(&self) -> bool {
+        self.requests.len() < UNANSWERED_MAX && self.bytes < UNANSWERED_BYTES_MAX
+    }
+
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    fn insert(&mut self, id: RequestId, bytes: usize) {
+        self.bytes += bytes;
+        self.requests.insert(id, bytes);
+    }
+
+    fn remove(&mut self, id: &RequestId) {
+        self.bytes -= self.requests.remove(id).unwrap_or_default();
+    }
+}
+
 impl Unanswered {
-    /// Notes a request; a cancelled one gets no answer.
-    fn note(&self, message: &RxJsonRpcMessage<RoleServer>) {
+    /// Notes a request; a cancelled one gets no answer. False for one that has the id of
+    /// another, which nobody could tell apart or count.
+    fn note(&self, message: &RxJsonRpcMessage<RoleServer>, length: usize) -> bool {
         match message {
             JsonRpcMessage::Request(request) => {
-                self.lock().insert(request.id.clone());
+                let mut waiting = self.lock();
+                if waiting.requests.contains_key(&request.id) {
+                    return false;
+                }
+                waiting.insert(request.id.clone(), length);
             }
             JsonRpcMessage::Notification(message) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &message.notification
@@ -140,6 +203,7 @@ impl Unanswered {
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
         }
+        true
     }
 
     fn remove(&self, id: &RequestId) {
@@ -148,23 +212,23 @@ impl Unanswered {
         self.fewer.notify_one();
     }
 
-    async fn fewer_than(&self, bound: usize) {
-        while self.lock().len() >= bound {
+    async fn until(&self, enough: impl Fn(&Waiting) -> bool) {
+        while !enough(&self.lock()) {
             self.fewer.notified().await;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<RequestId>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rmcp::model::{ErrorData, ServerResult};
+    use rmcp::model::ServerResult;
     use std::time::Duration;
-    use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+    use tokio::io::{AsyncReadExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
     use tokio::time::timeout;
 
     const SHORT: Duration = Duration::from_millis(50);
@@ -221,6 +285,48 @@ mod tests {
         assert!(orderly.receive().await.is_some());
         assert!(orderly.receive().await.is_some());
         assert!(orderly.receive().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_id_is_of_one_request_at_a_time() {
+        let (mut orderly, mut client) = orderly();
+        client
+            .write_all(ping(1).repeat(2).as_bytes())
+            .await
+            .unwrap();
+        assert!(orderly.receive().await.is_some());
+        assert!(timeout(SHORT, orderly.receive()).await.is_err());
+        let mut text = [0; 200];
+        let length = client.read(&mut text).await.unwrap();
+        let text = String::from_utf8_lossy(&text[..length]);
+        assert!(
+            text.contains("-32600") && text.contains("under way"),
+            "{text}"
+        );
+        orderly.send(answer(1)).await.unwrap();
+        client.write_all(ping(1).as_bytes()).await.unwrap();
+        assert!(orderly.receive().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_few_large_requests_are_many_too() {
+        let (mut orderly, mut client) = orderly();
+        let large = ping(1).replace("ping", &"x".repeat(MESSAGE_MAX - 100));
+        let sending = async {
+            for id in 0..10 {
+                let next = large.replace(":1,", &format!(":{id},"));
+                client.write_all(next.as_bytes()).await.unwrap();
+            }
+        };
+        let receiving = async {
+            for _ in 0..9 {
+                assert!(orderly.receive().await.is_some());
+            }
+            assert!(timeout(SHORT, orderly.receive()).await.is_err());
+            orderly.send(answer(3)).await.unwrap();
+            assert!(orderly.receive().await.is_some());
+        };
+        tokio::join!(sending, receiving);
     }
 
     #[tokio::test]

@@ -1,10 +1,12 @@
 //! Clients that speak HTTP: on the service's Unix socket, where the kernel says who
 //! they are, and on the network, where a key does.
 
+use super::correlated::Correlated;
+use super::correlation::{mark_reply, of_headers, span};
 use super::gate::Gate;
 use super::handler::{Handler, Whose};
 use super::{Client, Front};
-use crate::http::{Endpoint, Reach, converse};
+use crate::http::{Endpoint, Reach, Reply, converse};
 use crate::inet::Http;
 use crate::vanish::vanished;
 use hyper::Request;
@@ -15,11 +17,13 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use wire::Correlation;
 
 /// The endpoints for clients that speak HTTP.
 pub(crate) struct Web {
-    socket: Endpoint<Handler>,
-    network: Endpoint<Handler>,
+    socket: Endpoint<Correlated>,
+    network: Endpoint<Correlated>,
     gate: Gate,
 }
 
@@ -45,16 +49,29 @@ impl Web {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let answer =
-            async |request: Request<Incoming>| match self.gate.admit(peer, request.headers()).await
-            {
-                Ok(client) => {
-                    let owner = client.owner();
-                    self.network.answer(request, client, &owner).await
-                }
-                Err(refusal) => refusal.reply(),
-            };
+        let answer = async |request: Request<Incoming>| {
+            let (request, correlation) = named(request);
+            let mut reply = self.answer_network(peer, request, &correlation).await;
+            mark_reply(&correlation, &mut reply);
+            reply
+        };
         converse(stream, answer, stop).await;
+    }
+
+    async fn answer_network(
+        &self,
+        peer: IpAddr,
+        request: Request<Incoming>,
+        correlation: &Correlation,
+    ) -> Reply {
+        let admitting = self.gate.admit(peer, request.headers(), correlation);
+        match admitting.instrument(span(correlation)).await {
+            Ok(client) => {
+                let owner = client.owner();
+                self.network.answer(request, client, &owner).await
+            }
+            Err(refusal) => refusal.reply(),
+        }
     }
 
     /// Serves a client of the Unix socket until it is done or gone, or until `stop`.
@@ -68,7 +85,13 @@ impl Web {
         stop: CancellationToken,
     ) {
         let owner = client.owner();
-        let answer = |request| self.socket.answer(request, Arc::clone(&client), &owner);
+        let answer = async |request: Request<Incoming>| {
+            let (request, correlation) = named(request);
+            let client = Arc::clone(&client);
+            let mut reply = self.socket.answer(request, client, &owner).await;
+            mark_reply(&correlation, &mut reply);
+            reply
+        };
         tokio::select! {
             () = converse(stream, answer, stop) => {}
             () = vanished(socket) => tracing::debug!("client vanished"),
@@ -76,7 +99,14 @@ impl Web {
     }
 }
 
-fn each(front: &Arc<Front>) -> impl Fn() -> Handler + Send + Sync + 'static {
+/// The request, and what it is known by, which goes along with it.
+fn named(mut request: Request<Incoming>) -> (Request<Incoming>, Correlation) {
+    let correlation = of_headers(request.headers());
+    request.extensions_mut().insert(correlation.clone());
+    (request, correlation)
+}
+
+fn each(front: &Arc<Front>) -> impl Fn() -> Correlated + Send + Sync + 'static {
     let front = Arc::clone(front);
-    move || Handler::new(Arc::clone(&front), Whose::Each)
+    move || Correlated(Handler::new(Arc::clone(&front), Whose::Each))
 }

@@ -33,7 +33,7 @@ fn parameters(schema: &JsonObject) -> Vec<String> {
 }
 
 /// What one parameter takes, and what it means.
-fn parameter(property: &Json, required: bool) -> String {
+pub(super) fn parameter(property: &Json, required: bool) -> String {
     let mut words = values(property);
     match property.get("default") {
         Some(default) => words.push_str(&format!(", default {default}")),

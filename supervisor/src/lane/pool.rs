@@ -5,7 +5,7 @@ use super::{Door, LaneError};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wire::{PolicyDigest, Reply, Request, Secret};
+use wire::{Identify, PolicyDigest, Reply, Request};
 
 /// Most commands at once; further ones wait their turn.
 const RUNS_MAX: usize = 64;
@@ -79,15 +79,17 @@ impl Pool {
         })
     }
 
-    /// The name of `key`, if it is valid.
+    /// The name of a key, if it is valid.
     ///
     /// # Errors
     /// A worker that cannot be used.
     pub(crate) async fn identify(
         self: &Arc<Self>,
-        key: &Secret,
+        question: &Identify,
     ) -> Result<Option<String>, LaneError> {
-        let mut lane = self.submit(&Request::Identify(key.clone()), &[]).await?;
+        let mut lane = self
+            .submit(&Request::Identify(question.clone()), &[])
+            .await?;
         match lane.reply().await? {
             Reply::Identified(name) => {
                 lane.settle();
@@ -234,7 +236,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, channel};
     use std::thread;
     use std::time::Duration;
-    use wire::{Denial, Report, Welcome};
+    use wire::{Correlation, Denial, Report, Welcome};
 
     const POLICY: PolicyDigest = [3; 32];
 
@@ -284,7 +286,7 @@ mod tests {
 
     fn report(reason: &str) -> Request {
         Request::Report(Report {
-            request: "1.1".to_owned(),
+            correlation: Correlation::default(),
             tool: "t".to_owned(),
             arguments: None,
             denial: Denial {
@@ -316,7 +318,7 @@ mod tests {
     async fn dropping_a_lane_hangs_up() {
         let (_scratch, pool, told) = worker(10);
         let run = Request::Run(wire::Run {
-            request: "1.1".to_owned(),
+            correlation: Correlation::default(),
             policy: POLICY,
             tool: "t".to_owned(),
             arguments: Vec::new(),

@@ -147,7 +147,7 @@ impl Pairing {
                 // It began before what is read here.
                 None => Fed::Nothing,
             },
-            "open" | "reload" | "keep" | "tamper" | "close" => Fed::Service(event),
+            "open" | "reload" | "keep" | "tamper" | "wrong_key" | "close" => Fed::Service(event),
             _ => Fed::Nothing,
         }
     }

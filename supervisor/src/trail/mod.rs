@@ -20,7 +20,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     "open",
     "reload",
     "keep",
@@ -33,6 +33,7 @@ const EVENTS: [&str; 13] = [
     "turn",
     "running",
     "tamper",
+    "wrong_key",
     "close",
 ];
 

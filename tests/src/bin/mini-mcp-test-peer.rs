@@ -1,5 +1,5 @@
 //! Becomes another user, then does one thing: `mini-mcp-test-peer UID GID GROUPS
-//! run PROGRAM…`, `connect PATH` or `bind-connect BIND PATH`. The last two work
+//! run PROGRAM…`, `without-clone3 PROGRAM…`, `connect PATH` or `bind-connect BIND PATH`. The last two work
 //! on the socket that is standard input, so the parent, which holds it too, ends
 //! up with a socket that the kernel says was connected by that user.
 
@@ -8,6 +8,7 @@
 use anyhow::{Context, Result, bail};
 use nix::sys::socket::{UnixAddr, bind, connect};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -23,6 +24,10 @@ fn main() -> Result<()> {
         ["run", program, arguments @ ..] => {
             Err(Command::new(program).args(arguments).exec()).context("cannot execute")
         }
+        ["without-clone3", program, arguments @ ..] => {
+            refuse_clone3()?;
+            Err(Command::new(program).args(arguments).exec()).context("cannot execute")
+        }
         ["connect", path] => connect_to(path),
         ["bind-connect", name, path] => {
             bind(0, &UnixAddr::new(*name)?).context("cannot bind")?;
@@ -30,6 +35,16 @@ fn main() -> Result<()> {
         }
         _ => bail!("unknown action"),
     }
+}
+
+/// As systemd's `RestrictNamespaces=`, whose filter cannot see the flags.
+fn refuse_clone3() -> Result<()> {
+    let refused = SeccompAction::Errno(u32::try_from(libc::ENOSYS)?);
+    let calls = [(libc::SYS_clone3, Vec::new())].into_iter().collect();
+    let here = std::env::consts::ARCH.try_into()?;
+    let filter = SeccompFilter::new(calls, SeccompAction::Allow, refused, here)?;
+    let filter: BpfProgram = filter.try_into()?;
+    seccompiler::apply_filter(&filter).context("cannot install a filter")
 }
 
 /// Groups before the user: giving up uid 0 gives up the right to change them.

@@ -4,7 +4,7 @@ use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
 use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Told, Word};
-use wire::{Argument, Given, Outcome, Status, Value};
+use wire::{Argument, Correlation, Given, Outcome, Status, Value};
 
 /// The word for what happened.
 pub(super) fn event(entry: &Entry) -> &'static str {
@@ -14,6 +14,7 @@ pub(super) fn event(entry: &Entry) -> &'static str {
         Entry::Output(_) => "output",
         Entry::Deny { .. } => "deny",
         Entry::Refuse { .. } => "refuse",
+        Entry::WrongKey { .. } => "wrong_key",
     }
 }
 
@@ -70,6 +71,13 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             .text("rule", &denial.rule)
             .text("reason", &denial.reason),
         Entry::Refuse { call, failure } => with_failure(with_call(line, call, key), failure),
+        Entry::WrongKey {
+            correlation,
+            address,
+            left_out,
+        } => with_correlation(line, correlation)
+            .text("address", &address.to_string())
+            .literal("left_out", left_out),
     }
 }
 
@@ -90,9 +98,8 @@ fn keyed(secret: &str, key: &Key) -> Object {
 }
 
 fn with_call(line: Object, call: &Call, key: &Key) -> Object {
-    let line = line
-        .text("request", &call.request)
-        .text("policy", &hexadecimal(&call.policy));
+    let line = with_correlation(line, &call.correlation);
+    let line = line.text("policy", &hexadecimal(&call.policy));
     let line = match &call.caller {
         Some(Proven::Peer { uid, gid, groups }) => line
             .text("proof", "unix")
@@ -120,6 +127,14 @@ fn with_call(line: Object, call: &Call, key: &Key) -> Object {
     };
     match &call.arguments {
         Some(told) => line.object("arguments", with_arguments(told, key)),
+        None => line,
+    }
+}
+
+fn with_correlation(line: Object, correlation: &Correlation) -> Object {
+    let line = line.text("request", &correlation.request);
+    match &correlation.trace {
+        Some(trace) => line.text("traceparent", trace),
         None => line,
     }
 }

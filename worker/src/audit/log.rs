@@ -457,7 +457,7 @@ mod tests {
     fn start() -> Entry {
         Entry::Start {
             call: Call {
-                request: "1.1".into(),
+                correlation: wire::Correlation::default(),
                 policy: POLICY,
                 caller: Some(crate::audit::Proven::Peer {
                     uid: 1,

@@ -85,6 +85,15 @@ pub(crate) enum Entry {
         /// Why.
         denial: wire::Denial,
     },
+    /// A key was presented that is none; not every one of many is recorded.
+    WrongKey {
+        /// The request that it came with.
+        correlation: wire::Correlation,
+        /// Where it was presented, as the supervisor says.
+        address: IpAddr,
+        /// How many before it were not recorded; the first process counts.
+        left_out: u64,
+    },
     /// The call is allowed, or its caller unknown, but it could not be carried out.
     Refuse {
         /// The call.
@@ -135,8 +144,8 @@ impl Entry {
 /// Who called what.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Call {
-    /// The supervisor's name for it.
-    pub request: String,
+    /// What it is known by.
+    pub correlation: wire::Correlation,
     /// The policy it was decided under.
     pub policy: wire::PolicyDigest,
     /// Who it was, where he could be attested.

@@ -124,11 +124,11 @@ fn kernel() -> Vec<Feature> {
             KERNEL,
         ),
         Feature::new(
-            "clone3, pidfd",
-            "5.3",
+            "clone with pidfd",
+            "5.2",
             "processes are waited for and killed for sure",
             trial::pidfd(),
-            "nothing runs without it; under systemd, RestrictNamespaces= takes it away",
+            KERNEL,
         ),
         Feature::new(
             "session keyring",

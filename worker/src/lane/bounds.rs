@@ -25,11 +25,13 @@ fn of_limit(Limit { scope, limits }: &Limit, caller: &Caller) -> impl Iterator<I
     };
     let each = match scope {
         Scope::Server => all.clone(),
-        Scope::Principal(_) | Scope::Tool(_) => format!("{all} {who}"),
+        Scope::Principal(_) | Scope::Tool(_) | Scope::Resource(_) | Scope::Prompt(_) => {
+            format!("{all} {who}")
+        }
     };
     // What must not run twice must not, whoever calls it.
     let at_once = match scope {
-        Scope::Server | Scope::Tool(_) => &all,
+        Scope::Server | Scope::Tool(_) | Scope::Resource(_) | Scope::Prompt(_) => &all,
         Scope::Principal(_) => &each,
     };
     let rate = rate.map(|rate| {

@@ -15,14 +15,16 @@ use policy::{Arguments, Background, Caller, Decision, Grant, Proof, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
-use wire::{Argument, Claim, Denial, Failure, Given, Presented, Reply, Report, Run, Value};
+use wire::{
+    Argument, Claim, Correlation, Denial, Failure, Given, Presented, Reply, Report, Run, Value,
+};
 
 impl Lane {
     /// Decides `run` again, carries it out, and answers.
     pub(super) fn call(&mut self, run: &Run, descriptors: Vec<OwnedFd>) -> Result<(), HangUp> {
         let (streams, client) = streams(descriptors)?;
         let mut call = Call {
-            request: run.request.clone(),
+            correlation: sound(run.correlation.clone()),
             policy: self.launcher.context.policy.digest(),
             caller: None,
             claim: run.claim.clone().map(cut),
@@ -136,7 +138,7 @@ impl Lane {
         mut descriptors: Vec<OwnedFd>,
     ) -> Result<(), HangUp> {
         let mut call = Call {
-            request: report.request,
+            correlation: sound(report.correlation),
             policy: self.launcher.context.policy.digest(),
             caller: None,
             claim: report.claim.map(cut),
@@ -264,6 +266,15 @@ fn cut(claim: Claim) -> Claim {
     Claim {
         name: cut(claim.name),
         version: cut(claim.version),
+    }
+}
+
+/// As above.
+pub(super) fn sound(correlation: Correlation) -> Correlation {
+    let Correlation { request, trace } = correlation;
+    Correlation {
+        request: request.chars().take(wire::REQUEST_MAX).collect(),
+        trace: trace.filter(|trace| wire::is_traceparent(trace)),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Launcher;
 use crate::sys;
+use call::sound;
 use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
@@ -31,7 +32,7 @@ use records::Records;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use terms::Terms;
 use thiserror::Error;
-use wire::{FrameError, Reply, Request, SendError, Welcome};
+use wire::{FrameError, Identify, Presented, Reply, Request, SendError, Welcome};
 
 pub(crate) use records::send_note;
 
@@ -120,7 +121,7 @@ impl Lane {
                 Request::Report(report) => self.report(report, descriptors)?,
                 Request::Reload(policy) => self.reload(policy)?,
                 Request::Output(output) => self.output(output)?,
-                Request::Identify(key) => self.identify(&key)?,
+                Request::Identify(question) => self.identify(question)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -224,12 +225,21 @@ impl Lane {
         Ok(())
     }
 
-    /// Tells whose key this is.
-    fn identify(&mut self, key: &wire::Secret) -> Result<(), HangUp> {
+    /// Tells whose key this is, and has it recorded when it is nobody's.
+    fn identify(&mut self, question: Identify) -> Result<(), HangUp> {
+        let Presented { key, address } = question.presented;
         let name = match &self.launcher.context.trust {
-            Trust::Front { keys, .. } => self.keyring.name_of(keys, key),
+            Trust::Front { keys, .. } => self.keyring.name_of(keys, &key),
             Trust::Only(_) | Trust::Administrator(_) => None,
         };
+        if name.is_none() {
+            // Whether or not it can be written, the key opens nothing.
+            let _said = self.records.record(&Entry::WrongKey {
+                correlation: sound(question.correlation),
+                address,
+                left_out: 0,
+            })?;
+        }
         self.reply(&Reply::Identified(name))
     }
 

@@ -33,11 +33,8 @@ pub(crate) enum ContainmentError {
     /// No writable cgroup v2 hierarchy.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
-    /// The kernel does not start a process in a given cgroup.
-    #[error(
-        "cannot start a process in a cgroup of its own\n\
-         hint: clone3 is needed; under systemd, RestrictNamespaces= takes it away"
-    )]
+    /// No process can be put into a given cgroup.
+    #[error("cannot start a process in a cgroup of its own")]
     CloneInto(#[source] Errno),
     /// The kernel does not make pid namespaces for us.
     #[error(

@@ -176,7 +176,7 @@ fn bear(
     patience: Duration,
 ) -> Result<Born, LaunchError> {
     match flags(plan) | more {
-        0 if memory_stays_closed() => borrowing(plan, group),
+        0 if memory_stays_closed() && sys::has_clone3() => borrowing(plan, group),
         flags if flags & libc::CLONE_NEWPID == 0 => copied(plan, flags, group, patience),
         flags => with_init(plan, flags, group, patience),
     }

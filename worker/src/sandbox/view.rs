@@ -146,10 +146,13 @@ impl View<'_> {
         all.map(Path::new)
     }
 
-    /// Fails where what is granted would be covered by that.
+    /// Fails where what is granted would be covered by that, or the directory that an
+    /// isolated command starts in and that is made with the root.
     fn uncovered(&self, trees: &[Tree]) -> Result<(), Errno> {
         let covered = |tree: &Tree| self.covers().any(|own| tree.path.starts_with(own));
-        match trees.iter().any(covered) {
+        let beneath = |own: &Path| self.directory != own && self.directory.starts_with(own);
+        let starts_covered = self.isolated() && self.covers().any(beneath);
+        match starts_covered || trees.iter().any(covered) {
             true => Err(Errno::EXDEV),
             false => Ok(()),
         }

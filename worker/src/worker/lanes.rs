@@ -51,7 +51,9 @@ impl LaneProcess {
         match entry {
             Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
             Entry::Output(_) => self.ended.take(),
-            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } => self.run.clone(),
+            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } | Entry::WrongKey { .. } => {
+                self.run.clone()
+            }
         }
     }
 
@@ -66,7 +68,10 @@ impl LaneProcess {
                 self.ended = self.run.take();
                 None
             }
-            Entry::Output(_) | Entry::Deny { .. } | Entry::Refuse { .. } => None,
+            Entry::Output(_)
+            | Entry::Deny { .. }
+            | Entry::Refuse { .. }
+            | Entry::WrongKey { .. } => None,
         }
     }
 

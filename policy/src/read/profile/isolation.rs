@@ -32,6 +32,15 @@ pub(super) fn apart(fields: &Fields<'_, '_>) -> Apart {
     }
 }
 
+/// What a profile that says nothing has.
+pub(super) fn silent() -> Isolation {
+    Isolation {
+        strength: Strength::Default,
+        private_tmp: false,
+        tmp_size: TMP_SIZE,
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Word {
     None,

@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::{Defined, Located, Span, lint};
 use crate::profile::TIMEOUT_STOP;
 use crate::{Capability, CgroupLimits, Containment, Group, PathRule, ProcessLimits, Profile};
-use crate::{Refusal, RunAs, Scheduling, Setting};
+use crate::{Network, Refusal, RunAs, Scheduling, Setting, SystemCalls};
 use chain::{chain, joined, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -218,6 +218,39 @@ fn resolve(name: &str, chain: &[&Written<'_, '_>]) -> Option<Profile> {
     identity::vanishes(&chain.first()?.fields, &profile);
     lint::root_with_capabilities(&chain.first()?.fields, &profile);
     Some(profile)
+}
+
+/// A profile that says nothing.
+pub(super) fn silent(name: &str) -> Profile {
+    Profile {
+        name: name.to_owned(),
+        read: Vec::new(),
+        write: Vec::new(),
+        execute: Vec::new(),
+        run_as: RunAs::Caller,
+        supplementary_groups: None,
+        capabilities: BTreeSet::new(),
+        umask: UMASK,
+        timeout: TIMEOUT,
+        timeout_stop: TIMEOUT_STOP,
+        memory_max: MEMORY_MAX,
+        tasks_max: TASKS_MAX.into(),
+        limit_fsize: LIMIT_FSIZE,
+        limit_nofile: LIMIT_NOFILE.into(),
+        limits: ProcessLimits::default(),
+        scheduling: Scheduling::default(),
+        cgroup: CgroupLimits::default(),
+        system_calls: SystemCalls::default(),
+        output_max: OUTPUT_MAX,
+        tty: false,
+        network: Network::None,
+        unix_sockets: Vec::new(),
+        isolation: isolation::silent(),
+        minimum_landlock: MINIMUM_LANDLOCK,
+        minimum_containment: Containment::Subreaper,
+        working_directory: PathBuf::from("/"),
+        environment: environment(std::iter::empty()),
+    }
 }
 
 fn read(fields: &Fields<'_, '_>) -> Vec<PathRule> {

@@ -52,6 +52,7 @@ impl Rows {
                 Tone::Bad,
                 format!("the trail is not whole: {}", text(event, "reason")),
             ),
+            "wrong_key" => (Tone::Odd, wrong_key(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
         let words = self.style.tone(tone, &one_line(&words));
@@ -70,6 +71,15 @@ impl Rows {
         }
         format!("{rows}{time}  {}\n", rest.trim_end())
     }
+}
+
+fn wrong_key(event: &Event) -> String {
+    let others = event.get("left_out").and_then(Json::as_u64);
+    let others = match others.unwrap_or_default() {
+        0 => String::new(),
+        others => format!(", and {others} before it that were not recorded"),
+    };
+    format!("a wrong key from {}{others}", text(event, "address"))
 }
 
 /// The user by his name of now, or what is known of him; `names` are those already known.

@@ -22,6 +22,15 @@ pub(super) fn argument() -> Json {
     json!({"description": "an argument", "oneOf": alternatives})
 }
 
+/// `[prompt.NAME.args] NAME = …`: what can stand in a text.
+pub(super) fn prompted() -> Json {
+    let other = ["flag", "list", "path"];
+    let wordy = |sort: &Sort| !other.iter().any(|other| sort.types.contains(other));
+    let sorts = sorts().into_iter().filter(wordy);
+    let alternatives: Vec<Json> = sorts.map(|sort| with_default(sort, false)).collect();
+    json!({"description": "an argument of a prompt", "oneOf": alternatives})
+}
+
 /// `of = …`: what each item of a list is.
 pub(super) fn item() -> Json {
     let single = |sort: &Sort| !sort.types.contains(&"flag") && !sort.types.contains(&"list");
@@ -29,7 +38,11 @@ pub(super) fn item() -> Json {
     json!({"description": "an item of a list", "oneOf": alternatives})
 }
 
-fn argument_of(mut sort: Sort) -> Json {
+fn argument_of(sort: Sort) -> Json {
+    with_default(sort, true)
+}
+
+fn with_default(mut sort: Sort, secret: bool) -> Json {
     let is_flag = sort.types.contains(&"flag");
     let default = about(sort.default.clone(), "the value when the call has none");
     sort.keys.extend([
@@ -38,7 +51,7 @@ fn argument_of(mut sort: Sort) -> Json {
         ("requires", texts(REQUIRES)),
         ("conflicts", texts(CONFLICTS)),
     ]);
-    if sort.types.contains(&"string") {
+    if secret && sort.types.contains(&"string") {
         sort.keys.push(("secret", flag(SECRET, false)));
     }
     if !is_flag {

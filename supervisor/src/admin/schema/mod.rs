@@ -6,10 +6,11 @@
 mod argument;
 mod part;
 mod profile;
+mod published;
 
 use super::print_json;
 use crate::error::Error;
-use argument::{argument, item};
+use argument::{argument, item, prompted};
 use part::{Keys, flag, integer, named, some, string, table, text, texts, with, word};
 use serde_json::{Value as Json, json};
 
@@ -35,6 +36,11 @@ fn document() -> Json {
         ("principal", named("who may call", NAME, "principal")),
         ("profile", named("bundles of restrictions", NAME, "profile")),
         ("tool", named("commands that exist", TOOL_NAME, "tool")),
+        (
+            "resource",
+            named("files and directories that may be read", NAME, "resource"),
+        ),
+        ("prompt", named("texts for agents", NAME, "prompt")),
     ];
     let document = table("who may run which commands", &["version"], root);
     let document = with(document, "$schema", DIALECT);
@@ -45,6 +51,9 @@ fn document() -> Json {
         "tool": tool(),
         "argument": argument(),
         "item": item(),
+        "resource": published::resource(),
+        "prompt": published::prompt(),
+        "word": prompted(),
         "example": example(),
     });
     with(document, "$defs", definitions)

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tracing::Instrument;
-use wire::{Denial, Failure};
+use wire::{Correlation, Denial, Failure};
 
 impl Handler {
     /// Starts the command of a call that nobody waits for; the ending tells the run.
@@ -24,7 +24,7 @@ impl Handler {
         &self,
         generation: &Generation,
         client: &Client,
-        name: &str,
+        name: &Correlation,
         (caller, grant): (&Caller, &Grant),
         arguments: Arguments,
     ) -> Result<Ending, LaneError> {

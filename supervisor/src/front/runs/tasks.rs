@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
+use wire::Correlation;
 
 /// How long a call is waited for before it becomes a task.
 const GRACE: Duration = Duration::from_secs(1);
@@ -52,7 +53,7 @@ impl Handler {
     /// Carries out a call that becomes a task if it takes long.
     pub(in crate::front) async fn call_task(
         &self,
-        name: String,
+        name: Correlation,
         request: CallToolRequestParams,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
+use wire::Correlation;
 
 /// How much of each stream one answer holds, in bytes.
 const EACH: u64 = 16 * 1024;
@@ -47,7 +48,7 @@ impl Handler {
     /// Carries out a call of one of our own tools.
     pub(in crate::front) async fn call_own(
         &self,
-        name: String,
+        name: Correlation,
         request: CallToolRequestParams,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
@@ -65,7 +66,7 @@ impl Handler {
 
     async fn run_start(
         &self,
-        name: String,
+        name: Correlation,
         mut given: Given,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,

@@ -144,7 +144,7 @@ struct Layers {
 impl Filters {
     /// Those of `policy`.
     pub(crate) fn of(policy: &Policy) -> Self {
-        let keys: BTreeSet<Key> = policy.profiles().map(|profile| key(profile)).collect();
+        let keys: BTreeSet<Key> = policy.terms().map(key).collect();
         let tables = keys.into_iter().map(|key| {
             let actions = table::actions(&key.0, key.1);
             (key, actions)

@@ -1,0 +1,306 @@
+//! What the worker reads for a client: the output of a command as bytes.
+//!
+//! The supervisor itself opens nothing. It has the policy decide, and a lane decides
+//! again and runs the command, exactly as for a tool; only that the output is content,
+//! of which the beginning is kept.
+
+use super::call::{self, Denied, LAST_OUTPUT, READ_SIZE};
+use super::handler::{cancelled, in_packets, report};
+use super::result::Ending;
+use super::who::in_words_of_the_wire;
+use super::{Client, Front, Generation, correlation};
+use crate::http::Visitor;
+use crate::lane::LaneError;
+use policy::{Arguments, Caller, Decision};
+use rmcp::RoleServer;
+use rmcp::service::RequestContext;
+use sha2::{Digest, Sha256};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tracing::Instrument;
+use wire::{
+    Correlation, Denial, Failure, Outcome, Output, Reply, Request, Run, Status, StreamDigest,
+};
+
+/// What a command printed.
+#[derive(Debug)]
+pub(super) struct Content {
+    /// The beginning.
+    pub(super) bytes: Vec<u8>,
+    /// Whether there was more.
+    pub(super) more: bool,
+    /// Whether the command says that it was successful.
+    pub(super) success: bool,
+}
+
+/// Why there is nothing.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Denied(Denial),
+    Failed(Failure),
+}
+
+/// One client, for whom one request reads.
+pub(super) struct Reader<'a> {
+    front: &'a Arc<Front>,
+    visitor: &'a Visitor<Client>,
+    context: &'a RequestContext<RoleServer>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        front: &'a Arc<Front>,
+        visitor: &'a Visitor<Client>,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Self {
+        Self {
+            front,
+            visitor,
+            context,
+        }
+    }
+
+    /// The policy in force, and the caller as it knows him.
+    pub(super) async fn caller(&self) -> (Arc<Generation>, Caller) {
+        let generation = self.front.generation();
+        let caller = self.visitor.client.caller(&generation.policy, self.context);
+        let caller = caller.await;
+        (generation, caller)
+    }
+
+    /// What `command` prints for `arguments`, at most `max` bytes.
+    pub(super) async fn read(
+        &self,
+        command: &str,
+        arguments: &Arguments,
+        max: u64,
+    ) -> Result<Content, Unread> {
+        let name = correlation::found(&self.context.extensions);
+        let span = tracing::info_span!("read", command);
+        let reading = self.current(&name, (command, arguments), max);
+        let read = reading.instrument(span.clone()).await;
+        span.in_scope(|| log(&read));
+        read
+    }
+
+    /// Reads under the policy that supervisor and worker have.
+    async fn current(
+        &self,
+        name: &Correlation,
+        call: (&str, &Arguments),
+        max: u64,
+    ) -> Result<Content, Unread> {
+        let mut generation = self.front.generation();
+        loop {
+            match self.attempt(&generation, name, call, max).await {
+                Ok(read) => return read,
+                Err(stale @ LaneError::OtherPolicy(_)) => {
+                    let next = self.front.after(&generation).await;
+                    generation = next.ok_or_else(|| Unread::Failed(stale.failure()))?;
+                }
+                Err(error) => return Err(Unread::Failed(error.failure())),
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        generation: &Generation,
+        name: &Correlation,
+        (command, arguments): (&str, &Arguments),
+        max: u64,
+    ) -> Result<Result<Content, Unread>, LaneError> {
+        let Visitor { client, gone } = self.visitor;
+        let policy = &generation.policy;
+        let caller = client.caller(policy, self.context).await;
+        let claim = in_words_of_the_wire(caller.claim.as_ref());
+        if let Decision::Deny(denial) = policy.decide(&caller, command, arguments) {
+            let denied = Denied {
+                denial: Denial {
+                    code: denial.code.to_owned(),
+                    rule: denial.rule,
+                    reason: denial.reason,
+                },
+                arguments: Some(in_packets(arguments.clone())),
+                claim,
+            };
+            let ending = report(generation, client, name, command, denied).await?;
+            return Ok(Err(unread(ending)));
+        }
+        let run = Run {
+            correlation: name.clone(),
+            policy: policy.digest(),
+            tool: command.to_owned(),
+            arguments: in_packets(arguments.clone()),
+            claim,
+            key: client.key.clone(),
+            background: false,
+        };
+        tokio::select! {
+            read = run_for(generation, client, run, max) => read,
+            () = self.context.ct.cancelled() => Ok(Err(unread(cancelled()))),
+            () = gone.cancelled() => Ok(Err(unread(cancelled()))),
+        }
+    }
+}
+
+/// Runs a command that reads; giving up the waiting kills it.
+async fn run_for(
+    generation: &Generation,
+    client: &Client,
+    run: Run,
+    max: u64,
+) -> Result<Result<Content, Unread>, LaneError> {
+    let Ok(_turn) = client.running.acquire().await else {
+        return Ok(Err(unread(cancelled())));
+    };
+    let (stdout, out_writer) = call::pipe().map_err(LaneError::Pipe)?;
+    let (stderr, err_writer) = call::pipe().map_err(LaneError::Pipe)?;
+    let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
+    descriptors.extend(call::socket(client));
+    let mut lane = generation
+        .pool
+        .submit(&Request::Run(run), &descriptors)
+        .await?;
+    drop(descriptors);
+    drop((out_writer, err_writer));
+    // What it complains of goes into no answer, and must not hold it up.
+    let (mut out, mut complaints) = (Kept::new(stdout, max), Kept::new(stderr, 0));
+    let outcome = {
+        let reading = async { tokio::join!(out.drain(), complaints.drain()) };
+        tokio::pin!(reading);
+        let mut read = false;
+        loop {
+            tokio::select! {
+                reply = lane.reply() => match reply? {
+                    Reply::Started { .. } => {}
+                    Reply::Finished(outcome) => {
+                        if !read {
+                            let _ = tokio::time::timeout(LAST_OUTPUT, &mut reading).await;
+                        }
+                        break Ok(outcome);
+                    }
+                    Reply::Denied(denial) => break Err(Unread::Denied(denial)),
+                    Reply::Failed(failure) => break Err(Unread::Failed(failure)),
+                    other @ (Reply::Welcome(_)
+                    | Reply::Recorded
+                    | Reply::Identified(_)
+                    | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
+                },
+                _ = &mut reading, if !read => read = true,
+            }
+        }
+    };
+    if outcome.is_ok() && out.total + complaints.total > 0 {
+        let output = Output {
+            stdout: out.digest(),
+            stderr: complaints.digest(),
+        };
+        // No part of the read: a lane that ends meanwhile has recorded that already.
+        let told = lane.tell(&Request::Output(output)).await;
+        let _ = told.inspect_err(|error| tracing::debug!(%error, "output not recorded"));
+    }
+    lane.settle();
+    Ok(outcome.and_then(|outcome| out.content(&outcome)))
+}
+
+/// The beginning of a stream.
+struct Kept {
+    reader: Receiver,
+    max: usize,
+    bytes: Vec<u8>,
+    more: bool,
+    /// Of all bytes, kept or not.
+    sha256: Sha256,
+    total: u64,
+}
+
+impl Kept {
+    fn new(reader: Receiver, max: u64) -> Self {
+        Self {
+            reader,
+            max: usize::try_from(max).unwrap_or(usize::MAX),
+            bytes: Vec::new(),
+            more: false,
+            sha256: Sha256::new(),
+            total: 0,
+        }
+    }
+
+    /// Reads to the end, keeping the beginning.
+    async fn drain(&mut self) {
+        let mut buffer = Vec::with_capacity(READ_SIZE);
+        loop {
+            buffer.clear();
+            match self.reader.read_buf(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => self.keep(&buffer),
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = self.max - self.bytes.len();
+        self.sha256.update(bytes);
+        self.total += bytes.len() as u64;
+        self.more |= bytes.len() > room;
+        self.bytes.extend(bytes.iter().take(room));
+    }
+
+    /// All of the stream so far, for the audit trail.
+    fn digest(&self) -> StreamDigest {
+        StreamDigest {
+            sha256: self.sha256.clone().finalize().into(),
+            bytes: self.total,
+        }
+    }
+
+    fn content(self, outcome: &Outcome) -> Result<Content, Unread> {
+        if outcome.timed_out || outcome.cancelled {
+            return Err(Unread::Failed(Failure {
+                code: "timed_out".to_owned(),
+                reason: "reading took too long and was ended".to_owned(),
+            }));
+        }
+        Ok(Content {
+            bytes: self.bytes,
+            more: self.more,
+            success: outcome.status == Status::Exited(0),
+        })
+    }
+}
+
+fn unread(ending: Ending) -> Unread {
+    match ending {
+        Ending::Denied(denial) => Unread::Denied(denial),
+        Ending::Failed(failure) => Unread::Failed(failure),
+        // Nothing runs where this is asked.
+        Ending::Finished { .. } | Ending::Started(_) => Unread::Failed(Failure {
+            code: "out_of_turn".to_owned(),
+            reason: "the worker answered out of turn".to_owned(),
+        }),
+    }
+}
+
+/// One line for each read, without what was read and what it is called.
+fn log(read: &Result<Content, Unread>) {
+    match read {
+        Ok(content) => tracing::info!(
+            bytes = content.bytes.len(),
+            more = content.more,
+            success = content.success,
+            "content read"
+        ),
+        Err(Unread::Denied(denial)) => {
+            tracing::info!(code = denial.code, rule = ?denial.rule, "read denied");
+        }
+        Err(Unread::Failed(failure)) if failure.code == "open" => {
+            tracing::info!(code = failure.code, "read failed");
+        }
+        Err(Unread::Failed(failure)) => {
+            tracing::warn!(code = failure.code, reason = ?failure.reason, "read failed");
+        }
+    }
+}
