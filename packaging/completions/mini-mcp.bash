@@ -595,7 +595,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --spool --spool-quota --spool-max --spool-expiry --help"
+            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -626,6 +626,14 @@ _mini__mcp() {
                     return 0
                     ;;
                 --trusted-proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -49,7 +49,9 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l socket -d 'U
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l worker -d 'Unix socket of the worker' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http -d 'Serve MCP over HTTP at /mcp on this address too, to principals with an API key' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http-host -d 'Name by which clients reach it, in the Host header, beside the address itself and localhost; may be given several times' -r
-complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-proxy -d 'Address of a reverse proxy that speaks TLS and tells the client\'s address in X-Forwarded-For; may be given several times' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-proxy -d 'Address or network of a reverse proxy that speaks TLS and tells the client\'s address in X-Forwarded-For; may be given several times' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-certificate -d 'Speak TLS with the certificate in this PEM file, followed by its chain' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-key -d 'Its private key, a PEM file that not every user may read; read again with the certificate at each reload' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool -d 'Directory in which long output is kept to be read in pages; this user\'s alone [default: $CACHE_DIRECTORY, for stdio $XDG_STATE_HOME/mini-mcp/spool; else none]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-max -d 'How much output is kept for all of them' -r
