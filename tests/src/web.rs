@@ -46,7 +46,7 @@ pub fn modern(method: &str, mut parameters: Value) -> (Value, Vec<(&'static str,
         ("MCP-Protocol-Version", "2026-07-28".to_owned()),
         ("Mcp-Method", method.to_owned()),
     ];
-    let names = ["name", "uri", "taskId"].map(|field| parameters[field].as_str());
+    let names = ["name", "taskId"].map(|field| parameters[field].as_str());
     if let Some(name) = names.into_iter().flatten().next() {
         headers.push(("Mcp-Name", name.to_owned()));
     }

@@ -10,6 +10,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::time::{Duration, Instant};
 
+/// What tells one request from the next, in errors too.
+const REQUEST: &str = "io.mini-mcp/request-id";
+
 const SOON: Duration = Duration::from_secs(10);
 
 /// Resources for Alice, one for Bob, and one that is read as somebody else.
@@ -128,7 +131,9 @@ fn each_principal_is_shown_his_own() {
         uris(&templates, "resourceTemplates", "uriTemplate"),
         [
             "mini-mcp://resource/notes/{+path}",
-            "mini-mcp://resource/runners/{+path}"
+            "mini-mcp://resource/runners/{+path}",
+            "mini-mcp://run/{run}",
+            "mini-mcp://run/{run}/{stream}{?from,length,encoding}",
         ]
     );
     assert_eq!(
@@ -239,6 +244,7 @@ fn nothing_else_is_read() {
         assert!(begin.elapsed() < SOON, "{name} is not waited for");
         let mut expected = absent["error"].clone();
         expected["data"]["uri"] = json!(uri);
+        expected["data"][REQUEST] = answer["error"]["data"][REQUEST].clone();
         assert_eq!(answer["error"], expected, "{name}");
     }
     assert_eq!(
@@ -297,7 +303,11 @@ fn what_is_anothers_does_not_exist() {
         read(&alice, "mini-mcp://resource/none"),
     );
     assert_eq!(bobs["error"]["code"], -32002);
-    let same = |answer: &Value, name: &str| answer["error"].to_string().replace(name, "NAME");
+    let same = |answer: &Value, name: &str| {
+        let mut error = answer["error"].clone();
+        error["data"][REQUEST] = Value::Null;
+        error.to_string().replace(name, "NAME")
+    };
     assert_eq!(same(&bobs, "bobs"), same(&none, "none"));
     site.audited("the denial is recorded", |line| {
         line.is("deny", "resource/bobs")
@@ -632,7 +642,7 @@ fn the_official_client_reads_and_completes() {
                 report["completions"],
                 json!([["disks"], ["sub dir/zwei ä.txt"]])
             );
-            assert_eq!(report["templates"].as_array().map(Vec::len), Some(2));
+            assert_eq!(report["templates"].as_array().map(Vec::len), Some(4));
             assert_eq!(report["resources"].as_array().map(Vec::len), Some(4));
         }
     }
