@@ -356,6 +356,7 @@ mod tests {
                 }),
                 claim: None,
                 approval: None,
+                background: false,
                 tool: tool.to_owned(),
                 arguments: None,
             },
