@@ -164,6 +164,7 @@ fn ours(profile: &str, terms: &Terms) -> Command {
     }
     match terms.network {
         Network::Nothing => {}
+        Network::Unix => say(&["--network", "unix"]),
         Network::Loopback => say(&["--network", "loopback"]),
         Network::Port(port) => say(&["--connect", &format!("tcp:{port}")]),
     }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub enum Network {
     /// None.
     Nothing,
+    /// None, but named Unix sockets, which other sandboxes leave to what they mount.
+    Unix,
     /// A loopback interface.
     Loopback,
     /// One TCP port of the host.
@@ -108,6 +110,7 @@ impl Terms {
                 let (name, value) = text.split_once('=').expect("NAME=VALUE");
                 self.environment.push((name.to_owned(), value.to_owned()));
             }
+            ("--network", "unix") => self.network = Network::Unix,
             ("--network", "loopback") => self.network = Network::Loopback,
             ("--connect", port) => {
                 let port = port.strip_prefix("tcp:").expect("a port");
