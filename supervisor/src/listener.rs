@@ -8,7 +8,10 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as Probe};
 use std::path::{Path, PathBuf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+
+/// Most connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// A listening socket that removes its file when dropped, if it made it.
 #[derive(Debug)]
@@ -80,11 +83,11 @@ impl Listener {
             path: path.to_owned(),
             source,
         };
-        let listener = match UnixListener::bind(path) {
+        let listener = match bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => take_over(path)?,
             result => result.map_err(failed)?,
         };
-        let identity = open_to_all(path).map_err(failed)?;
+        let identity = identity(path).map_err(failed)?;
         let path = path.to_owned();
         Ok(Self {
             listener,
@@ -128,12 +131,15 @@ fn take_over(path: &Path) -> Result<UnixListener, Error> {
         }
     }
     fs::remove_file(path).map_err(failed)?;
-    UnixListener::bind(path).map_err(failed)
+    bind(path).map_err(failed)
 }
 
-fn open_to_all(path: &Path) -> io::Result<(u64, u64)> {
+/// Everybody may connect from the moment on that anybody can.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o666))?;
-    identity(path)
+    socket.listen(BACKLOG)
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -174,7 +180,7 @@ mod tests {
     async fn a_stale_socket_is_taken_over() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("s");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        drop(StdListener::bind(&path).unwrap());
         assert!(path.exists());
         let _listener = Listener::bind(&path).unwrap();
         Probe::connect(&path).unwrap();
