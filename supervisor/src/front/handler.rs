@@ -1,29 +1,24 @@
 //! What one client asks, and what it gets: the MCP methods.
 
 use super::address::Address;
-use super::call::Denied;
-use super::leave::Leave;
+use super::carry::How;
 use super::page::{Page, page};
 use super::read::Reader;
-use super::result::{Ending, answer, ending_fields};
-use super::waiting::Standing;
-use super::who::in_words_of_the_wire;
-use super::{Client, Front, Generation, announce, arguments, call, correlation, resource};
-use super::{complete, live, prompt, published, runs};
+use super::result::answer;
+use super::{Client, Front, Generation, announce, complete, correlation, prompt, published};
+use super::{resource, runs};
 use crate::http::{Visitor, visitor};
-use crate::lane::LaneError;
-use crate::runs::{Label, Runs};
+use crate::runs::Runs;
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
-use policy::{Arguments, Caller, Decision};
+use policy::Caller;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, CustomRequest, CustomResult, ErrorCode, ErrorData, Extensions,
     GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
-    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter,
-    UpdateTaskParams,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -31,7 +26,6 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
-use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
 
 /// How long a client may keep the list of its tools, in milliseconds.
 const LIST_TTL_MS: u64 = 60_000;
@@ -77,20 +71,11 @@ words, such as `Permission denied` or `Operation not permitted`.";
 
 /// The MCP server that a client talks to.
 pub(crate) struct Handler {
-    front: Arc<Front>,
+    pub(super) front: Arc<Front>,
     whose: Whose,
     /// Told when the handler ends, and so its session.
     ended: CancellationToken,
     _end: DropGuard,
-}
-
-/// Whether a call is answered when its command has ended, or has begun.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum How {
-    /// When it has ended.
-    Waiting,
-    /// When it has begun.
-    Background,
 }
 
 /// Whose requests a handler gets.
@@ -153,195 +138,6 @@ impl Handler {
     pub(super) fn stays_connected(&self) -> bool {
         matches!(self.whose, Whose::One(_))
     }
-
-    /// Decides one call and carries it out, as far as `how` says.
-    pub(super) async fn ending(
-        &self,
-        name: &Correlation,
-        (tool, arguments): (String, JsonObject),
-        visitor: &Visitor<Client>,
-        context: &RequestContext<RoleServer>,
-        how: How,
-    ) -> Ending {
-        let typed = arguments::typed(&tool, arguments);
-        let mut generation = self.generation();
-        let ending = loop {
-            let call = (name, &*tool, &typed);
-            match self.attempt(&generation, call, visitor, context, how).await {
-                Ok(ending) => break ending,
-                // The worker has gone on to another policy; nothing ran or was recorded.
-                Err(stale @ (LaneError::OtherPolicy(_) | LaneError::Stale)) => {
-                    match self.front.after(&generation).await {
-                        Some(next) => generation = next,
-                        None => break Ending::Failed(stale.failure()),
-                    }
-                }
-                Err(error) => break Ending::Failed(error.failure()),
-            }
-        };
-        log(&ending);
-        ending
-    }
-
-    /// Decides and carries out a call under one generation.
-    async fn attempt(
-        &self,
-        generation: &Generation,
-        (name, tool, typed): (&Correlation, &str, &Result<Arguments, Denial>),
-        Visitor { client, gone }: &Visitor<Client>,
-        context: &RequestContext<RoleServer>,
-        how: How,
-    ) -> Result<Ending, LaneError> {
-        let caller = client.caller(&generation.policy, context).await;
-        match decide(generation, &caller, tool, typed) {
-            Ok((leave, arguments)) => {
-                let standing = Standing::new(client);
-                let live = Arc::new(live::Live::default());
-                let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
-                let terms = (&caller, &leave, &standing);
-                let run = async {
-                    match how {
-                        How::Waiting => {
-                            self.run(generation, client, name, terms, arguments, wanted)
-                                .await
-                        }
-                        How::Background => {
-                            self.launch(generation, client, name, terms, arguments)
-                                .await
-                        }
-                    }
-                };
-                tokio::select! {
-                    ending = run => ending,
-                    () = context.ct.cancelled() => Ok(cancelled()),
-                    () = gone.cancelled() => Ok(cancelled()),
-                    never = live.tell(context, &standing) => match never {},
-                }
-            }
-            // Recorded even when the client no longer wants to know.
-            Err(denial) => {
-                let arguments = typed.as_ref().ok().cloned().map(in_packets);
-                let denied = Denied {
-                    denial,
-                    arguments,
-                    claim: in_words_of_the_wire(caller.claim.as_ref()),
-                };
-                report(generation, client, name, tool, denied).await
-            }
-        }
-    }
-
-    /// Runs the command of a call and waits for its end.
-    async fn run(
-        &self,
-        generation: &Generation,
-        client: &Client,
-        name: &Correlation,
-        terms @ (_, leave, standing): (&Caller, &Leave, &Standing),
-        arguments: Arguments,
-        live: Option<Arc<live::Live>>,
-    ) -> Result<Ending, LaneError> {
-        if !standing.begin().await {
-            return Ok(cancelled());
-        }
-        let started = start(generation, client, name, terms, arguments, false).await?;
-        let started = match started {
-            Ok(started) => started,
-            Err(refusal) => return Ok(refusal),
-        };
-        let entry = self.runs().begin(Label {
-            id: started.name().to_owned(),
-            owner: client.owner(),
-            tool: leave.tool().to_owned(),
-            background: false,
-            ends_within: leave.ends_within(),
-        });
-        let sink = call::Sink {
-            runs: Arc::clone(self.runs()),
-            run: Arc::clone(entry.run()),
-            live,
-            output_max: leave.output_max(),
-        };
-        let ending = started.follow(&sink).await?;
-        entry.run().ended(ending_fields(&ending));
-        Ok(ending)
-    }
-}
-
-/// Has the command of a call started; or the ending of a call that is refused.
-pub(super) async fn start(
-    generation: &Generation,
-    client: &Client,
-    name: &Correlation,
-    (caller, leave, standing): (&Caller, &Leave, &Standing),
-    arguments: Arguments,
-    background: bool,
-) -> Result<Result<call::Started, Ending>, LaneError> {
-    let run = Run {
-        correlation: name.clone(),
-        policy: generation.policy.digest(),
-        tool: leave.tool().to_owned(),
-        arguments: in_packets(arguments),
-        claim: in_words_of_the_wire(caller.claim.as_ref()),
-        key: client.key.clone(),
-        background,
-    };
-    match call::start(&generation.pool, client, run, standing).await {
-        Err(LaneError::Request(error)) => {
-            let denied = Denied {
-                denial: too_large(leave.tool(), &error),
-                arguments: None,
-                claim: in_words_of_the_wire(caller.claim.as_ref()),
-            };
-            let reported = report(generation, client, name, leave.tool(), denied).await;
-            reported.map(Err)
-        }
-        result => result,
-    }
-}
-
-pub(super) async fn report(
-    generation: &Generation,
-    client: &Client,
-    name: &Correlation,
-    tool: &str,
-    denied: Denied,
-) -> Result<Ending, LaneError> {
-    let name = name.clone();
-    call::report(&generation.pool, client, name, tool, denied).await
-}
-
-/// The supervisor's own decision: for a fast answer, not for safety.
-fn decide(
-    generation: &Generation,
-    caller: &Caller,
-    tool: &str,
-    typed: &Result<Arguments, Denial>,
-) -> Result<(Leave, Arguments), Denial> {
-    let policy = &generation.policy;
-    let sees = || {
-        let tools = policy.tools_for(caller);
-        tools.iter().any(|visible| visible.name() == tool)
-    };
-    // What reads resources and completes prompts is no tool.
-    if policy.tool(tool).is_none() && policy.command(tool).is_some() {
-        return Err(no_tool());
-    }
-    let arguments = match typed {
-        Err(denial) if sees() => return Err(denial.clone()),
-        // Whatever the arguments: the decision names the tool.
-        Err(_) => Arguments::new(),
-        Ok(arguments) => arguments.clone(),
-    };
-    match policy.decide(caller, tool, &arguments) {
-        Decision::Allow(grant) => Ok((Leave::Allowed(Box::new(grant)), arguments)),
-        Decision::Ask(ask) => Ok((Leave::Asked(Box::new(ask)), arguments)),
-        Decision::Deny(denial) => Err(Denial {
-            code: denial.code.to_owned(),
-            rule: denial.rule,
-            reason: denial.reason,
-        }),
-    }
 }
 
 /// Every list is one page, so there is no cursor to come back with.
@@ -350,22 +146,6 @@ fn one_page(request: Option<&PaginatedRequestParams>) -> Result<(), ErrorData> {
         return Err(ErrorData::invalid_params("Unknown cursor", None));
     }
     Ok(())
-}
-
-fn no_tool() -> Denial {
-    Denial {
-        code: "not_allowed".to_owned(),
-        rule: "default".to_owned(),
-        reason: "there is no tool of that name".to_owned(),
-    }
-}
-
-fn too_large(tool: &str, error: &wire::FrameError) -> Denial {
-    Denial {
-        code: "too_large".to_owned(),
-        rule: format!("tool.{tool}.args"),
-        reason: format!("the arguments are too large together: {error}"),
-    }
 }
 
 impl ServerHandler for Handler {
@@ -622,64 +402,5 @@ impl ServerHandler for Handler {
     ) -> Result<(), ErrorData> {
         let Visitor { client, .. } = self.visitor(&context.extensions)?;
         self.task_run(&client, &request.task_id).map(drop)
-    }
-}
-
-pub(super) fn in_packets(arguments: Arguments) -> Vec<Argument> {
-    arguments.into_iter().map(argument).collect()
-}
-
-fn argument((name, value): (String, policy::Value)) -> Argument {
-    let value = if let policy::Value::List(items) = value {
-        // The policy allows no list in a list.
-        Given::Many(items.into_iter().filter_map(scalar).collect())
-    } else {
-        scalar(value).map_or_else(|| Given::Many(Vec::new()), Given::One)
-    };
-    Argument { name, value }
-}
-
-fn scalar(value: policy::Value) -> Option<Value> {
-    match value {
-        policy::Value::Boolean(flag) => Some(Value::Boolean(flag)),
-        policy::Value::Integer(whole) => Some(Value::Integer(whole)),
-        policy::Value::Number(number) => Some(Value::Number(number)),
-        policy::Value::Text(text) => Some(Value::Text(text)),
-        policy::Value::List(_) => None,
-    }
-}
-
-/// For a client that no longer waits, or a server that stops.
-pub(super) fn cancelled() -> Ending {
-    Ending::Failed(Failure {
-        code: "cancelled".to_owned(),
-        reason: "the call was cancelled and its command killed".to_owned(),
-    })
-}
-
-/// One line for each call, without arguments and output.
-pub(super) fn log(ending: &Ending) {
-    match ending {
-        Ending::Started(run) => {
-            tracing::info!(run = run.label.id, "command started in the background");
-        }
-        Ending::Finished { outcome, .. } => tracing::info!(
-            run = outcome.run,
-            status = ?outcome.status,
-            timed_out = outcome.timed_out,
-            wall_us = outcome.wall_us,
-            "command finished"
-        ),
-        Ending::Denied(denial) => {
-            tracing::info!(code = denial.code, rule = ?denial.rule, "call denied");
-        }
-        Ending::Failed(failure) if failure.code == "cancelled" => tracing::info!("call cancelled"),
-        // The reason names a path argument; the audit trail has it.
-        Ending::Failed(failure) if failure.code == "open" => {
-            tracing::info!(code = failure.code, "call failed");
-        }
-        Ending::Failed(failure) => {
-            tracing::warn!(code = failure.code, reason = ?failure.reason, "call failed");
-        }
     }
 }

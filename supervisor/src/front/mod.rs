@@ -7,6 +7,7 @@
 mod address;
 mod arguments;
 mod call;
+mod carry;
 mod complete;
 mod correlated;
 mod correlation;

@@ -5,7 +5,7 @@
 //! of which the beginning is kept.
 
 use super::call::{self, Denied, LAST_OUTPUT, READ_SIZE};
-use super::handler::{cancelled, in_packets, report};
+use super::carry::{cancelled, in_packets, report};
 use super::result::Ending;
 use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, correlation};

@@ -3,8 +3,9 @@
 
 use crate::front::Client;
 use crate::front::call::{Denied, Sink, Started};
+use crate::front::carry::{in_packets, log, report, start};
 use crate::front::generation::Generation;
-use crate::front::handler::{Handler, in_packets, log, report, start};
+use crate::front::handler::Handler;
 use crate::front::leave::Leave;
 use crate::front::result::{Ending, answer, ending_fields};
 use crate::front::schema::object;
