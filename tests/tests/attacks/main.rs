@@ -15,7 +15,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Of each identity: a tool with time enough, one for what never ends, one that holds
@@ -188,9 +188,10 @@ const CLASSES: [&str; 10] = [
 /// What two commands could do to one another.
 const BETWEEN: [&str; 3] = ["files", "processes", "ipc"];
 
-/// Outside nothing holds a probe to what it is meant for: it has all processes of its
-/// user run slower, those of a field too. So the controls have the host for themselves.
-static HOST: RwLock<()> = RwLock::new(());
+/// Each has the host for itself. Outside nothing holds a probe to what it is meant for:
+/// it has all processes of its user run slower, those of a field too; and where no
+/// controller counts tasks, the kernel counts all of a user's, of both strengths.
+static HOST: Mutex<()> = Mutex::new(());
 
 /// Names one of the identities, for a machine on which all three would take too long.
 const ONLY: &str = "MINI_MCP_ATTACK_AS";
@@ -210,7 +211,7 @@ fn chosen() -> Vec<usize> {
 }
 
 fn attack_all(strength: &'static str) {
-    let _shared = HOST.read().unwrap_or_else(PoisonError::into_inner);
+    let _alone = HOST.lock().unwrap_or_else(PoisonError::into_inner);
     let mut field = Field::new(strength);
     for who in chosen() {
         let target = field.grounds[who].target();
@@ -265,7 +266,7 @@ fn nothing_gets_through_the_isolated_strength() {
 
 #[test]
 fn every_probe_gets_through_where_nothing_holds_it() {
-    let _alone = HOST.write().unwrap_or_else(PoisonError::into_inner);
+    let _alone = HOST.lock().unwrap_or_else(PoisonError::into_inner);
     let scratch = harness::scratch();
     let program = compile(&scratch.path().join("bin"));
     make_readable(scratch.path());
