@@ -283,3 +283,26 @@ fn the_trail_goes_on_and_is_closed() {
         .mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
+
+/// Of two tools with one profile, one of which starts elsewhere.
+#[test]
+fn what_two_tools_run_under_is_told_apart() {
+    let tool = |name: &str, more: &str| {
+        format!(
+            "[tool.{name}]\ndescription = \"d\"\ncommand = [\"/usr/bin/true\"]\nprofile = \"plain\"\nallow = [\"alice\"]\n{more}"
+        )
+    };
+    let here = tool("here", "");
+    let there = tool("there", "working_directory = \"/usr/bin\"\n");
+    let site = Site::with(&format!("{BASE}{here}{there}")).start();
+    let client = Client::attach(&site, ALICE);
+    for name in ["here", "there", "here"] {
+        let called = client.call(name, &json!({}));
+        assert_eq!(called.exit_code(), Some(0), "{called:?}");
+    }
+    let trail = site.audit();
+    let starts = trail.iter().filter(|entry| entry.event() == "start");
+    let digests: Vec<&str> = starts.map(|entry| entry.text("sandbox")).collect();
+    assert_eq!(digests[0], digests[2]);
+    assert_ne!(digests[0], digests[1]);
+}

@@ -3,7 +3,7 @@
 
 use policy::{Grant, Identity};
 
-/// Most digests kept; a policy has few profiles, and a lane serves few users.
+/// Most digests kept; a lane serves few users.
 const KEPT: usize = 64;
 
 /// What was digested, and the digest.
@@ -13,7 +13,8 @@ pub(super) struct Terms(Vec<(Of, [u8; 32])>);
 /// What tells terms apart under one policy, which a lane keeps for its life.
 #[derive(Debug, PartialEq, Eq)]
 struct Of {
-    profile: String,
+    /// It may change its profile, by a working directory of its own.
+    tool: String,
     only_for: Option<u32>,
     /// `None` where each run has its own.
     identity: Option<Identity>,
@@ -23,7 +24,7 @@ impl Terms {
     /// [`Grant::sandbox_digest`].
     pub(super) fn digest(&mut self, grant: &Grant) -> [u8; 32] {
         let of = |known: &&(Of, [u8; 32])| {
-            known.0.profile == grant.profile().name
+            known.0.tool == grant.tool()
                 && known.0.only_for == grant.only_for()
                 && known.0.identity.as_ref() == grant.identity()
         };
@@ -35,7 +36,7 @@ impl Terms {
         }
         let digest = grant.sandbox_digest();
         let of = Of {
-            profile: grant.profile().name.clone(),
+            tool: grant.tool().to_owned(),
             only_for: grant.only_for(),
             identity: grant.identity().cloned(),
         };
