@@ -1,11 +1,12 @@
 //! Limits: what a caller meets when he calls too often or too much at once, and
 //! that nothing of it depends on the supervisor.
 
-use harness::{ALICE, BASE, BOB, Client, Front, Lane, Process, Site, eventually};
+use harness::{ALICE, BASE, BOB, Client, Front, Lane, Process, Site, User, command_as, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 use wire::Reply;
 
@@ -138,5 +139,37 @@ fn a_hijacked_supervisor_is_limited_too() {
             Ok(Reply::Denied(denial)) => assert_eq!(denial.code, "rate_limited"),
             answer => panic!("{answer:?}"),
         }
+    }
+}
+
+/// The kernel counts tasks by user where no controller does; the worker counts those of
+/// others from time to time, and again where they have become many since.
+#[test]
+fn a_user_who_has_become_busy_still_gets_his_call() {
+    let site = Site::with(BASE).start();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
+    let busy: Vec<Sleeper> = (0..100).map(|_| Sleeper::start(ALICE)).collect();
+    for _ in 0..3 {
+        let called = client.call("true", &json!({}));
+        assert_eq!(called.exit_code(), Some(0), "{called:?}");
+    }
+    drop(busy);
+}
+
+/// A process of a user's that does nothing.
+struct Sleeper(std::process::Child);
+
+impl Sleeper {
+    fn start(user: User) -> Sleeper {
+        let mut command = command_as(user, Path::new("/usr/bin/sleep"));
+        Sleeper(command.arg("600").spawn().expect("sleep starts"))
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _ended = self.0.wait();
     }
 }

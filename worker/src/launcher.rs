@@ -243,7 +243,25 @@ impl Launcher {
         running
     }
 
+    /// Launches once more where the user's other tasks, which had been counted a moment
+    /// before, left no room for one.
     fn launch(
+        &mut self,
+        call: (&Grant, Option<&Identity>),
+        (files, domain): (&Files<'_>, RulesetCreated),
+        streams: &Streams,
+    ) -> Result<Running, Refused> {
+        match self.launch_once(call, (files, domain), streams) {
+            Err(Refused::Launch(error)) if error.is_for_want_of_tasks() => {
+                self.tasks.forget();
+                let domain = self.domain(call.0, files)?;
+                self.launch_once(call, (files, domain), streams)
+            }
+            result => result,
+        }
+    }
+
+    fn launch_once(
         &mut self,
         (grant, whom): (&Grant, Option<&Identity>),
         (files, domain): (&Files<'_>, RulesetCreated),

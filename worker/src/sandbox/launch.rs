@@ -52,6 +52,15 @@ pub(crate) enum LaunchError {
     Silent,
 }
 
+impl LaunchError {
+    /// Whether the user had more tasks than `RLIMIT_NPROC`, which execve(2) reports.
+    pub(crate) fn is_for_want_of_tasks(&self) -> bool {
+        let full =
+            |stage: &Stage, errno: &Errno| (*stage, *errno) == (Stage::Execute, Errno::EAGAIN);
+        matches!(self, Self::Stage { stage, source } if full(stage, source))
+    }
+}
+
 impl From<Failure> for LaunchError {
     fn from(Failure { stage, errno }: Failure) -> Self {
         Self::Stage {

@@ -28,6 +28,11 @@ impl TaskCounts {
         }
     }
 
+    /// The counts are no good: they are made anew.
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
+    }
+
     fn count(&mut self, uid: u32) -> u64 {
         // The kernel does not apply this limit to root.
         if uid == 0 {
