@@ -7,6 +7,8 @@
 use super::options::{Key, KeyCommand};
 use super::print;
 use crate::error::Error;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nix::fcntl::{Flock, FlockArg};
 use policy_files::{KEY_BYTES, KEY_PREFIX, KeyEntry, Keys};
 use std::fs::{self, File, OpenOptions};
@@ -14,9 +16,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// The characters of a key: base64url, RFC 4648 section 5.
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Does what was asked for.
 pub(crate) fn key(options: &Key) -> Result<(), Error> {
@@ -60,20 +59,7 @@ fn revoke(path: &Path, name: &str) -> Result<(), Error> {
 fn random_key() -> io::Result<String> {
     let mut bytes = [0; KEY_BYTES];
     File::open("/dev/random")?.read_exact(&mut bytes)?;
-    Ok(format!("{KEY_PREFIX}{}", base64url(&bytes)))
-}
-
-/// Six bits a character, the last of them padded with zeros.
-fn base64url(bytes: &[u8]) -> String {
-    let bit = |at: usize| {
-        let byte = bytes.get(at / 8).copied().unwrap_or_default();
-        usize::from(byte >> (7 - at % 8) & 1)
-    };
-    let letter = |first: usize| {
-        let value = (first..first + 6).fold(0, |value, at| value << 1 | bit(at));
-        ALPHABET.get(value).copied().map_or('A', char::from)
-    };
-    (0..bytes.len() * 8).step_by(6).map(letter).collect()
+    Ok(format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// Replaces the file at `path` by what `alter` makes of it, one process at a time.
@@ -125,7 +111,11 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(one.len(), KEY_PREFIX.len() + 43);
         let body = one.strip_prefix(KEY_PREFIX).unwrap();
-        assert!(body.bytes().all(|byte| ALPHABET.contains(&byte)), "{one}");
+        assert!(
+            body.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)),
+            "{one}"
+        );
     }
 
     #[test]
@@ -135,7 +125,7 @@ mod tests {
             (b"Mini", "TWluaQ"),
             (b"MCP", "TUNQ"),
         ] {
-            assert_eq!(base64url(bytes), text);
+            assert_eq!(URL_SAFE_NO_PAD.encode(bytes), text);
         }
     }
 }
