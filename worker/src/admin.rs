@@ -6,10 +6,10 @@ use crate::door::{Door, DoorError, Visit};
 use crate::sys;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{MsgFlags, getsockopt, recv};
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use wire::{ADMIN_VERSION, About, Answer, Question};
 
@@ -73,49 +73,79 @@ impl Admin {
     }
 
     /// Lets somebody in, as `number`. Without room, lets the oldest go.
-    pub(crate) fn admit(&mut self, number: u64) -> Result<Option<BorrowedFd<'_>>, DoorError> {
-        let Visit::Connection(connection) = self.door.accept()? else {
-            return Ok(None);
+    pub(crate) fn admit(&mut self, number: u64) -> Result<Admitted<'_>, DoorError> {
+        let connection = match self.door.accept()? {
+            Visit::Connection(connection) => connection,
+            Visit::Stranger(user) => return Ok(Admitted::Stranger(user.as_raw())),
+            Visit::Shortage(_) | Visit::Nobody | Visit::Closed => return Ok(Admitted::Nobody),
         };
         if fcntl(&connection, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_err() {
-            return Ok(None);
+            return Ok(Admitted::Nobody);
         }
         if self.visitors.len() >= VISITORS_MAX {
             // Closed, and so no event any more.
             self.visitors.pop_first();
         }
         let Ok(asker) = Asker::of(&connection) else {
-            return Ok(None);
+            return Ok(Admitted::Nobody);
         };
         let socket = connection;
         self.visitors.insert(number, Visitor { socket, asker });
-        Ok(self.visitors.get(&number).map(|one| one.socket.as_fd()))
+        let visitor = self.visitors.get(&number).map(|one| one.socket.as_fd());
+        Ok(visitor.map_or(Admitted::Nobody, Admitted::Visitor))
     }
 
     /// Takes the question of a visitor and lets him go after `answer` to it.
-    /// `false` when `number` is no visitor.
     pub(crate) fn serve(
         &mut self,
         number: u64,
         answer: impl FnOnce(&Asker, About) -> Answer,
-    ) -> bool {
-        let Some(visitor) = self.visitors.remove(&number) else {
-            return false;
+    ) -> Served {
+        let Some(Visitor { socket, asker }) = self.visitors.remove(&number) else {
+            return Served::Nobody;
         };
-        if let Some(question) = question(&visitor.socket) {
-            let answer = match question {
-                Question {
-                    version: ADMIN_VERSION,
-                    about,
-                } => answer(&visitor.asker, about),
-                Question { .. } => Answer::Version(ADMIN_VERSION),
-            };
-            if let Ok(packet) = wire::encode(&answer) {
-                let _gone_already = wire::send(visitor.socket.as_fd(), &packet, &[]);
-            }
+        let answer = match question(&socket) {
+            Heard::Nothing => return Served::Visitor,
+            Heard::Nonsense => return Served::Nonsense(asker.uid),
+            Heard::Question(Question {
+                version: ADMIN_VERSION,
+                about,
+            }) => answer(&asker, about),
+            Heard::Question(_) => Answer::Version(ADMIN_VERSION),
+        };
+        if let Ok(packet) = wire::encode(&answer) {
+            let _gone_already = wire::send(socket.as_fd(), &packet, &[]);
         }
-        true
+        Served::Visitor
     }
+}
+
+/// Who came in.
+pub(crate) enum Admitted<'a> {
+    /// Somebody who may ask.
+    Visitor(BorrowedFd<'a>),
+    /// A user who may not, turned away.
+    Stranger(u32),
+    /// Nobody after all.
+    Nobody,
+}
+
+/// Who was served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// A visitor, who is gone now.
+    Visitor,
+    /// A visitor, by user id, who asked nothing that can be understood.
+    Nonsense(u32),
+    /// No visitor.
+    Nobody,
+}
+
+/// What a visitor said.
+enum Heard {
+    Question(Question),
+    Nothing,
+    Nonsense,
 }
 
 impl AsFd for Admin {
@@ -124,12 +154,17 @@ impl AsFd for Admin {
     }
 }
 
-/// What a visitor asks; `None` when it is no question, or he has gone.
-fn question(visitor: &OwnedFd) -> Option<Question> {
+/// What a visitor asks. Descriptors that come along are never taken in: what they lead
+/// to, and how long it takes to close it, is his.
+fn question(visitor: &OwnedFd) -> Heard {
     let mut buffer = [0; QUESTION_MAX];
-    let packet = match sys::receive(visitor.as_fd(), &mut buffer) {
-        Ok(packet) => packet,
-        Err(_) => return None,
+    // The whole length, also of what is longer than the buffer.
+    let length = match recv(visitor.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
+        Ok(0) | Err(_) => return Heard::Nothing,
+        Ok(length) => length,
     };
-    wire::decode(buffer.get(..packet.length)?).ok()
+    let question = buffer
+        .get(..length)
+        .and_then(|packet| wire::decode(packet).ok());
+    question.map_or(Heard::Nonsense, Heard::Question)
 }

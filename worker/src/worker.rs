@@ -4,20 +4,21 @@
 
 mod approving;
 mod lanes;
+mod sparing;
 mod status;
-mod wrong_keys;
+mod violation;
 
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
 use crate::approvals::Approvals;
-use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, RunUser};
+use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, RunUser, Socket};
 use crate::bounds;
 use crate::context::Context;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
-use crate::lane::{Lane, send_note};
+use crate::lane::Lane;
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
 use crate::service::{Manager, ServiceError};
@@ -33,13 +34,13 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use policy::Policy;
+use sparing::Sparing;
 use status::Since;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use wire::{Denial, Failure, PolicyDigest};
-use wrong_keys::WrongKeys;
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -91,7 +92,9 @@ pub(crate) struct Worker {
     approvals: Approvals,
     /// Whom requests are told that wait for approval.
     hook: Hook,
-    wrong_keys: WrongKeys,
+    wrong_keys: Sparing,
+    /// What was said on a socket that nobody may say there.
+    violations: Sparing,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -133,7 +136,8 @@ impl Worker {
             admission: Admission::default(),
             approvals: Approvals::new(),
             hook,
-            wrong_keys: WrongKeys::default(),
+            wrong_keys: Sparing::default(),
+            violations: Sparing::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -286,7 +290,7 @@ impl Worker {
 
     fn tell_lanes(&self, note: &Note) {
         for lane in self.lanes.values() {
-            let _lost_already = send_note(lane.records.as_fd(), note);
+            lane.tell(note);
         }
     }
 
@@ -322,14 +326,14 @@ impl Worker {
             Visit::Closed => self.stop(),
             Visit::Nobody => {}
             Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
-            Visit::Stranger(user) => say(&format!(
-                "cannot let user {user} in: he is not the supervisor"
-            )),
-            Visit::Connection(_) if self.lanes.len() >= LANES_MAX => {
-                say(&format!(
-                    "cannot let the supervisor in: it has {LANES_MAX} connections already"
-                ));
-            }
+            Visit::Stranger(user) => self.violated(
+                Socket::Worker(Some(user.as_raw())),
+                &format!("cannot let user {user} in: he is not the supervisor"),
+            ),
+            Visit::Connection(_) if self.lanes.len() >= LANES_MAX => self.violated(
+                Socket::Worker(None),
+                &format!("cannot let the supervisor in: it has {LANES_MAX} connections already"),
+            ),
             Visit::Connection(connection) => match self.fork(connection) {
                 Ok(lane) => return Ok(lane),
                 // Out of processes or descriptors for now; lanes that run go on.
@@ -397,7 +401,7 @@ impl Worker {
             }
         };
         if let Some(lane) = self.lanes.get(&number) {
-            let _lost_already = send_note(lane.records.as_fd(), &note);
+            lane.tell(&note);
         }
         Ok(())
     }
@@ -407,6 +411,9 @@ impl Worker {
         if !self.is_approved(number, &entry) {
             return Note::Stop;
         }
+        if self.is_stale(&entry) {
+            return self.turn_away(&entry);
+        }
         if let Entry::Start { bounds, .. } = &entry
             && let Some(denial) = self.admission.refusal(bounds, now)
         {
@@ -415,11 +422,8 @@ impl Worker {
         if let Some(denial) = self.give_user(number, &mut entry) {
             return self.deny(&entry, denial);
         }
-        if let Entry::WrongKey { left_out, .. } = &mut entry {
-            match self.wrong_keys.room(Instant::now()) {
-                Some(others) => *left_out = others,
-                None => return Note::Recorded(None),
-            }
+        if !self.is_worth_a_line(&mut entry) {
+            return Note::Recorded(None);
         }
         let entry = &entry;
         let Some(lane) = self.lanes.get_mut(&number) else {

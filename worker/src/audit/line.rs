@@ -3,7 +3,7 @@
 use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
-use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Told, Word};
+use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Socket, Told, Word};
 use wire::{Argument, Correlation, Given, Outcome, Status, Value};
 
 /// The word for what happened.
@@ -15,6 +15,7 @@ pub(super) fn event(entry: &Entry) -> &'static str {
         Entry::Deny { .. } => "deny",
         Entry::Refuse { .. } => "refuse",
         Entry::WrongKey { .. } => "wrong_key",
+        Entry::Violation { .. } => "violation",
     }
 }
 
@@ -78,6 +79,25 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
         } => with_correlation(line, correlation)
             .text("address", &address.to_string())
             .literal("left_out", left_out),
+        Entry::Violation {
+            socket,
+            reason,
+            left_out,
+        } => with_socket(line, *socket)
+            .text("reason", reason)
+            .literal("left_out", left_out),
+    }
+}
+
+fn with_socket(line: Object, socket: Socket) -> Object {
+    let (name, user) = match socket {
+        Socket::Worker(user) => ("worker", user),
+        Socket::Admin(user) => ("admin", user),
+    };
+    let line = line.text("socket", name);
+    match user {
+        Some(user) => line.literal("uid", user),
+        None => line,
     }
 }
 

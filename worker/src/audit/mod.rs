@@ -98,6 +98,15 @@ pub(crate) enum Entry {
         /// How many before it were not recorded; the first process counts.
         left_out: u64,
     },
+    /// Somebody did on a socket what nobody may; not every one of many is recorded.
+    Violation {
+        /// Where, and who.
+        socket: Socket,
+        /// What, in one sentence.
+        reason: String,
+        /// How many before it were not recorded; the first process counts.
+        left_out: u64,
+    },
     /// The call is allowed, or its caller unknown, but it could not be carried out.
     Refuse {
         /// The call.
@@ -105,6 +114,15 @@ pub(crate) enum Entry {
         /// Why.
         failure: wire::Failure,
     },
+}
+
+/// A socket of the worker, and the user id of who connected, where it says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Socket {
+    /// The supervisor's.
+    Worker(Option<u32>),
+    /// The administrators'.
+    Admin(Option<u32>),
 }
 
 /// Whose user a command runs as.
@@ -142,6 +160,15 @@ impl Entry {
             by: Decider::Worker,
             denial,
         })
+    }
+
+    /// The refusal of a call that was about to start; `None` of anything else.
+    pub(crate) fn refused(&self, failure: wire::Failure) -> Option<Self> {
+        let Self::Start { call, .. } = self else {
+            return None;
+        };
+        let call = call.clone();
+        Some(Self::Refuse { call, failure })
     }
 }
 

@@ -1,8 +1,8 @@
 //! What an administrator is told, and how he is let in.
 
 use super::{Worker, WorkerError, readable, say};
-use crate::admin::Asker;
-use crate::audit::since_boot;
+use crate::admin::{Admitted, Asker, Served};
+use crate::audit::{Socket, since_boot};
 use crate::{bounds, sys};
 use std::time::Instant;
 use wire::{About, Answer, WorkerStatus};
@@ -35,10 +35,16 @@ impl Worker {
     pub(super) fn administrator(&mut self) -> Result<(), WorkerError> {
         let number = self.next_lane;
         self.next_lane += 1;
-        if let Some(admin) = &mut self.admin
-            && let Some(visitor) = admin.admit(number)?
-        {
-            self.events.add(visitor, readable(number))?;
+        let Some(admin) = &mut self.admin else {
+            return Ok(());
+        };
+        match admin.admit(number)? {
+            Admitted::Visitor(visitor) => self.events.add(visitor, readable(number))?,
+            Admitted::Stranger(user) => self.violated(
+                Socket::Admin(Some(user)),
+                &format!("cannot let user {user} in: he is no administrator"),
+            ),
+            Admitted::Nobody => {}
         }
         Ok(())
     }
@@ -48,9 +54,13 @@ impl Worker {
         let Some(mut admin) = self.admin.take() else {
             return false;
         };
-        let answered = admin.serve(number, |asker, about| self.told(asker, about));
+        let served = admin.serve(number, |asker, about| self.told(asker, about));
         self.admin = Some(admin);
-        answered
+        if let Served::Nonsense(user) = served {
+            let what = "cannot understand the question of an administrator";
+            self.violated(Socket::Admin(Some(user)), what);
+        }
+        served != Served::Nobody
     }
 
     /// What `asker` is answered, who may have been let in under another policy.
