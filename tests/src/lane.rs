@@ -3,10 +3,15 @@
 
 use crate::{FRONT, Site, User, connect_as};
 use nix::sys::socket::sockopt::ReceiveTimeout;
-use nix::sys::socket::{MsgFlags, SockType, recv, setsockopt};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, sendmsg,
+    setsockopt, socket,
+};
 use nix::sys::time::TimeVal;
-use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io::{IoSlice, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
 use wire::{
     Argument, Correlation, Given, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value,
 };
@@ -44,6 +49,48 @@ impl Lane {
         Lane(socket)
     }
 
+    /// Connects to the listener at `path` as this process, and says nothing yet.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When there is no socket to be had.
+    pub fn connect(path: &Path) -> nix::Result<Lane> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let made = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None);
+        let made = made.expect("the kernel makes sockets");
+        connect(made.as_raw_fd(), &UnixAddr::new(path)?)?;
+        setsockopt(&made, ReceiveTimeout, &TimeVal::new(30, 0))?;
+        Ok(Lane(made))
+    }
+
+    /// Greets the worker as one that has loaded `policy`.
+    ///
+    /// # Errors
+    /// [`Hangup`].
+    pub fn greet(&self, policy: PolicyDigest) -> Result<Reply, Hangup> {
+        let version = VERSION;
+        self.say(&Request::Hello(Hello { version, policy }), &[]);
+        self.hear()
+    }
+
+    /// Asks for `run`, of `client` if there is one; the pipes that its output comes through.
+    pub fn ask(&self, run: Run, client: Option<BorrowedFd<'_>>) -> Pipes {
+        let (pipes, [output, error]) = Pipes::new();
+        let mut descriptors = vec![output.as_fd(), error.as_fd()];
+        descriptors.extend(client);
+        self.say(&Request::Run(run), &descriptors);
+        pipes
+    }
+
+    /// Whether there is something to hear within `milliseconds`.
+    #[must_use]
+    pub fn speaks_within(&self, milliseconds: u16) -> bool {
+        let mut descriptors = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        poll(&mut descriptors, milliseconds) == Ok(1)
+    }
+
     /// Connects as the supervisor's user and exchanges greetings.
     ///
     /// # Panics
@@ -66,7 +113,11 @@ impl Lane {
 
     /// Sends one packet of any bytes. A worker that hung up shows in [`Lane::hear`].
     pub fn say_bytes(&self, packet: &[u8], descriptors: &[BorrowedFd<'_>]) {
-        drop(wire::send(self.0.as_fd(), packet, descriptors));
+        let raw: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        let rights = [ControlMessage::ScmRights(&raw)];
+        let control = if raw.is_empty() { &[] } else { &rights[..] };
+        let (packet, flags) = ([IoSlice::new(packet)], MsgFlags::MSG_NOSIGNAL);
+        let _hung_up = sendmsg::<()>(self.0.as_raw_fd(), &packet, control, flags, None);
     }
 
     /// The next message.
@@ -147,7 +198,8 @@ impl Lane {
 }
 
 /// A `Run` for `tool` with text arguments.
-fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run {
+#[must_use]
+pub fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run {
     let arguments = arguments.iter().map(|(name, value)| Argument {
         name: (*name).to_owned(),
         value: Given::One(Value::Text((*value).to_owned())),
