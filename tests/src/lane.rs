@@ -2,8 +2,8 @@
 //! descriptors, with the uid that the test chooses.
 
 use crate::{FRONT, Site, User, connect_as};
-use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, sendmsg,
     setsockopt, socket,
@@ -23,6 +23,12 @@ pub struct Lane(OwnedFd);
 impl AsFd for Lane {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Lane {
+    fn from(socket: OwnedFd) -> Self {
+        Lane(socket)
     }
 }
 

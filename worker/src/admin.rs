@@ -7,8 +7,9 @@ use crate::sys;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::sockopt::PeerCredentials;
-use nix::sys::socket::{MsgFlags, getsockopt, recv};
+use nix::sys::socket::{MsgFlags, getsockopt, recv, recvmsg};
 use std::collections::BTreeMap;
+use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use wire::{ADMIN_VERSION, About, Answer, Question};
@@ -25,6 +26,8 @@ pub(crate) struct Admin {
     door: Door,
     /// By the number of their event, the oldest first.
     visitors: BTreeMap<u64, Visitor>,
+    /// Those that are to be let go.
+    leaving: Vec<OwnedFd>,
 }
 
 /// Whoever is connected, as the kernel proves him.
@@ -64,6 +67,7 @@ impl Admin {
         Ok(Self {
             door: Door::listen(path, "0")?,
             visitors: BTreeMap::new(),
+            leaving: Vec::new(),
         })
     }
 
@@ -76,19 +80,21 @@ impl Admin {
     pub(crate) fn admit(&mut self, number: u64) -> Result<Admitted<'_>, DoorError> {
         let connection = match self.door.accept()? {
             Visit::Connection(connection) => connection,
-            Visit::Stranger(user) => return Ok(Admitted::Stranger(user.as_raw())),
+            Visit::Stranger(user, socket) => {
+                self.leaving.push(socket);
+                return Ok(Admitted::Stranger(user.as_raw()));
+            }
             Visit::Shortage(_) | Visit::Nobody | Visit::Closed => return Ok(Admitted::Nobody),
         };
-        if fcntl(&connection, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_err() {
-            return Ok(Admitted::Nobody);
-        }
-        if self.visitors.len() >= VISITORS_MAX {
-            // Closed, and so no event any more.
-            self.visitors.pop_first();
-        }
-        let Ok(asker) = Asker::of(&connection) else {
+        let unblocked = fcntl(&connection, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        let (Ok(_), Ok(asker)) = (unblocked, Asker::of(&connection)) else {
+            self.leaving.push(connection);
             return Ok(Admitted::Nobody);
         };
+        if self.visitors.len() >= VISITORS_MAX {
+            let oldest = self.visitors.pop_first();
+            self.leaving.extend(oldest.map(|(_, one)| one.socket));
+        }
         let socket = connection;
         self.visitors.insert(number, Visitor { socket, asker });
         let visitor = self.visitors.get(&number).map(|one| one.socket.as_fd());
@@ -104,19 +110,25 @@ impl Admin {
         let Some(Visitor { socket, asker }) = self.visitors.remove(&number) else {
             return Served::Nobody;
         };
-        let answer = match question(&socket) {
-            Heard::Nothing => return Served::Visitor,
-            Heard::Nonsense => return Served::Nonsense(asker.uid),
+        let (answer, served) = match question(&socket) {
+            Heard::Nothing => (None, Served::Visitor),
+            Heard::Nonsense => (None, Served::Nonsense(asker.uid)),
             Heard::Question(Question {
                 version: ADMIN_VERSION,
                 about,
-            }) => answer(&asker, about),
-            Heard::Question(_) => Answer::Version(ADMIN_VERSION),
+            }) => (Some(answer(&asker, about)), Served::Visitor),
+            Heard::Question(_) => (Some(Answer::Version(ADMIN_VERSION)), Served::Visitor),
         };
-        if let Ok(packet) = wire::encode(&answer) {
+        if let Some(packet) = answer.and_then(|answer| wire::encode(&answer).ok()) {
             let _gone_already = wire::send(socket.as_fd(), &packet, &[]);
         }
-        Served::Visitor
+        self.leaving.push(socket);
+        served
+    }
+
+    /// Who is to be let go, now that he is served or turned away.
+    pub(crate) fn leaving(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.leaving)
     }
 }
 
@@ -154,17 +166,31 @@ impl AsFd for Admin {
     }
 }
 
-/// What a visitor asks. Descriptors that come along are never taken in: what they lead
-/// to, and how long it takes to close it, is his.
+/// What a visitor asks. What comes with descriptors is no question, and is not taken from
+/// the socket, so that they are closed with that; see [`crate::discard`].
 fn question(visitor: &OwnedFd) -> Heard {
     let mut buffer = [0; QUESTION_MAX];
-    // The whole length, also of what is longer than the buffer.
-    let length = match recv(visitor.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
-        Ok(0) | Err(_) => return Heard::Nothing,
-        Ok(length) => length,
+    let peeked = {
+        let mut room = [IoSliceMut::new(&mut buffer)];
+        // Without room for descriptors none is taken in.
+        let message = recvmsg::<()>(visitor.as_raw_fd(), &mut room, None, MsgFlags::MSG_PEEK);
+        message.map(|message| (message.bytes, message.flags))
     };
-    let question = buffer
-        .get(..length)
-        .and_then(|packet| wire::decode(packet).ok());
+    let cut = MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC;
+    let (length, flags) = match peeked {
+        Err(_) => return Heard::Nothing,
+        Ok((length, flags)) if length == 0 && !flags.intersects(cut) => return Heard::Nothing,
+        Ok(peeked) => peeked,
+    };
+    if flags.contains(MsgFlags::MSG_CTRUNC) {
+        return Heard::Nonsense;
+    }
+    // It came alone. Left behind, it would cost the visitor the answer.
+    let taken = recv(visitor.as_raw_fd(), &mut [0], MsgFlags::empty());
+    if taken.is_err() || flags.contains(MsgFlags::MSG_TRUNC) {
+        return Heard::Nonsense;
+    }
+    let packet = buffer.get(..length);
+    let question = packet.and_then(|packet| wire::decode(packet).ok());
     question.map_or(Heard::Nonsense, Heard::Question)
 }

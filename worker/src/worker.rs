@@ -11,9 +11,10 @@ mod violation;
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
 use crate::approvals::Approvals;
-use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, RunUser, Socket};
+use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, Offender, RunUser};
 use crate::bounds;
 use crate::context::Context;
+use crate::discard::discard;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::fresh_users::FreshUsers;
@@ -40,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use violation::Violations;
 use wire::{Denial, Failure, PolicyDigest};
 
 /// Most lanes at once; the supervisor opens fewer.
@@ -93,8 +95,8 @@ pub(crate) struct Worker {
     /// Whom requests are told that wait for approval.
     hook: Hook,
     wrong_keys: Sparing,
-    /// What was said on a socket that nobody may say there.
-    violations: Sparing,
+    /// What was done on sockets that nobody may do there.
+    violations: Violations,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -137,7 +139,7 @@ impl Worker {
             approvals: Approvals::new(),
             hook,
             wrong_keys: Sparing::default(),
-            violations: Sparing::default(),
+            violations: Violations::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -326,14 +328,22 @@ impl Worker {
             Visit::Closed => self.stop(),
             Visit::Nobody => {}
             Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
-            Visit::Stranger(user) => self.violated(
-                Socket::Worker(Some(user.as_raw())),
-                &format!("cannot let user {user} in: he is not the supervisor"),
-            ),
-            Visit::Connection(_) if self.lanes.len() >= LANES_MAX => self.violated(
-                Socket::Worker(None),
-                &format!("cannot let the supervisor in: it has {LANES_MAX} connections already"),
-            ),
+            Visit::Stranger(user, connection) => {
+                discard(connection);
+                self.violated(
+                    Offender::NoSupervisor(user.as_raw()),
+                    &format!("cannot let user {user} in: he is not the supervisor"),
+                );
+            }
+            Visit::Connection(connection) if self.lanes.len() >= LANES_MAX => {
+                discard(connection);
+                self.violated(
+                    Offender::Supervisor,
+                    &format!(
+                        "cannot let the supervisor in: it has {LANES_MAX} connections already"
+                    ),
+                );
+            }
             Visit::Connection(connection) => match self.fork(connection) {
                 Ok(lane) => return Ok(lane),
                 // Out of processes or descriptors for now; lanes that run go on.

@@ -37,11 +37,14 @@ impl Ground {
         let drop = site.path("drop");
         fs::set_permissions(drop, PermissionsExt::from_mode(0o777)).expect("root may");
         let worker = site.worker();
-        Ground {
+        let ground = Ground {
             site,
             marker,
             worker,
-        }
+        };
+        // It listens before it is open to those whom the policy names.
+        assert_eq!(ground.status()["well"], true);
+        ground
     }
 
     /// Lets the hostile program do `attack`.
@@ -80,8 +83,16 @@ impl Ground {
         let log = self.site.log_text("worker");
         assert!(!log.contains("panicked"), "{log}");
         let known = ["mini-mcp-worker: ", "hint: ", "caused by: "];
-        let odd = |line: &&str| !known.iter().any(|start| line.trim_start().starts_with(start));
-        assert_eq!(log.lines().find(odd), None, "a line that is not the worker's");
+        let odd = |line: &&str| {
+            !known
+                .iter()
+                .any(|start| line.trim_start().starts_with(start))
+        };
+        assert_eq!(
+            log.lines().find(odd),
+            None,
+            "a line that is not the worker's"
+        );
         assert_whole(&self.site);
         assert_lawful(&self.site.trail());
         assert!(!self.marks().contains(&"forged".to_owned()), "it ran");

@@ -91,7 +91,10 @@ fn what_is_replayed_is_decided_anew() {
     outcomes.all("without descriptors", "hung up");
     outcomes.all("second greeting", "hung up");
     for outcome in outcomes.of("on an old lane") {
-        assert!(["hung up", "failed stale_policy"].contains(&outcome), "{outcome}");
+        assert!(
+            ["hung up", "failed stale_policy"].contains(&outcome),
+            "{outcome}"
+        );
     }
     outcomes.all("old greeting", "welcome");
     outcomes.all("after an old greeting", "hung up");
@@ -101,7 +104,10 @@ fn what_is_replayed_is_decided_anew() {
     assert_eq!(ground.lines("start").len(), 2);
     let told = ground.violations();
     for words in ["output must go to pipes", "a second greeting"] {
-        assert!(told.iter().any(|one| one.contains(words)), "{words}: {told:?}");
+        assert!(
+            told.iter().any(|one| one.contains(words)),
+            "{words}: {told:?}"
+        );
     }
 }
 
@@ -123,7 +129,9 @@ fn no_call_is_late_for_a_new_policy() {
         assert!(refused.contains(&outcome), "{outcome}");
     }
     let stale = outcomes.of("late");
-    let stale = stale.iter().filter(|one| **one == "finished, failed stale_policy");
+    let stale = stale
+        .iter()
+        .filter(|one| **one == "finished, failed stale_policy");
     println!("{} were taken", stale.clone().count());
     ground.assert_unharmed();
     assert_eq!(ground.marks(), Vec::<String>::new());
@@ -175,9 +183,19 @@ fn approvals_are_not_forged() {
         assert_eq!(ground.lines("approved").len(), 1);
         assert_eq!(ground.lines("withdrawn").len(), 8);
         let told = ground.violations();
-        let front = format!("cannot let user {} in: he is no administrator", harness::FRONT.uid());
-        for words in ["something runs or waits", "cannot understand the supervisor", &front] {
-            assert!(told.iter().any(|one| one.contains(words)), "{words}: {told:?}");
+        let front = format!(
+            "cannot let user {} in: he is no administrator",
+            harness::FRONT.uid()
+        );
+        for words in [
+            "something runs or waits",
+            "cannot understand the supervisor",
+            &front,
+        ] {
+            assert!(
+                told.iter().any(|one| one.contains(words)),
+                "{words}: {told:?}"
+            );
         }
     }
 }
@@ -196,7 +214,9 @@ fn an_approval_is_for_the_call_that_was_seen() {
     let outcomes = ground.attacked_with("approval-race", |site, word| {
         let (_, id) = word.split_once(' ').expect("two words");
         let mut command = command_as(BOB, &site.program("mini-mcp"));
-        command.args(["approve", id, "--socket"]).arg(site.admin_socket());
+        command
+            .args(["approve", id, "--socket"])
+            .arg(site.admin_socket());
         let command = command.stderr(std::process::Stdio::null());
         answers.push((id.to_owned(), command.spawn().expect("it starts")));
         String::new()
@@ -208,7 +228,11 @@ fn an_approval_is_for_the_call_that_was_seen() {
     ground.assert_unharmed();
     let approved = ground.lines("approved");
     assert_eq!(approved.len(), given);
-    assert!(approved.iter().all(|one| one.field("administrator") == BOB.uid()));
+    assert!(
+        approved
+            .iter()
+            .all(|one| one.field("administrator") == BOB.uid())
+    );
     println!("{given} of {} were approved in time", outcomes.0.len());
 }
 
@@ -258,7 +282,12 @@ fn concurrency_is_not_evaded() {
 fn the_trail_is_not_spoofed() {
     let ground = Ground::new();
     let outcomes = ground.attacked("spoof");
-    for name in ["before any run", "of another lane's run", "before the end", "twice"] {
+    for name in [
+        "before any run",
+        "of another lane's run",
+        "before the end",
+        "twice",
+    ] {
         outcomes.all(name, "hung up");
     }
     let forged = outcomes.of("forged denial").len();
@@ -284,9 +313,16 @@ fn the_trail_is_not_spoofed() {
     let text = std::fs::read(ground.site.trail_file()).expect("it is there");
     let odd = |byte: &&u8| byte.is_ascii_control() && **byte != b'\n';
     assert_eq!(text.iter().find(odd), None, "a control character");
-    for words in [&["audit"][..], &["audit", "--json"], &["report", "-o", "/dev/null"]] {
+    for words in [
+        &["audit"][..],
+        &["audit", "--json"],
+        &["report", "-o", "/dev/null"],
+    ] {
         let mut command = std::process::Command::new(ground.site.program("mini-mcp"));
-        command.args(words).arg("--audit").arg(ground.site.trail_file());
+        command
+            .args(words)
+            .arg("--audit")
+            .arg(ground.site.trail_file());
         let output = command.output().expect("it runs");
         assert!(output.status.success(), "{output:?}");
         let shown = String::from_utf8(output.stdout).expect("text");
@@ -304,7 +340,11 @@ fn a_flood_of_reports_holds_nobody_up() {
         for _ in 0..5 {
             let began = Instant::now();
             assert_eq!(ground.status()["pid"], ground.worker.id());
-            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+            assert!(
+                began.elapsed() < Duration::from_secs(5),
+                "{:?}",
+                began.elapsed()
+            );
         }
         String::new()
     });
@@ -332,7 +372,10 @@ fn lanes_are_bounded_and_come_back() {
     let lines = ground.lines("violation");
     let full = "cannot let the supervisor in: it has 128 connections already";
     let first = lines.first().expect("it is told");
-    assert_eq!((first.text("socket"), first.text("reason")), ("worker", full));
+    assert_eq!(
+        (first.text("socket"), first.text("reason")),
+        ("worker", full)
+    );
     assert!(lines.len() <= 60, "{}", lines.len());
 }
 

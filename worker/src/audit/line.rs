@@ -3,7 +3,7 @@
 use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
-use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Socket, Told, Word};
+use super::{Call, Decider, Ending, Entry, Input, Offender, Proven, RunUser, Told, Word};
 use wire::{Argument, Correlation, Given, Outcome, Status, Value};
 
 /// The word for what happened.
@@ -80,21 +80,22 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             .text("address", &address.to_string())
             .literal("left_out", left_out),
         Entry::Violation {
-            socket,
+            offender,
             reason,
             left_out,
-        } => with_socket(line, *socket)
+        } => with_offender(line, *offender)
             .text("reason", reason)
             .literal("left_out", left_out),
     }
 }
 
-fn with_socket(line: Object, socket: Socket) -> Object {
-    let (name, user) = match socket {
-        Socket::Worker(user) => ("worker", user),
-        Socket::Admin(user) => ("admin", user),
+fn with_offender(line: Object, offender: Offender) -> Object {
+    let (socket, user) = match offender {
+        Offender::Supervisor => ("worker", None),
+        Offender::NoSupervisor(user) => ("worker", Some(user)),
+        Offender::Administrator(user) | Offender::NoAdministrator(user) => ("admin", Some(user)),
     };
-    let line = line.text("socket", name);
+    let line = line.text("socket", socket);
     match user {
         Some(user) => line.literal("uid", user),
         None => line,

@@ -100,8 +100,8 @@ pub(crate) enum Entry {
     },
     /// Somebody did on a socket what nobody may; not every one of many is recorded.
     Violation {
-        /// Where, and who.
-        socket: Socket,
+        /// Who, and where.
+        offender: Offender,
         /// What, in one sentence.
         reason: String,
         /// How many before it were not recorded; the first process counts.
@@ -116,13 +116,17 @@ pub(crate) enum Entry {
     },
 }
 
-/// A socket of the worker, and the user id of who connected, where it says anything.
+/// Who does on a socket of the worker what nobody may; users by their id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Socket {
-    /// The supervisor's.
-    Worker(Option<u32>),
-    /// The administrators'.
-    Admin(Option<u32>),
+pub(crate) enum Offender {
+    /// The supervisor, on its own.
+    Supervisor,
+    /// Somebody who may not connect there.
+    NoSupervisor(u32),
+    /// An administrator, on that of administrators.
+    Administrator(u32),
+    /// Somebody who may not connect there.
+    NoAdministrator(u32),
 }
 
 /// Whose user a command runs as.

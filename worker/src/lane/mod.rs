@@ -16,7 +16,7 @@ mod records;
 mod terms;
 mod watch;
 
-use crate::audit::{Entry, Socket};
+use crate::audit::{Entry, Offender};
 use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Launcher;
@@ -124,7 +124,7 @@ impl Lane {
         let offence = result.as_ref().err().and_then(HangUp::offence);
         if let Some(reason) = self.offence.take().or(offence) {
             let _said_anyway = self.records.record(&Entry::Violation {
-                socket: Socket::Worker(None),
+                offender: Offender::Supervisor,
                 reason,
                 left_out: 0,
             });

@@ -1,8 +1,9 @@
 //! What an administrator is told, and how he is let in.
 
 use super::{Worker, WorkerError, readable, say};
-use crate::admin::{Admitted, Asker, Served};
-use crate::audit::{Socket, since_boot};
+use crate::admin::{Admin, Admitted, Asker, Served};
+use crate::audit::{Offender, since_boot};
+use crate::discard::discard;
 use crate::{bounds, sys};
 use std::time::Instant;
 use wire::{About, Answer, WorkerStatus};
@@ -41,12 +42,22 @@ impl Worker {
         match admin.admit(number)? {
             Admitted::Visitor(visitor) => self.events.add(visitor, readable(number))?,
             Admitted::Stranger(user) => self.violated(
-                Socket::Admin(Some(user)),
+                Offender::NoAdministrator(user),
                 &format!("cannot let user {user} in: he is no administrator"),
             ),
             Admitted::Nobody => {}
         }
+        self.let_go();
         Ok(())
+    }
+
+    /// Hangs up on administrators who are served, or turned away.
+    fn let_go(&mut self) {
+        for socket in self.admin.iter_mut().flat_map(Admin::leaving) {
+            // Its copy in the process that is to close it would be an event still.
+            let _never_was_one = self.events.delete(&socket);
+            discard(socket);
+        }
     }
 
     /// Answers an administrator; `false` when `number` is none.
@@ -56,9 +67,10 @@ impl Worker {
         };
         let served = admin.serve(number, |asker, about| self.told(asker, about));
         self.admin = Some(admin);
+        self.let_go();
         if let Served::Nonsense(user) = served {
             let what = "cannot understand the question of an administrator";
-            self.violated(Socket::Admin(Some(user)), what);
+            self.violated(Offender::Administrator(user), what);
         }
         served != Served::Nobody
     }

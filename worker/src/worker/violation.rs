@@ -1,17 +1,37 @@
 //! What is refused by the first process alone: what breaks a protocol, and starts that
 //! were decided under a policy that is no longer in force.
 
+use super::sparing::Sparing;
 use super::{Worker, lost_line, say};
-use crate::audit::{Entry, Note, Socket};
+use crate::audit::{Entry, Note, Offender};
 use crate::explain::explain;
 use crate::lane::stale;
 use std::time::Instant;
 
+/// Room for what supervisor, administrators and strangers do: none of them takes that of
+/// the others.
+#[derive(Debug, Default)]
+pub(super) struct Violations {
+    supervisor: Sparing,
+    administrators: Sparing,
+    strangers: Sparing,
+}
+
+impl Violations {
+    fn of(&mut self, offender: Offender) -> &mut Sparing {
+        match offender {
+            Offender::Supervisor => &mut self.supervisor,
+            Offender::Administrator(_) => &mut self.administrators,
+            Offender::NoSupervisor(_) | Offender::NoAdministrator(_) => &mut self.strangers,
+        }
+    }
+}
+
 impl Worker {
     /// Records that somebody did on a socket what nobody may, if there is room.
-    pub(super) fn violated(&mut self, socket: Socket, reason: &str) {
+    pub(super) fn violated(&mut self, offender: Offender, reason: &str) {
         let mut entry = Entry::Violation {
-            socket,
+            offender,
             reason: reason.to_owned(),
             left_out: 0,
         };
@@ -29,7 +49,9 @@ impl Worker {
     pub(super) fn is_worth_a_line(&mut self, entry: &mut Entry) -> bool {
         let (lines, left_out) = match entry {
             Entry::WrongKey { left_out, .. } => (&mut self.wrong_keys, left_out),
-            Entry::Violation { left_out, .. } => (&mut self.violations, left_out),
+            Entry::Violation {
+                offender, left_out, ..
+            } => (self.violations.of(*offender), left_out),
             Entry::Start { .. }
             | Entry::End(_)
             | Entry::Output(_)

@@ -31,10 +31,7 @@ pub(crate) fn forge(own: &mut Supervisor) -> Attack {
     tell("as itself", &ask_administrator(own, &approve(&id)));
     tell("as a child", &by_command(own, &id)?);
     ask(&format!("open {id}"));
-    tell(
-        "as itself, let in",
-        &ask_administrator(own, &approve(&id)),
-    );
+    tell("as itself, let in", &ask_administrator(own, &approve(&id)));
     tell("as a child, let in", &by_command(own, &id)?);
     tell(
         "what waits, as itself",
@@ -55,7 +52,11 @@ fn another(own: &Supervisor, client: &UnixStream) -> Attack {
     tell("the one that is approved", &told(&first));
     tell(
         "the same call on another lane",
-        if second.speaks_within(500) { "spoke" } else { "waits" },
+        if second.speaks_within(500) {
+            "spoke"
+        } else {
+            "waits"
+        },
     );
     second.say(&Request::Cancel, &[]);
     tell("taken back", &word(second.hear()));
@@ -73,7 +74,9 @@ pub(crate) fn race(own: &mut Supervisor) -> Attack {
     for round in 0..60_u32 {
         let id = wait(own, &lane, &client, &format!("approved{round}"));
         ask(&format!("race {id}"));
-        std::thread::sleep(std::time::Duration::from_micros(u64::from(round) * 397 % 9000));
+        std::thread::sleep(std::time::Duration::from_micros(
+            u64::from(round) * 397 % 9000,
+        ));
         if round % 2 == 0 {
             lane.say(&Request::Cancel, &[]);
             tell("race", &told(&lane));
@@ -82,7 +85,11 @@ pub(crate) fn race(own: &mut Supervisor) -> Attack {
             let run = own.run("held", &[("name", "forged")]);
             let _pipes = lane.ask(run, fd(&client));
             let first = told(&lane);
-            let second = if first == "hung up" { first } else { told(&lane) };
+            let second = if first == "hung up" {
+                first
+            } else {
+                told(&lane)
+            };
             tell("race", second.split(' ').next().unwrap_or_default());
             lane = own.lane();
         }
@@ -127,6 +134,9 @@ fn by_command(own: &Supervisor, id: &str) -> std::io::Result<String> {
     let here = std::env::current_exe()?;
     let mut command = Command::new(here.with_file_name("mini-mcp"));
     command.args(["approve", id, "--socket"]).arg(&own.admin);
-    let status = command.stdin(Stdio::null()).stderr(Stdio::null()).status()?;
+    let status = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
     Ok(format!("exit {}", status.code().unwrap_or(-1)))
 }

@@ -34,11 +34,7 @@ pub(crate) fn forge(own: &mut Supervisor) -> Attack {
     try_out(own, "another listener", other.accept()?.0.as_fd());
     try_out(own, "own lane", own.lane().as_fd());
     let daemon = ask("daemon");
-    try_out(
-        own,
-        "daemon of root",
-        UnixStream::connect(&daemon)?.as_fd(),
-    );
+    try_out(own, "daemon of root", UnixStream::connect(&daemon)?.as_fd());
     let bound = bound_to_the_front(own, &daemon)?;
     try_out(own, "daemon of root, own address", bound.as_fd());
     let network = TcpListener::bind("127.0.0.1:0")?;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod approval;
+mod fuzz;
 mod identity;
 mod lanes;
 mod rate;
@@ -33,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "concurrency" => rate::crowd(&mut supervisor),
         "spoof" => spoof::spoof(&mut supervisor),
         "flood" => spoof::flood(&mut supervisor),
+        "fuzz" => fuzz::fuzz(&mut supervisor),
         "crowd" => lanes::crowd(&mut supervisor),
         "deaf" => lanes::deaf(&mut supervisor),
         "linger" => lanes::linger(&mut supervisor),

@@ -14,7 +14,16 @@ pub(crate) fn evade(own: &mut Supervisor) -> Attack {
     for tool in ["seldom", "daily"] {
         evade_for(own, &client, tool);
     }
-    for tool in ["SELDOM", " seldom", "seldom ", "seldom\0", "seldom\n", "./seldom", "tool.seldom", "ѕeldom"] {
+    for tool in [
+        "SELDOM",
+        " seldom",
+        "seldom ",
+        "seldom\0",
+        "seldom\n",
+        "./seldom",
+        "tool.seldom",
+        "ѕeldom",
+    ] {
         let lane = own.lane();
         let _pipes = lane.ask(own.run(tool, &[]), fd(&client));
         tell("spelled otherwise", &told(&lane));
@@ -67,7 +76,10 @@ fn evade_for(own: &Supervisor, client: &UnixStream, tool: &str) {
 pub(crate) fn crowd(own: &mut Supervisor) -> Attack {
     let client = own.client();
     let run = |lane: harness::Lane, own: &Supervisor| {
-        let (run, client) = (own.run("single", &[]), client.try_clone().expect("a descriptor"));
+        let (run, client) = (
+            own.run("single", &[]),
+            client.try_clone().expect("a descriptor"),
+        );
         std::thread::spawn(move || {
             let _pipes = lane.ask(run, Some(client.as_fd()));
             told(&lane)

@@ -95,8 +95,16 @@ pub(crate) fn flood(own: &mut Supervisor) -> Attack {
 fn denials() -> Vec<[&'static str; 3]> {
     let mut all = vec![
         [LINE, LINE, LINE],
-        ["approved", "tool.held.ask", "an administrator has approved the call"],
-        ["approval_denied", "tool.held.ask", "an administrator has denied the call"],
+        [
+            "approved",
+            "tool.held.ask",
+            "an administrator has approved the call",
+        ],
+        [
+            "approval_denied",
+            "tool.held.ask",
+            "an administrator has denied the call",
+        ],
         ["worker_lost", "", "the worker was killed"],
     ];
     all.push([Box::leak("x".repeat(40_000).into_boxed_str()), "", ""]);
