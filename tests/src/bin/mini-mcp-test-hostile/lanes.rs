@@ -6,6 +6,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 use wire::{Correlation, Denial, Reply, Report, Request};
 
 /// More than the worker takes.
@@ -17,8 +18,14 @@ pub(crate) fn crowd(own: &mut Supervisor) -> Attack {
     // The worker looks at the last one after all others.
     let last = all.last().is_some_and(|last| last.speaks_within(20_000));
     assert!(last, "all are let in");
+    // What is turned away is closed by another process, a moment later.
+    let count = || all.iter().filter(|lane| lane.speaks_within(0)).count();
+    let _in_time = (0..200).find(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        count() >= MANY - 128
+    });
     ask("status");
-    let closed = all.iter().filter(|lane| lane.speaks_within(0)).count();
+    let closed = count();
     tell("let in", &(MANY - closed).to_string());
     drop(all);
     let hello = wire::encode(&Request::Hello(wire::Hello {
@@ -28,7 +35,7 @@ pub(crate) fn crowd(own: &mut Supervisor) -> Attack {
     let client = own.client();
     // Those that were dropped end one after the other.
     let outcome = (0..200).find_map(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
         let lane = own.silent();
         lane.greet(own.policy).ok()?;
         let _pipes = lane.ask(own.run("mark", &[("name", "right")]), fd(&client));
@@ -62,7 +69,7 @@ pub(crate) fn deaf(own: &mut Supervisor) -> Attack {
             lane
         })
         .collect();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     // And each reload would be told to all of them.
     for _ in 0..400 {
         let lane = own.silent();
