@@ -134,7 +134,19 @@ impl Lane {
     /// # Panics
     /// When nothing comes in time.
     pub fn hear(&self) -> Result<Reply, Hangup> {
-        let mut packet = vec![0; wire::FRAME_MAX];
+        let packet = self.hear_bytes()?;
+        Ok(wire::decode(&packet).expect("the worker speaks the vocabulary"))
+    }
+
+    /// The next packet, whatever it holds.
+    ///
+    /// # Errors
+    /// [`Hangup`].
+    ///
+    /// # Panics
+    /// When nothing comes in time.
+    pub fn hear_bytes(&self) -> Result<Vec<u8>, Hangup> {
+        let mut packet = vec![0; wire::FRAME_MAX + 1];
         let length = loop {
             match recv(self.0.as_raw_fd(), &mut packet, MsgFlags::empty()) {
                 Ok(0) | Err(nix::Error::ECONNRESET) => return Err(Hangup),
@@ -143,7 +155,8 @@ impl Lane {
                 other => break other.expect("the worker answers in time"),
             }
         };
-        Ok(wire::decode(&packet[..length]).expect("the worker speaks the vocabulary"))
+        packet.truncate(length);
+        Ok(packet)
     }
 
     /// A `Run` for `tool` without arguments.

@@ -67,11 +67,8 @@ fn administer(admin: &Path, about: About) {
     let version = ADMIN_VERSION;
     let question = wire::encode(&Question { version, about }).expect("a message");
     visitor.say_bytes(&question, &[]);
-    let mut packet = vec![0; wire::FRAME_MAX];
-    let socket = std::os::fd::AsRawFd::as_raw_fd(&visitor.as_fd());
-    let flags = nix::sys::socket::MsgFlags::empty();
-    let length = nix::sys::socket::recv(socket, &mut packet, flags).expect("an answer");
-    let answer = wire::decode(&packet[..length]).expect("an answer");
+    let packet = visitor.hear_bytes().expect("an answer");
+    let answer = wire::decode(&packet).expect("an answer");
     assert!(matches!(answer, Answer::Done | Answer::Refused(_)));
 }
 

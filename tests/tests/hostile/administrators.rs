@@ -202,12 +202,9 @@ fn pages(ground: &Ground) -> Vec<Asked> {
     loop {
         let visitor = visit(ground, BOB);
         visitor.say_bytes(&question(About::Pending(after)), &[]);
-        let mut packet = vec![0; wire::FRAME_MAX + 1];
-        let socket = std::os::fd::AsRawFd::as_raw_fd(&visitor.as_fd());
-        let flags = nix::sys::socket::MsgFlags::empty();
-        let length = nix::sys::socket::recv(socket, &mut packet, flags).expect("an answer");
-        assert!(length <= wire::FRAME_MAX, "{length} bytes");
-        let answer = wire::decode(&packet[..length]).expect("an answer");
+        let packet = visitor.hear_bytes().expect("an answer");
+        assert!(packet.len() <= wire::FRAME_MAX, "{} bytes", packet.len());
+        let answer = wire::decode(&packet).expect("an answer");
         let Answer::Pending(page, more) = answer else {
             panic!("{answer:?}")
         };

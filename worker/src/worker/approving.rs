@@ -4,7 +4,7 @@ use super::{Worker, lost_line, say};
 use crate::admin::Asker;
 use crate::admission::Now;
 use crate::approvals::caller_uid;
-use crate::audit::{Approving, Entry, Left, Note, Waiting, since_boot};
+use crate::audit::{Approving, Entry, Left, Note, Offender, Waiting, since_boot};
 use crate::explain::explain;
 use std::time::Duration;
 use wire::{Answer, Approve, Denial, Failure};
@@ -216,14 +216,16 @@ impl Worker {
     }
 
     /// Whether `asker` may answer request `id`, which must wait.
-    fn answerable(&self, asker: &Asker, id: &str, now: Duration) -> Result<(), Answer> {
+    fn answerable(&mut self, asker: &Asker, id: &str, now: Duration) -> Result<(), Answer> {
         let Some(pending) = self.approvals.pending(id, now) else {
             return Err(unknown(id));
         };
         let own = caller_uid(&pending.waiting) == Some(asker.uid);
         if own && !self.context.policy.approvals().self_approval {
             let why = "it is a call of your own, and the policy does not say `self_approval`";
-            return Err(Answer::Refused(format!("cannot answer `{id}`: {why}")));
+            let why = format!("cannot answer `{id}`: {why}");
+            self.violated(Offender::Administrator(asker.uid), &why);
+            return Err(Answer::Refused(why));
         }
         Ok(())
     }

@@ -78,6 +78,8 @@ impl Worker {
     /// What `asker` is answered, who may have been let in under another policy.
     fn told(&mut self, asker: &Asker, about: About) -> Answer {
         if !self.may_approve(asker) {
+            let who = Offender::NoAdministrator(asker.uid);
+            self.violated(who, &format!("user {} may not answer requests", asker.uid));
             return Answer::Refused("you may not answer requests".to_owned());
         }
         match about {

@@ -5,7 +5,7 @@ use harness::Lane;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use wire::{ADMIN_VERSION, About, Approve, Covers, Question, Reply, Request};
+use wire::{ADMIN_VERSION, About, Answer, Approve, Covers, Question, Reply, Request};
 
 /// Says that it is approved, in every way that there are words for.
 pub(crate) fn forge(own: &mut Supervisor) -> Attack {
@@ -123,9 +123,9 @@ fn ask_administrator(own: &Supervisor, about: &About) -> String {
     let about = about.clone();
     let question = wire::encode(&Question { version, about }).expect("a message");
     socket.say_bytes(&question, &[]);
-    match socket.hear() {
+    match socket.hear_bytes() {
         Err(harness::Hangup) => "hung up".to_owned(),
-        Ok(other) => format!("{other:?}"),
+        Ok(packet) => format!("{:?}", wire::decode::<Answer>(&packet).expect("an answer")),
     }
 }
 
