@@ -336,6 +336,10 @@ fn the_trail_is_not_spoofed() {
         assert!(output.status.success(), "{output:?}");
         let shown = String::from_utf8(output.stdout).expect("text");
         assert!(!shown.contains(['\u{1b}', '\u{202e}', '\0']), "{shown}");
+        if words == ["audit"] {
+            let told = "on the worker socket: cannot accept a message of the supervisor";
+            assert!(shown.contains(told), "{shown}");
+        }
     }
     assert_eq!(ground.violations().len(), 4, "{:?}", ground.violations());
 }

@@ -121,19 +121,25 @@ impl Lane {
     pub(crate) fn serve(mut self) -> Result<(), HangUp> {
         let first = unistd::getppid();
         let result = self.converse();
-        let offence = result.as_ref().err().and_then(HangUp::offence);
-        if let Some(reason) = self.offence.take().or(offence) {
-            let _said_anyway = self.records.record(&Entry::Violation {
-                offender: Offender::Supervisor,
-                reason,
-                left_out: 0,
-            });
-        }
         if unistd::getppid() != first {
             // The first process was killed: the last of its lanes tidies up.
             self.launcher.context.containment.remove();
         }
-        result
+        let offence = result.as_ref().err().and_then(HangUp::offence);
+        match self.offence.take().or(offence) {
+            Some(reason) => self.accuse(reason).or(result),
+            None => result,
+        }
+    }
+
+    /// Has it recorded that the supervisor has broken the protocol, and said there.
+    fn accuse(&mut self, reason: String) -> Result<(), HangUp> {
+        let recorded = self.records.record(&Entry::Violation {
+            offender: Offender::Supervisor,
+            reason,
+            left_out: 0,
+        });
+        recorded.map(drop)
     }
 
     fn converse(&mut self) -> Result<(), HangUp> {

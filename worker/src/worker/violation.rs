@@ -38,14 +38,14 @@ impl Worker {
         if !self.is_worth_a_line(&mut entry) {
             return;
         }
-        say(reason);
         if let Err(error) = self.log.record(&entry, None) {
             // It was refused all the same.
             say(&explain(&error));
         }
     }
 
-    /// Whether there is room for `entry`, which is told how many before it had none.
+    /// Whether there is room for `entry`, which is told how many before it had none. What
+    /// breaks a protocol is said in the log as well, and no more often.
     pub(super) fn is_worth_a_line(&mut self, entry: &mut Entry) -> bool {
         let (lines, left_out) = match entry {
             Entry::WrongKey { left_out, .. } => (&mut self.wrong_keys, left_out),
@@ -58,13 +58,14 @@ impl Worker {
             | Entry::Deny { .. }
             | Entry::Refuse { .. } => return true,
         };
-        match lines.room(Instant::now()) {
-            Some(others) => {
-                *left_out = others;
-                true
-            }
-            None => false,
+        let Some(others) = lines.room(Instant::now()) else {
+            return false;
+        };
+        *left_out = others;
+        if let Entry::Violation { reason, .. } = entry {
+            say(reason);
         }
+        true
     }
 
     /// Whether `entry` is a start under a former policy: the lane that decided it did not
