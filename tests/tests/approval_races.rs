@@ -221,3 +221,36 @@ fn an_approval_and_what_races_it_have_one_ending() {
     assert!(outcomes.contains_key("ran"), "nothing was approved in time");
     assert!(outcomes.len() > 2, "nothing raced: {outcomes:?}");
 }
+
+/// Approved, and given up before its lane has heard of that: nothing runs, and both
+/// stand in the trail.
+#[test]
+fn an_approval_that_comes_too_late_is_told() {
+    for (what, reason) in [
+        (Happening::Cancel, "its caller has given it up"),
+        (Happening::Leave, "its caller has gone"),
+        (Happening::HangUp, "its caller has given it up"),
+        (Happening::KillLane, "its lane was lost"),
+    ] {
+        let front = Front::with(&format!("{POLICY}{BRIEF}"));
+        let mut waiting = wait(&front, "held", "forged").expect("it waits");
+        let lane = Pid::from_raw(waiting.process.id());
+        kill(lane, Signal::SIGSTOP).expect("it lives");
+        happen(&front, &mut waiting, Happening::Approve, 0);
+        happen(&front, &mut waiting, what, 0);
+        // It may be dead.
+        let _ended = kill(lane, Signal::SIGCONT);
+        let id = waiting.id.clone();
+        assert_ne!(outcome(waiting.lane.take()), "ran", "{what:?}");
+        let withdrawn = front
+            .site
+            .audited("it is withdrawn", |one| one.event() == "withdrawn");
+        assert_eq!(withdrawn.text("approval"), id);
+        let told = format!("it was approved too late: {reason}");
+        assert_eq!(withdrawn.text("reason"), told, "{what:?}");
+        let trail = front.site.trail();
+        let count = |event: &str| trail.iter().filter(|one| one.event() == event).count();
+        assert_eq!((count("approved"), count("start")), (1, 0), "{what:?}");
+        assert_lawful(&trail);
+    }
+}
