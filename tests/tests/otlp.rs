@@ -146,7 +146,7 @@ fn a_call_is_a_part_of_the_clients_trace() {
     assert!(call.failed && call.words.is_empty(), "{call:?}");
     assert_eq!(call.text("error.type"), "tool_error");
     assert_eq!(call.text("mini_mcp.decision"), "deny");
-    assert_eq!(call.text("mini_mcp.code"), "invalid_arguments");
+    assert_eq!(call.text("mini_mcp.code"), "leading_dash");
     assert_eq!(names(&children(&spans, &call)), ["decide", "record"]);
 
     let call = only(&spans, "tools/call sh");
@@ -332,7 +332,7 @@ fn metrics_add_up_to_the_calls() {
     assert_eq!(calls("mini_mcp.outcome"), sums(&outcomes));
     let codes = [
         ("", 10),
-        ("invalid_arguments", 3),
+        ("leading_dash", 3),
         ("not_allowed", 3),
         ("cancelled", 1),
     ];

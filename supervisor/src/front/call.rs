@@ -62,7 +62,9 @@ pub(crate) async fn start(
     let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
     descriptors.extend(socket(client));
     let mut lane = pool.submit(&Request::Run(run), &descriptors).await?;
-    let refusal = match waiting::reply(&mut lane, standing).await? {
+    let reply = waiting::reply(&mut lane, standing).await?;
+    standing.leaves();
+    let refusal = match reply {
         Reply::Started { run: name } => {
             tracing::debug!(run = name, "command started");
             return Ok(Ok(Started {

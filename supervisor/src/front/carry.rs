@@ -171,9 +171,7 @@ pub(super) async fn start(
         background,
     };
     standing.enters("launch");
-    let started = call::start(&generation.pool, client, run, standing).await;
-    standing.leaves();
-    match started {
+    match call::start(&generation.pool, client, run, standing).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {
                 denial: too_large(leave.tool(), &error),
