@@ -308,7 +308,11 @@ fn attributes(all: &[KeyValue]) -> Attributes {
         Value::StringValue(text) => text.clone(),
         Value::IntValue(number) => number.to_string(),
         Value::BoolValue(flag) => flag.to_string(),
-        other => panic!("{other:?}"),
+        other @ (Value::DoubleValue(_)
+        | Value::ArrayValue(_)
+        | Value::KvlistValue(_)
+        | Value::BytesValue(_)
+        | Value::StringValueStrindex(_)) => panic!("{other:?}"),
     };
     let value = |pair: &KeyValue| pair.value.as_ref()?.value.as_ref().map(text);
     let pair = |pair: &KeyValue| Some((pair.key.clone(), value(pair)?));

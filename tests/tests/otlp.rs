@@ -6,9 +6,12 @@ use harness::web::{bearer, modern};
 use harness::{
     ALICE, Attributes, BASE, BOB, Client, Collector, Manner, Seen, Site, Web, eventually,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -426,6 +429,22 @@ fn no_call_notices_the_collector() {
     assert_eq!(refusing.spans().len() + hanging.spans().len(), 0);
 }
 
+/// One that hangs has two seconds for the last of it, less than a request may take.
+#[test]
+fn the_end_does_not_wait_for_a_collector_that_hangs() {
+    let collector = Collector::listen(Manner::Hanging);
+    let site = site(collector.endpoint());
+    let client = Client::attach(&site, ALICE);
+    succeeds(&client, "true", &json!({}));
+    drop(client);
+    let id = Pid::from_raw(site.supervisor().id());
+    kill(id, Signal::SIGTERM).expect("it runs");
+    let words = "did not take the last traces and metrics in time";
+    eventually("it gives up", SOON, || {
+        site.log_text("supervisor").contains(words).then_some(())
+    });
+}
+
 /// The supervisor's threads, and its sockets of the network.
 fn threads_and_sockets(site: &Site) -> (usize, usize) {
     let id = site.supervisor().id();
@@ -480,8 +499,7 @@ fn a_unix_socket_does_as_well() {
     let folder = harness::scratch();
     let path = folder.path().join("collector.sock");
     let collector = Collector::at(&path);
-    let all = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    fs::set_permissions(&path, all).expect("ours");
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("ours");
     let site = site(collector.endpoint());
     let client = Client::attach(&site, ALICE);
     succeeds(&client, "true", &json!({}));
