@@ -6,7 +6,8 @@ use crate::principal::Principal;
 use crate::source::Files;
 use crate::{
     Accounts, Approvals, Arguments, Caller, Decision, Denial, Diagnostic, Diagnostics, Examined,
-    Explanation, Limit, Limits, Profile, Prompt, Queue, Proof, Resource, Scope, Setting, Source, Tool,
+    Explanation, Limit, Limits, Profile, Prompt, Proof, Queue, Resource, Scope, Setting, Source,
+    Tool,
 };
 use crate::{prompt, read, resource};
 use sha2::{Digest, Sha256};

@@ -27,6 +27,7 @@ mod launcher;
 mod once;
 mod open;
 mod options;
+mod queue;
 mod sandbox;
 mod service;
 mod source;
