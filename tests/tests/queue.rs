@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use wire::{Reply, Request};
+use wire::{Presented, Reply, Request, Secret};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -102,6 +102,15 @@ fn refusals(site: &Site) -> Vec<Entry> {
     entries
 }
 
+/// Sets it when it is dropped.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A client that has hundreds of calls under way all the time, and one that has one:
 /// every call of the second starts after at most one more of the first's, as long as that
 /// one is fair to have been before it.
@@ -122,10 +131,10 @@ fn one_who_floods_starves_nobody() {
                 }
             }
         });
+        let _however_it_ends = Stop(enough);
         for _ in 0..30 {
             assert_eq!(bob.call("nap", &json!({})).exit_code(), Some(0));
         }
-        enough.store(true, Ordering::Relaxed);
     });
     let starts = starts(&site, "nap");
     let number = |entry: &Entry, name: &str| entry.field(name).as_u64().expect("a number");
@@ -476,6 +485,10 @@ fn one_who_floods_leaves_lanes_to_others() {
             client.start_call("long", &json!({}));
         }
     }
+    // By then the supervisor has read them all.
+    for client in &flood {
+        assert!(client.request("ping", &json!({})).is_some());
+    }
     eventually("many run", SOON, || {
         (status(&site)["running"].as_u64() >= Some(32)).then_some(())
     });
@@ -483,8 +496,123 @@ fn one_who_floods_leaves_lanes_to_others() {
     for _ in 0..3 {
         assert_eq!(bob.call("true", &json!({})).exit_code(), Some(0));
     }
-    // They last nineteen seconds: those ran beside them.
-    let running = status(&site)["running"].as_u64();
-    assert!(Some(32) <= running && running < Some(64), "{running:?}");
+    let (started, ended) = (starts(&site, "long"), site.audit());
+    let ran: BTreeSet<&str> = started.iter().map(|one| one.text("run")).collect();
+    let ended = ended
+        .iter()
+        .find(|one| one.event() == "end" && ran.contains(one.text("run")));
+    assert_eq!(ended, None, "he has waited for a place");
+    assert_eq!(started.len(), 32);
     flood.into_iter().for_each(Client::vanish);
+}
+
+/// Where every user of the pool is in use, a call waits until one is free again.
+#[test]
+fn a_call_waits_for_a_user_of_its_own() {
+    let own = r#"
+[profile.own]
+extends = "plain"
+dynamic_user = true
+private_tmp = true
+
+[tool.own]
+description = "Runs as a user that no other run has"
+command = ["/usr/bin/sleep", "{time}"]
+profile = "own"
+allow = ["alice"]
+[tool.own.args]
+time = { type = "string" }
+"#;
+    let site = Site::with(&format!("{}{own}", policy("")))
+        .worker_option("--dynamic-users", "61910-61910")
+        .start();
+    let client = Client::attach(&site, ALICE);
+    let first = client.start_call("own", &json!({"time": "20"}));
+    site.audited("it runs", |entry| entry.is("start", "own"));
+    let second = client.start_call("own", &json!({"time": "0"}));
+    queued(&site, 1);
+    client.cancel(first);
+    assert_eq!(client.called(second).exit_code(), Some(0));
+    let starts = starts(&site, "own");
+    assert!(starts.iter().all(|one| one.field("dynamic_user") == 61_910));
+    assert!(starts.last().expect("two").field("queued_us").is_u64());
+}
+
+/// A call that was approved waits for its place like any other, and needs no second
+/// approval.
+#[test]
+fn what_is_approved_waits_like_any_other() {
+    let held = r#"
+[tool.held]
+description = "Shares its only place"
+command = ["/usr/bin/sleep", "{time}"]
+profile = "plain"
+allow = ["ops"]
+ask = ["alice"]
+concurrency = 1
+[tool.held.args]
+time = { type = "string" }
+"#;
+    let site = Site::with(&format!("{}{held}", policy(""))).start();
+    let (alice, bob) = (Client::attach(&site, ALICE), Client::attach(&site, BOB));
+    let first = bob.start_call("held", &json!({"time": "20"}));
+    site.audited("it runs", |entry| entry.is("start", "held"));
+    let call = alice.start_call("held", &json!({"time": "0"}));
+    let asked = site.audited("it asks", |entry| entry.is("waiting", "held"));
+    let mut approve = Command::new(site.program("mini-mcp"));
+    approve.args(["approve", asked.text("approval"), "--socket"]);
+    let approved = approve.arg(site.admin_socket()).output().expect("it runs");
+    assert!(approved.status.success(), "{approved:?}");
+    queued(&site, 1);
+    bob.cancel(first);
+    assert_eq!(alice.called(call).exit_code(), Some(0));
+    let start = starts(&site, "held").pop().expect("two");
+    assert_eq!(start.text("approval"), asked.text("approval"));
+    assert!(start.field("queued_us").is_u64());
+}
+
+/// A key that was revoked while its owner's call waited opens nothing: the start of that
+/// call has an end without a command.
+#[test]
+fn a_key_that_is_revoked_meanwhile_gets_no_place() {
+    let keyed = r#"
+[principal.ci]
+api_key = "ci"
+[profile.fixed]
+extends = "plain"
+run_as = "mmtest-run"
+[tool.keyed]
+description = "One at a time"
+command = ["/usr/bin/sleep", "20"]
+profile = "fixed"
+allow = ["ci"]
+concurrency = 1
+"#;
+    let front = Front::with(&format!("{}{keyed}", policy("")));
+    let key = front.site.new_key("ci");
+    let call = |lane: &Lane| {
+        let mut run = lane.request(&front.site, "keyed");
+        run.key = Some(Presented {
+            key: Secret::new(key.clone()),
+            address: "127.0.0.1".parse().expect("an address"),
+        });
+        let (out, out_end) = std::io::pipe().expect("the kernel makes pipes");
+        let (err, err_end) = std::io::pipe().expect("the kernel makes pipes");
+        lane.say(&Request::Run(run), &[out_end.as_fd(), err_end.as_fd()]);
+        (out, err)
+    };
+    let (first, second) = (Lane::greeted(&front.site), Lane::greeted(&front.site));
+    let _pipes = (call(&first), first.hear(), call(&second));
+    assert!(matches!(second.hear(), Ok(Reply::Queued { ahead: 0, .. })));
+    front.site.key(&["revoke", "ci"]);
+    first.say(&Request::Cancel, &[]);
+    match second.hear() {
+        Ok(Reply::Failed(failure)) => assert_eq!(failure.code, "attestation"),
+        answer => panic!("{answer:?}"),
+    }
+    let end = front.site.audited("its end", |entry| {
+        entry.event() == "end" && entry.text("code") == "attestation"
+    });
+    let starts = starts(&front.site, "keyed");
+    assert_eq!(starts.last().expect("two").text("run"), end.text("run"));
 }
