@@ -141,7 +141,9 @@ impl Worker {
                 code: "withdrawn".to_owned(),
                 reason: "its time was up when a place came free".to_owned(),
             },
-            left => why(left),
+            Left::Cancelled | Left::CallerGone | Left::Reloaded | Left::Stopped | Left::Lost => {
+                why(left)
+            }
         };
         let written = self.log.record(&Entry::Refuse { call, failure }, None);
         written.err().map(|error| lost_line(&error))
