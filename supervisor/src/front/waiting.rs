@@ -3,7 +3,8 @@
 
 use super::Client;
 use crate::lane::{LaneError, Lease};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::telemetry::Stage;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wire::Reply;
 
@@ -22,6 +23,8 @@ pub(crate) struct Standing {
     waiting: watch::Sender<Option<For>>,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
+    /// What its trace shows meanwhile.
+    stage: Mutex<Stage>,
 }
 
 impl Standing {
@@ -31,7 +34,23 @@ impl Standing {
             waiting: watch::Sender::new(None),
             turns: Arc::clone(&client.running),
             turn: Mutex::default(),
+            stage: Mutex::default(),
         }
+    }
+
+    /// It enters the stage `name`, which ends the one before.
+    pub(super) fn enters(&self, name: &'static str) {
+        self.leaves();
+        *self.lock_stage() = Stage::begin(name);
+    }
+
+    /// The stage that it is in ends.
+    pub(super) fn leaves(&self) {
+        *self.lock_stage() = Stage::default();
+    }
+
+    fn lock_stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until its client may have one more command run; `false` when it never may.
@@ -62,12 +81,23 @@ impl Standing {
             For::Place(ahead) => tracing::debug!(ahead, "call waits for a place"),
         }
         self.keep(None);
+        match what {
+            For::Approval(_) => self.enters("approval"),
+            // It is told again how many are ahead.
+            For::Place(_) if self.waits_for_a_place() => {}
+            For::Place(_) => self.enters("queue"),
+        }
         self.waiting.send_replace(Some(what));
+    }
+
+    fn waits_for_a_place(&self) -> bool {
+        matches!(*self.waiting.borrow(), Some(For::Place(_)))
     }
 
     /// It may run by now, so it counts again, if there is room.
     fn goes_on(&self) {
         if self.waiting.send_replace(None).is_some() {
+            self.enters("launch");
             self.keep(Arc::clone(&self.turns).try_acquire_owned().ok());
         }
     }

@@ -3,8 +3,9 @@
 use super::connection::Connection;
 use super::turns::{Turn, Turns};
 use super::{Door, LaneError};
+use crate::telemetry::Lanes;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::{Identify, PolicyDigest, Reply, Request};
 
 /// Most commands at once; further ones wait their turn. Callers share them, so that one
@@ -40,6 +41,14 @@ impl Pool {
             idle: Mutex::new(Vec::new()),
             runs: Turns::new(RUNS_MAX),
             reports: Turns::new(REPORTS_MAX),
+        }
+    }
+
+    /// How many lanes are busy with a call, and how many are kept ready.
+    pub(crate) fn lanes(&self) -> Lanes {
+        Lanes {
+            busy: self.runs.taken(),
+            idle: self.lock_idle().len(),
         }
     }
 
@@ -184,7 +193,7 @@ impl Pool {
     /// An idle lane that is still there. The most recent comes first, so that
     /// those beyond the need stay untouched.
     fn idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.lock_idle();
         while let Some(connection) = idle.pop() {
             if connection.is_quiet() {
                 return Some(connection);
@@ -194,14 +203,18 @@ impl Pool {
     }
 
     fn keep(&self, connection: Connection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.lock_idle();
         if idle.len() < IDLE_MAX {
             idle.push(connection);
         }
     }
 
+    fn lock_idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take_all(&self) -> Vec<Connection> {
-        std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock_idle())
     }
 }
 

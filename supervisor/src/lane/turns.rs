@@ -68,7 +68,6 @@ impl Turns {
     }
 
     /// How many are taken.
-    #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         self.lock().taken
     }
