@@ -5,7 +5,7 @@ use crate::PolicyDigest;
 use serde::{Deserialize, Serialize};
 
 /// Version of this vocabulary; the worker answers no other.
-pub const ADMIN_VERSION: u16 = 2;
+pub const ADMIN_VERSION: u16 = 3;
 
 /// A question of an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +184,8 @@ pub struct WorkerStatus {
     pub pending: u32,
     /// The audit trail.
     pub audit: AuditHead,
+    /// Calls that wait until a place is free.
+    pub queued: u32,
 }
 
 /// The end of the audit trail.

@@ -373,17 +373,17 @@ fn lanes_are_bounded_and_come_back() {
     let ground = Ground::new();
     let outcomes = ground.attacked_with("crowd", |_, word| {
         assert_eq!(word, "status");
-        assert_eq!(ground.status()["lanes"], 128);
+        assert_eq!(ground.status()["lanes"], 320);
         String::new()
     });
-    outcomes.all("let in", "128");
+    outcomes.all("let in", "320");
     outcomes.all("afterwards", "finished");
     outcomes.all("half a greeting", "hung up");
     outcomes.all("many descriptors", "hung up");
     ground.assert_unharmed();
     assert_eq!(ground.marks(), ["right"]);
     let lines = ground.lines("violation");
-    let full = "cannot let the supervisor in: it has 128 connections already";
+    let full = "cannot let the supervisor in: it has 320 connections already";
     let first = lines.first().expect("it is told");
     assert_eq!(
         (first.text("socket"), first.text("reason")),

@@ -1,8 +1,9 @@
 //! What is refused by the first process alone: what breaks a protocol, and starts that
 //! were decided under a policy that is no longer in force.
 
+use super::recording::lost_line;
 use super::sparing::Sparing;
-use super::{Worker, lost_line, say};
+use super::{Worker, say};
 use crate::audit::{Entry, Note, Offender};
 use crate::explain::explain;
 use crate::lane::stale;

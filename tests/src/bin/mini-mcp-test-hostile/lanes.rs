@@ -10,7 +10,7 @@ use std::time::Duration;
 use wire::{Correlation, Denial, Reply, Report, Request};
 
 /// More than the worker takes.
-const MANY: usize = 200;
+const MANY: usize = 400;
 
 /// Nothing is said on them, or half of it.
 pub(crate) fn crowd(own: &mut Supervisor) -> Attack {
@@ -22,7 +22,7 @@ pub(crate) fn crowd(own: &mut Supervisor) -> Attack {
     let count = || all.iter().filter(|lane| lane.speaks_within(0)).count();
     let _in_time = (0..200).find(|_| {
         std::thread::sleep(Duration::from_millis(50));
-        count() >= MANY - 128
+        count() >= MANY - 320
     });
     ask("status");
     let closed = count();

@@ -110,7 +110,7 @@ pub(crate) fn tell(name: &str, outcome: &str) {
 /// The last word of the worker on what was asked on `lane`, a run to its end.
 pub(crate) fn told(lane: &Lane) -> String {
     match lane.hear() {
-        Ok(Reply::Started { .. }) => told(lane),
+        Ok(Reply::Started { .. } | Reply::Queued { .. }) => told(lane),
         other => word(other),
     }
 }
@@ -120,6 +120,7 @@ pub(crate) fn word(reply: Result<Reply, Hangup>) -> String {
     match reply {
         Err(Hangup) => "hung up".to_owned(),
         Ok(Reply::Started { .. }) => "started".to_owned(),
+        Ok(Reply::Queued { ahead, .. }) => format!("queued {ahead}"),
         Ok(Reply::Waiting { id, .. }) => format!("waiting {id}"),
         Ok(Reply::Denied(denial)) => format!("denied {}", denial.code),
         Ok(Reply::Failed(failure)) => format!("failed {}", failure.code),
