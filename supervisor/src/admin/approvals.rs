@@ -26,7 +26,7 @@ pub(crate) fn pending(options: &Pending) -> ExitCode {
 }
 
 fn listed(options: &Pending) -> Result<(), Error> {
-    let asked = all_pending(&options.socket)?;
+    let asked = all_pending(&options.place.socket)?;
     if options.watch {
         return watch(options, asked);
     }
@@ -63,7 +63,7 @@ fn watch(options: &Pending, first: Vec<Asked>) -> Result<(), Error> {
             tell_gone(options, &id)?;
         }
         std::thread::sleep(PAUSE);
-        now = all_pending(&options.socket)?;
+        now = all_pending(&options.place.socket)?;
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn approve(options: &Approve) -> ExitCode {
         ),
         None => "approved, once\n".to_owned(),
     };
-    outcome(do_it(&options.socket, about, &done))
+    outcome(do_it(&options.place.socket, about, &done))
 }
 
 /// Denies a request.
@@ -136,7 +136,7 @@ pub(crate) fn deny(options: &Deny) -> ExitCode {
         id: options.id.clone(),
         reason: options.reason.clone(),
     };
-    outcome(do_it(&options.socket, about, "denied\n"))
+    outcome(do_it(&options.place.socket, about, "denied\n"))
 }
 
 /// Lists the approvals that stand for further calls.
@@ -146,7 +146,7 @@ pub(crate) fn grants(options: &Grants) -> ExitCode {
 
 fn standing(options: &Grants) -> Result<(), Error> {
     let standing = pages(|after| {
-        let answer = ask(&options.socket, About::Grants(after))?;
+        let answer = ask(&options.place.socket, About::Grants(after))?;
         if let Answer::Grants(page, more) = answer {
             let last = page.last().map(|one| one.id.clone());
             return Ok((page, last.filter(|_| more)));
@@ -168,7 +168,7 @@ fn standing(options: &Grants) -> Result<(), Error> {
 pub(crate) fn revoke(options: &Revoke) -> ExitCode {
     let about = About::Revoke(options.id.clone());
     let done = "revoked; what runs goes on, the next call must be approved\n";
-    outcome(do_it(&options.socket, about, done))
+    outcome(do_it(&options.place.socket, about, done))
 }
 
 /// Whether the worker did what it was asked for.

@@ -34,7 +34,7 @@ pub(crate) fn status(options: &Status) -> ExitCode {
 }
 
 fn told(options: &Status) -> Result<bool, Error> {
-    let status = match ask(&options.socket, About::Status)? {
+    let status = match ask(&options.place.socket, About::Status)? {
         Answer::Status(status) => status,
         Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
         Answer::Pending(..) | Answer::Grants(..) | Answer::Done | Answer::Version(_) => {
