@@ -6,9 +6,10 @@
 //! stands, and how long.
 
 use crate::audit::{Proven, Waiting, Word};
+use crate::brief;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wire::{Asked, Calling, Covers, Denial, PAGE_MAX, Shown, Standing};
+use wire::{Asked, Calling, Covers, Denial, PAGE_MAX, Shown, Standing, Waits};
 
 /// Most requests that wait at once.
 const WAITING_MAX: usize = 32;
@@ -216,6 +217,19 @@ impl Approvals {
             left_ms: milliseconds(one.until.saturating_sub(now)),
             ..asked(self.id(*number), &one.waiting)
         }))
+    }
+
+    /// What waits, in few words.
+    pub(crate) fn brief(&self, now: Duration) -> impl Iterator<Item = Waits> {
+        let pending = self.pending.iter().filter(move |(_, one)| one.until > now);
+        pending.map(move |(number, one)| Waits {
+            id: self.id(*number),
+            who: brief::who(&one.waiting.principal, one.waiting.call.caller.as_ref()),
+            tool: brief::cut(&one.waiting.call.tool, 64),
+            argv: brief::argv(&one.waiting.argv),
+            waited_ms: milliseconds(now.saturating_sub(one.since)),
+            left_ms: milliseconds(one.until.saturating_sub(now)),
+        })
     }
 
     /// What stands after `after`, as far as there is room to tell.

@@ -4,6 +4,7 @@
 
 mod approving;
 mod lanes;
+mod overview;
 mod status;
 mod wrong_keys;
 
@@ -23,6 +24,7 @@ use crate::sandbox::tree;
 use crate::service::{Manager, ServiceError};
 use crate::source::Source;
 use crate::sys::{self, Fork};
+use crate::traffic::Traffic;
 use caps::CapSet;
 use lanes::{LaneProcess, RunNames};
 use nix::errno::Errno;
@@ -92,6 +94,8 @@ pub(crate) struct Worker {
     /// Whom requests are told that wait for approval.
     hook: Hook,
     wrong_keys: WrongKeys,
+    /// For whoever watches.
+    traffic: Traffic,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -134,6 +138,7 @@ impl Worker {
             approvals: Approvals::new(),
             hook,
             wrong_keys: WrongKeys::default(),
+            traffic: Traffic::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -356,6 +361,7 @@ impl Worker {
                         process,
                         records: ours,
                         run: None,
+                        call: None,
                         ended: None,
                         approved: None,
                         places: Places::default(),
@@ -446,7 +452,11 @@ impl Worker {
             self.admission.leave(std::mem::take(&mut lane.places));
         }
         match written {
-            Ok(()) => Note::Recorded(lane.note_recorded(entry)),
+            Ok(()) => {
+                let began = lane.note_recorded(entry);
+                self.seen(entry);
+                Note::Recorded(began)
+            }
             Err(error) => {
                 lane.note_lost(entry);
                 lost_line(&error)
@@ -487,7 +497,10 @@ impl Worker {
             return Note::Stop;
         };
         match self.log.record(&entry, None) {
-            Ok(()) => Note::Denied(denial),
+            Ok(()) => {
+                self.seen(&entry);
+                Note::Denied(denial)
+            }
             Err(error) => lost_line(&error),
         }
     }

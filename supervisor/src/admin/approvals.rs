@@ -187,7 +187,8 @@ fn unexpected(answer: Answer) -> Error {
         | Answer::Pending(..)
         | Answer::Grants(..)
         | Answer::Done
-        | Answer::Version(_) => Error::OtherVersion,
+        | Answer::Version(_)
+        | Answer::Overview(_) => Error::OtherVersion,
     }
 }
 

@@ -37,7 +37,11 @@ fn told(options: &Status) -> Result<bool, Error> {
     let status = match ask(&options.place.socket, About::Status)? {
         Answer::Status(status) => status,
         Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
-        Answer::Pending(..) | Answer::Grants(..) | Answer::Done | Answer::Version(_) => {
+        Answer::Pending(..)
+        | Answer::Grants(..)
+        | Answer::Done
+        | Answer::Version(_)
+        | Answer::Overview(_) => {
             return Err(Error::OtherVersion);
         }
     };

@@ -110,7 +110,10 @@ impl Worker {
             denial: &denial,
         };
         match self.log.approving(&what) {
-            Ok(()) => Note::Denied(denial),
+            Ok(()) => {
+                self.seen_denied(waiting, &denial);
+                Note::Denied(denial)
+            }
             Err(error) => lost_line(&error),
         }
     }

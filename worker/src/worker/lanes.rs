@@ -1,10 +1,13 @@
 //! Lanes and their runs, as the first process keeps count of them.
 
+use super::overview::milliseconds;
 use crate::admission::Places;
-use crate::audit::{Began, Entry};
+use crate::audit::{Began, Entry, since_boot};
+use crate::brief::Brief;
 use crate::sys::Process;
 use std::os::fd::OwnedFd;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wire::Runs;
 
 /// A lane as the first process sees it.
 #[derive(Debug)]
@@ -13,6 +16,8 @@ pub(super) struct LaneProcess {
     pub(super) records: OwnedFd,
     /// The run that has begun and not ended.
     pub(super) run: Option<String>,
+    /// What that is, for whoever watches.
+    pub(super) call: Option<Brief>,
     /// The run that has ended last, until its output is told.
     pub(super) ended: Option<String>,
     /// The approval by which it may start one call.
@@ -62,11 +67,20 @@ impl LaneProcess {
     /// What the lane is told; only a start gives it a name, and an end takes it away.
     pub(super) fn note_recorded(&mut self, entry: &Entry) -> Option<Began> {
         match entry {
-            Entry::Start { .. } => Some(Began {
-                run: self.run.clone().unwrap_or_default(),
-                user: self.user,
-            }),
+            Entry::Start {
+                call,
+                principal,
+                argv,
+                ..
+            } => {
+                self.call = Some(Brief::new(call, principal, argv, since_boot()));
+                Some(Began {
+                    run: self.run.clone().unwrap_or_default(),
+                    user: self.user,
+                })
+            }
             Entry::End(_) => {
+                self.call = None;
                 self.ended = self.run.take();
                 None
             }
@@ -81,6 +95,20 @@ impl LaneProcess {
     pub(super) fn note_lost(&mut self, entry: &Entry) {
         if matches!(entry, Entry::Start { .. } | Entry::End(_)) {
             self.run = None;
+            self.call = None;
         }
+    }
+
+    /// What it runs, for whoever watches.
+    pub(super) fn runs(&self, now: Duration) -> Option<Runs> {
+        let (run, call) = (self.run.as_ref()?, self.call.as_ref()?);
+        Some(Runs {
+            run: run.clone(),
+            who: call.who.clone(),
+            tool: call.tool.clone(),
+            argv: call.argv.clone(),
+            since_ms: milliseconds(now.saturating_sub(call.since)),
+            lane: self.process.pid.as_raw().unsigned_abs(),
+        })
     }
 }
