@@ -337,7 +337,7 @@ fn extend(document: &mut Json, more: Json) {
     }
 }
 
-fn shown(shown: &Shown) -> Json {
+pub(super) fn shown(shown: &Shown) -> Json {
     match shown {
         Shown::Text(text) => json!(text),
         Shown::File(path) => json!({"file": path}),

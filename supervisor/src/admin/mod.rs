@@ -24,6 +24,7 @@ mod schema;
 mod status;
 mod tap;
 mod tools;
+mod top;
 mod user;
 
 pub(crate) use approvals::{approve, deny, grants, pending, revoke};
@@ -41,21 +42,36 @@ pub(crate) use run::{REFUSED, run};
 pub(crate) use schema::schema;
 pub(crate) use status::status;
 pub(crate) use tools::tools;
+pub(crate) use top::top;
 
 use crate::error::Error;
 use crate::summary::{count, summary};
 use serde_json::Value as Json;
 use std::io::{self, ErrorKind, Write};
 
+/// Whether anybody reads what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    There,
+    /// He has closed standard output, and so read enough.
+    Gone,
+}
+
 /// Writes `text` to standard output. Whoever closed it has read enough.
 fn print(text: &str) -> Result<(), Error> {
+    print_on(text).map(drop)
+}
+
+/// The same, for what would go on as long as somebody reads it.
+fn print_on(text: &str) -> Result<Reader, Error> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Print(error)),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Error::Print(error)),
     }
 }
 

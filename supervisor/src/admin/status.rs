@@ -177,11 +177,11 @@ fn age(milliseconds: u64) -> String {
     format_duration(age).to_string()
 }
 
-fn short(digest: &[u8; 32]) -> String {
+pub(super) fn short(digest: &[u8; 32]) -> String {
     let text = hexadecimal(digest);
     text.get(..12).unwrap_or_default().to_owned()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

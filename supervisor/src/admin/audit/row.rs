@@ -100,7 +100,7 @@ pub(crate) fn user(call: &Call, names: &mut BTreeMap<u32, String>) -> String {
 }
 
 /// The name that `uid` has now.
-fn name(uid: u32, names: &mut BTreeMap<u32, String>) -> String {
+pub(crate) fn name(uid: u32, names: &mut BTreeMap<u32, String>) -> String {
     let name = names.entry(uid).or_insert_with(|| {
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
         user.map_or_else(|| format!("uid {uid}"), |user| user.name)

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the worker is asked.
 #[derive(Debug, Args)]
@@ -33,6 +34,43 @@ pub(crate) struct Status {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Watch the service: what runs, what waits for approval, how often what is called, how
+/// much of each limit is used, and what was denied.
+///
+/// Asks the worker itself, which tells root alone. Processor time and memory are those of
+/// a command with everything that it started.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp top
+  sudo mini-mcp top --once
+  sudo mini-mcp top --json --interval 5s | jq .running
+
+Keys: q leaves, tab goes on to the next table, arrows scroll it, s sorts it, enter gives
+it the screen, p pauses, ? tells all of them.
+Exit status: 0 fine, 2 the worker does not answer, or wrong usage.")]
+pub(crate) struct Top {
+    /// How often the worker is asked: at least 100ms
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Print one frame as text, or with --json as a document, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print one JSON document a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: AdminSocket,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < Duration::from_millis(100) {
+        return Err("it is less than 100ms".to_owned());
+    }
+    Ok(time)
 }
 
 /// Have the service take up the policy that is in its files now.
