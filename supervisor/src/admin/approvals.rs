@@ -6,12 +6,12 @@
 use super::audit::{Style, Tone, one_line, shell_word};
 use super::options::{Approve, Deny, Grants, Pending, Revoke, Scope};
 use super::status::ask;
-use super::{print, print_json};
+use super::{Reader, print, print_json, print_on};
 use crate::error::Error;
 use humantime::format_duration;
 use nix::unistd::{Uid, User};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,42 +44,42 @@ fn listed(options: &Pending) -> Result<(), Error> {
 /// Tells of each request when it begins to wait, and when it no longer does.
 fn watch(options: &Pending, first: Vec<Asked>) -> Result<(), Error> {
     let style = Style::of_stdout();
-    let mut known = BTreeMap::new();
+    let mut known = BTreeSet::new();
     let mut now = first;
     loop {
         let ids: Vec<String> = now.iter().map(|one| one.id.clone()).collect();
         for one in now {
-            if known.insert(one.id.clone(), ()).is_none() {
-                tell(options, &one, style)?;
+            let new = known.insert(one.id.clone());
+            if new && tell(options, &one, style)? == Reader::Gone {
+                return Ok(());
             }
         }
-        let gone: Vec<String> = known
-            .keys()
-            .filter(|id| !ids.contains(id))
-            .cloned()
-            .collect();
-        for id in gone {
-            known.remove(&id);
-            tell_gone(options, &id)?;
+        let (still, gone): (BTreeSet<String>, BTreeSet<String>) =
+            known.into_iter().partition(|id| ids.contains(id));
+        for id in &gone {
+            if tell_gone(options, id)? == Reader::Gone {
+                return Ok(());
+            }
         }
+        known = still;
         std::thread::sleep(PAUSE);
         now = all_pending(&options.place.socket)?;
     }
 }
 
-fn tell(options: &Pending, asked: &Asked, style: Style) -> Result<(), Error> {
+fn tell(options: &Pending, asked: &Asked, style: Style) -> Result<Reader, Error> {
     if options.json {
-        print(&format!("{}\n", document(asked)))
+        print_on(&format!("{}\n", document(asked)))
     } else {
-        print(&format!("{}\n", words(asked, style)))
+        print_on(&format!("{}\n", words(asked, style)))
     }
 }
 
-fn tell_gone(options: &Pending, id: &str) -> Result<(), Error> {
+fn tell_gone(options: &Pending, id: &str) -> Result<Reader, Error> {
     if options.json {
-        print(&format!("{}\n", json!({"id": id, "gone": true})))
+        print_on(&format!("{}\n", json!({"id": id, "gone": true})))
     } else {
-        print(&format!("{} waits no longer\n\n", one_line(id)))
+        print_on(&format!("{} waits no longer\n\n", one_line(id)))
     }
 }
 

@@ -22,13 +22,14 @@ impl Worker {
         }
         let now = since_boot();
         if let Some(id) = self.approvals.covering(&waiting, now) {
-            self.approved(number, &id);
+            waiting.call.approval = Some(id.clone());
+            self.approved(number, waiting);
             return Note::Approved(id);
         }
         // Nobody is asked to approve a call that could not run now, or that nobody can see.
         let room = self.admission.refusal(&waiting.bounds, Now::read());
         let refusal = room
-            .or_else(|| self.approvals.refusal(&waiting))
+            .or_else(|| self.approvals.refusal(&waiting, now))
             .or_else(|| self.nobody_approves(&waiting));
         if let Some(denial) = refusal {
             return self.turned_down(&waiting, None, denial);
@@ -58,16 +59,15 @@ impl Worker {
             .lanes
             .get_mut(&number)
             .and_then(|lane| lane.approved.take());
-        if let Some(id) = unused {
-            say(&format!(
-                "approval {id} was given too late: {}",
-                why(left).reason
-            ));
-        }
-        let Some(pending) = self.approvals.left(number) else {
-            return Note::Left;
+        // Approved too late: what was to run has gone meanwhile.
+        let waiting = match (self.approvals.left(number), unused) {
+            (Some((id, pending)), _) => {
+                self.hook.forget(&id);
+                pending.waiting
+            }
+            (None, Some(unused)) => *unused,
+            (None, None) => return Note::Left,
         };
-        let waiting = pending.waiting;
         if left == Left::Expired {
             let denial = expired(&waiting);
             return self.turned_down(&waiting, None, denial);
@@ -89,7 +89,9 @@ impl Worker {
         let lane = self.lanes.get_mut(&number);
         let given = lane.and_then(|lane| lane.approved.take());
         match entry {
-            Entry::Start { call, .. } => call.approval == given,
+            Entry::Start { call, .. } => {
+                call.approval == given.and_then(|waiting| waiting.call.approval)
+            }
             Entry::End(_)
             | Entry::Output(_)
             | Entry::Deny { .. }
@@ -118,10 +120,10 @@ impl Worker {
         }
     }
 
-    /// Remembers that the lane may start one call by the approval `id`.
-    fn approved(&mut self, number: u64, id: &str) {
+    /// Remembers that the lane may start one call, by the approval that stands in it.
+    fn approved(&mut self, number: u64, waiting: Waiting) {
         if let Some(lane) = self.lanes.get_mut(&number) {
-            lane.approved = Some(id.to_owned());
+            lane.approved = Some(Box::new(waiting));
         }
     }
 
@@ -150,11 +152,12 @@ impl Worker {
             return Answer::Refused(explain(&error));
         }
         self.approvals.answered(id);
+        self.hook.forget(id);
         if let Some(further) = further {
-            let stands = (id.as_str(), waiting);
+            let stands = (id.as_str(), waiting.clone());
             self.approvals.stand(stands, further, asker.uid, now);
         }
-        self.approved(lane, id);
+        self.approved(lane, waiting);
         self.tell(lane, &Note::Approved(id.clone()));
         Answer::Done
     }
@@ -168,6 +171,7 @@ impl Worker {
         let Some(pending) = self.approvals.answered(id) else {
             return unknown(id);
         };
+        self.hook.forget(id);
         let reason = reason.map(sentence).filter(|reason| !reason.is_empty());
         let denial = Denial {
             code: "approval_denied".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::overview::milliseconds;
 use crate::admission::Places;
-use crate::audit::{Began, Entry, since_boot};
+use crate::audit::{Began, Entry, Waiting, since_boot};
 use crate::brief::Brief;
 use crate::sys::Process;
 use std::os::fd::OwnedFd;
@@ -20,8 +20,8 @@ pub(super) struct LaneProcess {
     pub(super) call: Option<Brief>,
     /// The run that has ended last, until its output is told.
     pub(super) ended: Option<String>,
-    /// The approval by which it may start one call.
-    pub(super) approved: Option<String>,
+    /// The call that it may start, by the approval that stands in it.
+    pub(super) approved: Option<Box<Waiting>>,
     /// What that run occupies.
     pub(super) places: Places,
     /// The user that is its own.

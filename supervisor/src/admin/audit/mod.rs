@@ -1,5 +1,6 @@
 //! `mini-mcp audit`: the trail as people want to read it, and whether it is whole.
 
+mod fold;
 mod follow;
 mod list;
 pub(crate) mod options;

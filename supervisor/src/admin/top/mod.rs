@@ -7,7 +7,11 @@
 mod asking;
 mod cell;
 mod document;
+#[cfg(test)]
+mod drawn;
+mod grid;
 mod live;
+mod place;
 mod plain;
 mod screen;
 mod seen;

@@ -23,6 +23,7 @@ pub(super) fn plain(watching: &Watching) -> String {
 pub(super) fn title(table: &Table) -> String {
     let (name, rows) = (table.panel.title(), table.rows.len());
     match (rows, table.left_out) {
+        (_, 0) if !table.panel.is_counted() => name.to_owned(),
         (0, 0) => name.to_owned(),
         (_, 0) => format!("{name}: {rows}"),
         (_, more) => format!("{name}: {rows}, and {more} more"),

@@ -75,15 +75,15 @@ const RATES: &[Column] = &[
     left("PRINCIPAL", 10, 0),
     left("TOOL", 0, 0),
     right("/S", 4, 0),
-    right("/MIN", 5, 0),
-    right("DENIED", 6, 36),
+    right("/MIN", 4, 0),
+    right("DENY", 4, 36),
 ];
 const LIMITS: &[Column] = &[
     left("LIMIT", 0, 0),
-    left("OF", 9, 36),
+    left("OF", 8, 36),
     right("USED", 8, 0),
-    right("", 5, 36),
-    right("IN", 5, 60),
+    right("", 5, 48),
+    right("IN", 5, 56),
 ];
 const DENIALS: &[Column] = &[
     right("AGO", 6, 0),
@@ -106,9 +106,17 @@ impl Panel {
         match self {
             Self::Running => "Running",
             Self::Waiting => "Waiting for approval",
-            Self::Rates => "Calls in the last minute",
+            Self::Rates => "Called in the last minute",
             Self::Limits => "Limits",
             Self::Denials => "Denied and refused",
+        }
+    }
+
+    /// Whether it matters how many there are.
+    pub(super) fn is_counted(self) -> bool {
+        match self {
+            Self::Running | Self::Waiting | Self::Denials => true,
+            Self::Rates | Self::Limits => false,
         }
     }
 
@@ -217,7 +225,7 @@ fn used(one: &Used) -> Vec<Cell> {
         } else {
             &one.whom
         }),
-        Cell::number(u64::from(one.used), &format!("{}/{}", one.used, one.most)),
+        Cell::number(u64::from(one.used), &format!("{}/{}", one.used, one.most)).toned(tone),
         percent(share).toned(tone),
         window,
     ]

@@ -1,23 +1,17 @@
 //! Draws what there is to see.
 
-use super::plain::title;
+use super::grid::grid;
+use super::place::places;
 use super::seen::Watching;
 use super::state::State;
-use super::tables::{Column, Panel, Table};
 use crate::admin::audit::{Tone, one_line};
 use crate::admin::status::short;
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::layout::{Alignment, Constraint, Flex, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table as Grid};
+use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 use wire::Second;
-
-/// Fewer lines than a table is worth drawing in, with its title and its head.
-const LEAST: u16 = 3;
-
-/// From this width on, two tables stand beside each other.
-const PAIR: u16 = 78;
 
 const KEYS: &str = " q quit  tab next  ↑↓ scroll  s sort  r reverse  enter zoom  p pause  ? help";
 
@@ -41,7 +35,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn tone(self, tone: Tone) -> Style {
+    pub(super) fn tone(self, tone: Tone) -> Style {
         let style = Style::new();
         match tone {
             Tone::Strong => style.add_modifier(Modifier::BOLD),
@@ -53,7 +47,7 @@ impl Look {
         }
     }
 
-    fn title(self, focused: bool) -> Style {
+    pub(super) fn title(self, focused: bool) -> Style {
         let style = Style::new().add_modifier(Modifier::BOLD);
         match (focused, self.colours) {
             (true, true) => style.fg(Color::Cyan),
@@ -66,22 +60,19 @@ impl Look {
 /// Draws one frame.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State, look: Look) {
     let trouble = trouble(&state.watching);
-    let parts = [2, u16::from(trouble.is_some()), 0, 1];
-    let [top, banner, body, keys] = Layout::vertical(parts.map(|height| match height {
-        0 => Constraint::Min(0),
-        some => Constraint::Length(some),
-    }))
+    let [top, banner, body, keys] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Length(u16::from(trouble.is_some())),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
     .areas(frame.area());
     header(frame, state, top, look);
-    let banner = if let Some(trouble) = trouble {
+    if let Some(trouble) = trouble {
         let alarm = look.tone(Tone::Bad).add_modifier(Modifier::REVERSED);
         frame.render_widget(Paragraph::new(format!(" {trouble}")).style(alarm), banner);
-        body
-    } else {
-        // Without a banner, both are one.
-        banner.union(body)
-    };
-    tables(frame, state, banner, look);
+    }
+    tables(frame, state, body, look);
     let quiet = look.tone(Tone::Quiet);
     frame.render_widget(Paragraph::new(KEYS).style(quiet), keys);
     if state.help {
@@ -116,7 +107,7 @@ pub(super) fn head(watching: &Watching) -> [String; 2] {
     let (started, denied) = (sum(|one| one.started), sum(|one| one.denied));
     [
         format!(
-            "worker up {}, policy {policy}, lanes {}, running {running}, waiting {waiting}",
+            "up {}, policy {policy}, lanes {}, running {running}, waiting {waiting}",
             up.text(),
             overview.lanes
         ),
@@ -185,138 +176,18 @@ fn tables(frame: &mut Frame<'_>, state: &mut State, area: Rect, look: Look) {
     }
 }
 
-/// Where each table stands: the one that keys are for gets what it wants first.
-fn places(state: &State, area: Rect) -> Vec<(Panel, Rect)> {
-    let focus = state.focus();
-    let rows = |panel| u16::try_from(state.table(panel).rows.len()).unwrap_or(u16::MAX);
-    let groups: Vec<Vec<Panel>> = if area.width >= PAIR {
-        let [running, waiting, rates, limits, denials] = Panel::ALL;
-        vec![
-            vec![running],
-            vec![waiting],
-            vec![rates, limits],
-            vec![denials],
-        ]
-    } else {
-        Panel::ALL.map(|panel| vec![panel]).to_vec()
-    };
-    let least = LEAST * u16::try_from(groups.len()).unwrap_or(u16::MAX);
-    if state.zoomed || area.height < least {
-        return vec![(focus, area)];
-    }
-    let wanted = |group: &Vec<Panel>| {
-        group
-            .iter()
-            .map(|panel| rows(*panel))
-            .max()
-            .unwrap_or(0)
-            .saturating_add(3)
-    };
-    let mut heights: Vec<u16> = groups.iter().map(|_| LEAST).collect();
-    let mut left = area.height - least;
-    let first = groups.iter().position(|group| group.contains(&focus));
-    for index in first.into_iter().chain(0..groups.len()) {
-        let (Some(group), Some(height)) = (groups.get(index), heights.get_mut(index)) else {
-            continue;
-        };
-        let more = wanted(group).saturating_sub(*height).min(left);
-        *height += more;
-        left -= more;
-    }
-    if let Some(last) = heights.last_mut() {
-        *last += left;
-    }
-    let rows = Layout::vertical(heights.into_iter().map(Constraint::Length)).split(area);
-    let beside = |(group, area): (&Vec<Panel>, &Rect)| {
-        let each = group.iter().map(|_| Constraint::Fill(1));
-        let areas = Layout::horizontal(each).spacing(2).split(*area);
-        group
-            .iter()
-            .copied()
-            .zip(areas.iter().copied())
-            .collect::<Vec<_>>()
-    };
-    groups.iter().zip(rows.iter()).flat_map(beside).collect()
-}
-
-fn grid(
-    frame: &mut Frame<'_>,
-    state: &State,
-    (table, above): (&Table, usize),
-    area: Rect,
-    look: Look,
-) {
-    let focused = state.focus() == table.panel;
-    let (mark, view) = (if focused { "▸" } else { " " }, state.view(table.panel));
-    let name = format!("{mark}{} ", title(table));
-    let block = Block::new().title(Span::styled(name, look.title(focused)));
-    if table.rows.is_empty() {
-        let nothing = Paragraph::new(format!("  {}", table.panel.nothing()));
-        frame.render_widget(nothing.style(look.tone(Tone::Quiet)).block(block), area);
-        return;
-    }
-    let columns: Vec<(usize, &Column)> = table.columns.iter().enumerate().collect();
-    let columns: Vec<(usize, &Column)> = columns
-        .into_iter()
-        .filter(|(_, one)| one.least <= area.width)
-        .collect();
-    let widths = columns.iter().map(|(_, one)| match one.width {
-        0 => Constraint::Fill(1),
-        width => Constraint::Length(width),
-    });
-    let names = columns.iter().map(|(index, column)| {
-        let sorted = view.sort == Some(*index);
-        let mark = match (sorted, view.reversed) {
-            (true, false) => "▾",
-            (true, true) => "▴",
-            (false, _) => "",
-        };
-        aligned(
-            &format!("{}{mark}", column.name),
-            column,
-            look.tone(Tone::Quiet),
-        )
-    });
-    let rows = table.rows.iter().skip(above).map(|row| {
-        let cells = columns.iter().filter_map(|(index, column)| {
-            let cell = row.get(*index)?;
-            let style = cell.tone.map_or_else(Style::new, |tone| look.tone(tone));
-            Some(aligned(cell.text(), column, style))
-        });
-        Row::new(cells)
-    });
-    let margin = block.clone();
-    let grid = Grid::new(rows, widths)
-        .header(Row::new(names))
-        .column_spacing(1);
-    let inside = margin.inner(area);
-    frame.render_widget(block, area);
-    let [_, inside] =
-        Layout::horizontal([Constraint::Length(2), Constraint::Fill(1)]).areas(inside);
-    frame.render_widget(grid, inside);
-}
-
-fn aligned(text: &str, column: &Column, style: Style) -> Cell<'static> {
-    let alignment = if column.right {
-        Alignment::Right
-    } else {
-        Alignment::Left
-    };
-    Cell::from(Line::styled(text.to_owned(), style).alignment(alignment))
-}
-
 fn help(frame: &mut Frame<'_>, look: Look) {
     let lines = u16::try_from(HELP.lines().count()).unwrap_or(u16::MAX);
     let [area] = Layout::horizontal([Constraint::Max(66)])
-        .flex(ratatui::layout::Flex::Center)
+        .flex(Flex::Center)
         .areas(frame.area());
     let [area] = Layout::vertical([Constraint::Max(lines + 2)])
-        .flex(ratatui::layout::Flex::Center)
+        .flex(Flex::Center)
         .areas(area);
     frame.render_widget(Clear, area);
     let title = Span::styled(" Keys ", look.title(true));
     let block = Block::bordered()
         .title(title)
-        .padding(ratatui::widgets::Padding::horizontal(1));
+        .padding(Padding::horizontal(1));
     frame.render_widget(Paragraph::new(HELP).block(block), area);
 }
