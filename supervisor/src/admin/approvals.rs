@@ -6,7 +6,7 @@
 use super::audit::{Style, Tone, one_line, shell_word};
 use super::options::{Approve, Deny, Grants, Pending, Revoke, Scope};
 use super::status::ask;
-use super::{Reader, print, print_json, print_on};
+use super::{Reader, pause, print, print_json, print_on};
 use crate::error::Error;
 use humantime::format_duration;
 use nix::unistd::{Uid, User};
@@ -62,7 +62,9 @@ fn watch(options: &Pending, first: Vec<Asked>) -> Result<(), Error> {
             }
         }
         known = still;
-        std::thread::sleep(PAUSE);
+        if pause(PAUSE) == Reader::Gone {
+            return Ok(());
+        }
         now = all_pending(&options.place.socket)?;
     }
 }

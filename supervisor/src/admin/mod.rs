@@ -46,8 +46,11 @@ pub(crate) use top::top;
 
 use crate::error::Error;
 use crate::summary::{count, summary};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value as Json;
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// Whether anybody reads what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,18 @@ fn print_on(text: &str) -> Result<Reader, Error> {
         Ok(()) => Ok(Reader::There),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
         Err(error) => Err(Error::Print(error)),
+    }
+}
+
+/// Waits for so long, or until nobody reads what is printed any more, poll(2).
+fn pause(time: Duration) -> Reader {
+    let stdout = io::stdout();
+    // No event but those that are always reported.
+    let mut descriptors = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let time = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+    match poll(&mut descriptors, time) {
+        Ok(1..) => Reader::Gone,
+        Ok(_) | Err(_) => Reader::There,
     }
 }
 

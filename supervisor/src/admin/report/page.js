@@ -140,7 +140,7 @@ function bars(id, calls, key) {
 function table(id, columns, rows, none) {
   if (!rows.length) return byId(id).replaceChildren(make("caption", { class: "none" }, none || "none"));
   const head = make("tr", {}, ...columns.map(([name, , kind]) => make("th", { class: kind || "" }, name)));
-  const body = rows.map((row) => make("tr", {}, ...columns.map(([, cell, kind]) => make("td", { class: kind || "", "data-name": name }, cell(row)))));
+  const body = rows.map((row) => make("tr", {}, ...columns.map(([name, cell, kind]) => make("td", { class: kind || "", "data-name": name }, cell(row)))));
   byId(id).replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
 }
 const verdict = (call) => make("span", { class: "verdict " + call.class }, call.verdict);

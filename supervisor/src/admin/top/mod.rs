@@ -23,7 +23,7 @@ mod view;
 use super::audit::one_line;
 use super::options::Top;
 use super::status::ask;
-use super::{Reader, print_json, print_on};
+use super::{Reader, pause, print_json, print_on};
 use crate::error::Error;
 use document::document;
 use live::live;
@@ -65,16 +65,15 @@ fn lines(options: &Top) -> Result<(), Error> {
     watching.take(overview(&options.place.socket)?);
     loop {
         let line = format!("{}\n", document(&watching));
-        if print_on(&line)? == Reader::Gone {
+        if print_on(&line)? == Reader::Gone || pause(options.interval) == Reader::Gone {
             return Ok(());
         }
-        std::thread::sleep(options.interval);
         while let Err(error) = overview(&options.place.socket).map(|new| watching.take(new)) {
             let away = json!({"away": one_line(&error.text())});
-            if print_on(&format!("{away}\n"))? == Reader::Gone {
+            let gone = print_on(&format!("{away}\n"))? == Reader::Gone;
+            if gone || pause(options.interval) == Reader::Gone {
                 return Ok(());
             }
-            std::thread::sleep(options.interval);
         }
     }
 }
