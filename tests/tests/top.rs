@@ -32,6 +32,15 @@ rate = "2/h"
 concurrency = 3
 quota = 10
 
+[tool.single]
+description = "One at a time"
+command = ["/usr/bin/sleep", "{time}"]
+profile = "long"
+allow = ["alice"]
+concurrency = 1
+[tool.single.args]
+time = { type = "string" }
+
 [tool.busy]
 description = "Keeps a processor busy"
 command = ["/usr/bin/sh", "-c", "(while :; do :; done) & exec sleep {time}"]
@@ -148,7 +157,7 @@ fn one_frame_tells_what_runs_waits_is_called_and_was_denied() {
     for part in [
         "Running: 1",
         "busy",
-        "Waiting for approval: 1",
+        "Waiting: 1",
         "'two words'",
         "--key=‹secret›",
         "tool.few.rate",
@@ -242,6 +251,47 @@ fn an_answer_is_bounded() {
     assert!(told["denials"][0]["tool"].as_str().expect("text").len() < 80);
 }
 
+/// Who stands in the queue, and where.
+#[test]
+fn what_waits_for_a_place_is_told() {
+    let site = Site::with(&format!("{BASE}{MORE}")).start();
+    let alice = Client::attach(&site, ALICE);
+    let calls: Vec<u64> = (0..3)
+        .map(|_| alice.start_call("single", &json!({"time": unique()})))
+        .collect();
+    let told = eventually("two wait", SOON, || {
+        let told = document(&site);
+        (told["queued"].as_array().map(Vec::len) == Some(2)).then_some(told)
+    });
+    assert_eq!(told["running"].as_array().map(Vec::len), Some(1));
+    let queued = &told["queued"];
+    assert_eq!(
+        (&queued[0]["ahead"], &queued[1]["ahead"]),
+        (&json!(0), &json!(1))
+    );
+    assert_eq!(
+        (&queued[0]["tool"], &queued[0]["uid"]),
+        (&json!("single"), &json!(ALICE.uid()))
+    );
+    assert!(queued[0]["left_ms"].as_u64() > Some(0), "{queued}");
+    let limits = told["limits"].as_array().expect("a list");
+    assert!(
+        limits
+            .iter()
+            .any(|limit| limit["rule"] == "tool.single.concurrency" && limit["used"] == 1)
+    );
+    let text = frame(&site);
+    for part in ["Waiting: 2", "place 1", "place 2", "1 run, 0 ask, 2 queue"] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    for call in calls.into_iter().rev() {
+        alice.cancel(call);
+    }
+    eventually("nothing waits", SOON, || {
+        (document(&site)["queued"] == json!([])).then_some(())
+    });
+}
+
 /// A real terminal: frames, keys, another size, a worker that goes and comes.
 #[test]
 fn it_lives_in_a_terminal() {
@@ -251,7 +301,7 @@ fn it_lives_in_a_terminal() {
         [
             "Running: 1",
             "busy",
-            "Waiting for approval: 1",
+            "Waiting: 1",
             "held",
             "few",
             "tool.few.rate",
@@ -273,7 +323,7 @@ fn it_lives_in_a_terminal() {
     terminal.shows("no help", |screen| !screen.contains("ctrl-c     leave"));
     terminal.type_in("\t\r");
     terminal.shows("one table", |screen| {
-        screen.contains("▸Waiting for approval: 1") && !screen.contains("Running: 1")
+        screen.contains("▸Waiting: 1") && !screen.contains("Running: 1")
     });
     terminal.type_in("\r");
     terminal.shows("all tables", |screen| screen.contains(" Running: 1"));
@@ -295,7 +345,7 @@ fn it_lives_in_a_terminal() {
     terminal.shows("that it is paused", |screen| screen.contains("paused"));
     alice.cancel(held);
     std::thread::sleep(Duration::from_millis(700));
-    assert!(terminal.screen().contains("Waiting for approval: 1"));
+    assert!(terminal.screen().contains("Waiting: 1"));
     terminal.type_in("p");
     terminal.shows("that nothing waits", |screen| {
         screen.contains("nothing waits")

@@ -188,6 +188,8 @@ pub struct WorkerStatus {
     pub pending: u32,
     /// The audit trail.
     pub audit: AuditHead,
+    /// Calls that wait until a place is free.
+    pub queued: u32,
 }
 
 /// The end of the audit trail.

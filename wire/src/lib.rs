@@ -30,10 +30,10 @@ pub use message::{
     Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest,
     Value, Welcome,
 };
-pub use overview::{Denied, Listed, Overview, Rate, Runs, Second, Used, Waits, Who};
+pub use overview::{Denied, Listed, Overview, Queues, Rate, Runs, Second, Used, Waits, Who};
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

@@ -28,6 +28,8 @@ pub struct Overview {
     pub running: Listed<Runs>,
     /// What waits for an approval, the oldest first.
     pub waiting: Listed<Waits>,
+    /// What waits until a place is free, whose turn comes first first.
+    pub queued: Listed<Queues>,
     /// What was called lately, the most frequent first.
     pub rates: Listed<Rate>,
     /// The limits that were met since the policy is in force, the fullest first.
@@ -51,6 +53,14 @@ impl<T> Default for Listed<T> {
             shown: Vec::new(),
             left_out: 0,
         }
+    }
+}
+
+impl<T> Listed<T> {
+    /// How many there are in all.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.shown.len() + self.left_out as usize
     }
 }
 
@@ -123,6 +133,23 @@ pub struct Waits {
     pub waited_ms: u64,
     /// For how long it goes on waiting, in milliseconds.
     pub left_ms: u64,
+}
+
+/// A call that waits until a place is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Who calls.
+    pub who: Who,
+    /// The tool.
+    pub tool: String,
+    /// The first words of the argument vector.
+    pub argv: Vec<Shown>,
+    /// Since when it waits, in milliseconds.
+    pub waited_ms: u64,
+    /// For how long it goes on waiting, in milliseconds.
+    pub left_ms: u64,
+    /// How many calls start before it, if all could start in turn.
+    pub ahead: u32,
 }
 
 /// The calls of one principal to one tool.

@@ -393,6 +393,7 @@ mod tests {
                 claim: None,
                 approval: None,
                 background: false,
+                queued: None,
                 tool: tool.to_owned(),
                 arguments: None,
             },
@@ -405,6 +406,7 @@ mod tests {
             exact: [exact; 32],
             timeout: Duration::from_secs(60),
             bounds: Vec::new(),
+            patience: Duration::ZERO,
         }
     }
 

@@ -28,6 +28,7 @@ mod launcher;
 mod once;
 mod open;
 mod options;
+mod queue;
 mod sandbox;
 mod service;
 mod source;

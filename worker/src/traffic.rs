@@ -262,6 +262,7 @@ mod tests {
             claim: None,
             approval: None,
             background: false,
+            queued: None,
             tool: tool.to_owned(),
             arguments: None,
         }

@@ -121,8 +121,8 @@ fn words(status: &WorkerStatus, complaints: &[String], style: Style) -> String {
         (
             "lanes",
             format!(
-                "{}, {} running, {} waiting for approval",
-                status.lanes, status.running, status.pending
+                "{}, {} running, {} waiting for a place, {} for approval",
+                status.lanes, status.running, status.queued, status.pending
             ),
         ),
         (
@@ -156,6 +156,7 @@ fn document(status: &WorkerStatus, complaints: &[String]) -> Json {
         "lanes": status.lanes,
         "running": status.running,
         "pending": status.pending,
+        "queued": status.queued,
         "audit": {
             "trail": audit.trail,
             "seq": audit.seq,

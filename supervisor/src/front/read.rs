@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.attempt(&generation, name, call, max).await {
                 Ok(read) => return read,
-                Err(stale @ LaneError::OtherPolicy(_)) => {
+                Err(stale @ (LaneError::OtherPolicy(_) | LaneError::Stale)) => {
                     let next = self.front.after(&generation).await;
                     generation = next.ok_or_else(|| Unread::Failed(stale.failure()))?;
                 }
@@ -162,7 +162,7 @@ async fn run_for(
     descriptors.extend(call::socket(client));
     let mut lane = generation
         .pool
-        .submit(&Request::Run(run), &descriptors)
+        .submit(&client.owner(), &Request::Run(run), &descriptors)
         .await?;
     drop(descriptors);
     drop((out_writer, err_writer));
@@ -175,7 +175,8 @@ async fn run_for(
         loop {
             tokio::select! {
                 reply = lane.reply() => match reply? {
-                    Reply::Started { .. } => {}
+                    Reply::Started { .. } => lane.go_on(),
+                    Reply::Queued { .. } => lane.pause(),
                     Reply::Finished(outcome) => {
                         if !read {
                             let _ = tokio::time::timeout(LAST_OUTPUT, &mut reading).await;
@@ -183,6 +184,10 @@ async fn run_for(
                         break Ok(outcome);
                     }
                     Reply::Denied(denial) => break Err(Unread::Denied(denial)),
+                    // The policy has changed while it waited: it is decided anew.
+                    Reply::Failed(failure) if failure.code == "stale_policy" => {
+                        return Err(LaneError::Stale);
+                    }
                     Reply::Failed(failure) => break Err(Unread::Failed(failure)),
                     // Nothing that is published needs an approval.
                     other @ (Reply::Welcome(_)

@@ -33,6 +33,7 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             stdin,
             user,
             bounds: _,
+            patience: _,
         } => {
             let line = with_call(named(line), call, key)
                 .text("principal", principal)
@@ -128,6 +129,10 @@ pub(super) fn with_call(line: Object, call: &Call, key: &Key) -> Object {
     let line = match call.background {
         true => line.literal("background", true),
         false => line,
+    };
+    let line = match call.queued {
+        Some(queued) => line.literal("queued_us", queued.as_micros()),
+        None => line,
     };
     match &call.arguments {
         Some(told) => line.object("arguments", with_arguments(told, key)),

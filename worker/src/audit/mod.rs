@@ -73,6 +73,8 @@ pub(crate) enum Entry {
         user: RunUser,
         /// What must leave room for it; not written down.
         bounds: Vec<Bound>,
+        /// How long it may wait until a place is free; not written down.
+        patience: Duration,
     },
     /// The run that was started last has ended.
     End(Ending),
@@ -164,6 +166,8 @@ pub(crate) struct Call {
     pub arguments: Option<Vec<Told>>,
     /// His caller does not wait for it.
     pub background: bool,
+    /// How long it has waited for a place; the first process counts.
+    pub queued: Option<Duration>,
 }
 
 /// Who a caller is, for certain.
@@ -301,6 +305,8 @@ pub(crate) struct Waiting {
     pub timeout: Duration,
     /// What must leave room for it.
     pub bounds: Vec<Bound>,
+    /// How long it may wait for a place, once it is approved.
+    pub patience: Duration,
 }
 
 /// Why a lane no longer waits.
@@ -332,7 +338,8 @@ pub(crate) enum Ask<E> {
     /// waits gets [`Note::Approved`] or [`Note::Denied`] later.
     Approval(Box<Waiting>),
     /// To let go what waits. Answered with [`Note::Left`], or [`Note::Denied`] when its
-    /// time is up; nothing more comes of it.
+    /// time is up; nothing more comes of it. Where it waited for a place, [`Note::Left`]
+    /// is the last answer, whatever comes before.
     Leave(Left),
 }
 
@@ -353,6 +360,9 @@ pub(crate) enum Note {
     Stale,
     /// It waits no longer.
     Left,
+    /// The call waits until a place is free, and so many are before it: an answer to
+    /// [`Entry::Start`], before the one that counts, and once more when that has changed.
+    Queued(u32),
     /// The policy has changed: finish what runs, and go.
     Retire,
     /// Stop: kill what runs, record its end, and go.

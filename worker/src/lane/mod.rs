@@ -12,8 +12,10 @@ mod bounds;
 mod call;
 mod keyring;
 mod logins;
+mod place;
 mod records;
 mod terms;
+mod wait;
 mod watch;
 
 use crate::audit::Entry;

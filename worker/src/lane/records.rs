@@ -24,6 +24,33 @@ pub(super) enum Refusal {
     Unwritten(String),
 }
 
+/// What became of a call that is to start.
+#[derive(Debug)]
+pub(super) enum Admitted {
+    /// It may run, and its start is recorded.
+    Began(Began),
+    /// It may not run.
+    Refused(Refusal),
+    /// It was decided under another policy than is in force.
+    Stale,
+    /// It waits for a place, and so many are before it.
+    Queued(u32),
+}
+
+impl Admitted {
+    /// What `note` says of it, if anything.
+    pub(super) fn of(note: Note) -> Option<Self> {
+        match note {
+            Note::Recorded(began) => Some(Self::Began(began?)),
+            Note::Denied(denial) => Some(Self::Refused(Refusal::Denied(denial))),
+            Note::Failed(reason) => Some(Self::Refused(Refusal::Unwritten(reason))),
+            Note::Stale => Some(Self::Stale),
+            Note::Queued(ahead) => Some(Self::Queued(ahead)),
+            Note::Waiting(_) | Note::Approved(_) | Note::Left | Note::Retire | Note::Stop => None,
+        }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let reason = match refusal {
@@ -127,9 +154,37 @@ impl Records {
                 Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
-                Note::Waiting(_) | Note::Approved(_) | Note::Stale | Note::Left => {
+                Note::Waiting(_)
+                | Note::Approved(_)
+                | Note::Stale
+                | Note::Left
+                | Note::Queued(_) => {
                     return Err(HangUp::Records);
                 }
+            }
+        }
+    }
+
+    /// Asks for the start of a call to be recorded.
+    pub(super) fn start(&mut self, start: &Entry) -> Result<Admitted, HangUp> {
+        match self.send(&Ask::Record(start))? {
+            Ok(()) => Admitted::of(self.next()?).ok_or(HangUp::Records),
+            Err(refusal) => Ok(Admitted::Refused(refusal)),
+        }
+    }
+
+    /// Waits no longer for a place; an answer that has crossed this, or that is given for
+    /// it.
+    pub(super) fn give_place_up(&mut self, left: Left) -> Result<Option<Admitted>, HangUp> {
+        if self.send(&Ask::Leave(left))?.is_err() {
+            return Err(HangUp::Records);
+        }
+        let mut answer = None;
+        loop {
+            match self.next()? {
+                Note::Left => return Ok(answer),
+                Note::Queued(_) => {}
+                note => answer = Some(Admitted::of(note).ok_or(HangUp::Records)?),
             }
         }
     }
@@ -162,7 +217,12 @@ impl Records {
                 Note::Failed(reason) => {
                     return Ok(Some(Reply::Failed(Refusal::Unwritten(reason).into())));
                 }
-                Note::Recorded(_) | Note::Waiting(_) | Note::Stale | Note::Stop | Note::Retire => {
+                Note::Recorded(_)
+                | Note::Waiting(_)
+                | Note::Stale
+                | Note::Queued(_)
+                | Note::Stop
+                | Note::Retire => {
                     return Err(HangUp::Records);
                 }
             }
@@ -181,14 +241,15 @@ impl Records {
                 | Note::Waiting(_)
                 | Note::Approved(_)
                 | Note::Stale
+                | Note::Queued(_)
                 | Note::Left) => return Ok(note),
             }
         }
     }
 
-    /// Call when the socket is readable while a call waits for approval: the answer, if
-    /// it is one. Whatever cannot be understood means to stop.
-    pub(super) fn answer_to_waiting(&mut self) -> Option<Note> {
+    /// Call when the socket is readable while a call waits: what is no order to end.
+    /// Whatever cannot be understood means to stop.
+    pub(super) fn news(&mut self) -> Option<Note> {
         match self.receive() {
             Ok(Note::Stop) | Err(_) => self.stopping = true,
             Ok(Note::Retire) => self.retiring = true,

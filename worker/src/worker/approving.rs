@@ -1,8 +1,8 @@
 //! Approvals in the first process: what lanes ask for, and what administrators answer.
 
-use super::{Worker, lost_line, say};
+use super::recording::lost_line;
+use super::{Worker, say};
 use crate::admin::Asker;
-use crate::admission::Now;
 use crate::approvals::caller_uid;
 use crate::audit::{Approving, Entry, Left, Note, Waiting, since_boot};
 use crate::explain::explain;
@@ -27,8 +27,8 @@ impl Worker {
             return Note::Approved(id);
         }
         // Nobody is asked to approve a call that could not run now, or that nobody can see.
-        let room = self.admission.refusal(&waiting.bounds, Now::read());
-        let refusal = room
+        let refusal = self
+            .turns_away(&waiting)
             .or_else(|| self.approvals.refusal(&waiting, now))
             .or_else(|| self.nobody_approves(&waiting));
         if let Some(denial) = refusal {
@@ -66,7 +66,7 @@ impl Worker {
                 pending.waiting
             }
             (None, Some(unused)) => *unused,
-            (None, None) => return Note::Left,
+            (None, None) => return self.gives_place_up(number, left),
         };
         if left == Left::Expired {
             let denial = expired(&waiting);
@@ -235,7 +235,7 @@ impl Worker {
         Ok(())
     }
 
-    fn tell(&self, lane: u64, note: &Note) {
+    pub(super) fn tell(&self, lane: u64, note: &Note) {
         if let Some(lane) = self.lanes.get(&lane) {
             let _lost_already = send_note(lane.records.as_fd(), note);
         }
@@ -259,7 +259,7 @@ fn expired(waiting: &Waiting) -> Denial {
 }
 
 /// Why a call waits no longer, for the trail.
-fn why(left: Left) -> Failure {
+pub(super) fn why(left: Left) -> Failure {
     let reason = match left {
         Left::Expired => "nobody has answered in time",
         Left::Cancelled => "its caller has given it up",

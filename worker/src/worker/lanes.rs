@@ -1,13 +1,129 @@
-//! Lanes and their runs, as the first process keeps count of them.
+//! Lanes and their runs, as the first process keeps count of them: how they come, and
+//! what becomes of one that is lost.
 
 use super::overview::milliseconds;
+use super::{LANES_MAX, Worker, WorkerError, readable, say};
 use crate::admission::Places;
-use crate::audit::{Began, Entry, Waiting, since_boot};
+use crate::audit::{Began, Ending, Entry, Waiting, since_boot};
 use crate::brief::Brief;
-use crate::sys::Process;
+use crate::door::Visit;
+use crate::explain::explain;
+use crate::lane::Lane;
+use crate::sandbox::tree;
+use crate::sys::{self, Fork, Process};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::Pid;
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wire::Runs;
+use wire::{Failure, Runs};
+
+impl Worker {
+    /// Accepts a connection and forks. In the child, returns what a lane needs.
+    pub(super) fn visit(&mut self) -> Result<Option<(OwnedFd, OwnedFd)>, WorkerError> {
+        let Some(door) = &self.door else {
+            return Ok(None);
+        };
+        match door.accept()? {
+            Visit::Closed => self.stop(),
+            Visit::Nobody => {}
+            Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
+            Visit::Stranger(user) => say(&format!(
+                "cannot let user {user} in: he is not the supervisor"
+            )),
+            Visit::Connection(_) if self.lanes.len() >= LANES_MAX => {
+                say(&format!(
+                    "cannot let the supervisor in: it has {LANES_MAX} connections already"
+                ));
+            }
+            Visit::Connection(connection) => match self.fork(connection) {
+                Ok(lane) => return Ok(lane),
+                // Out of processes or descriptors for now; lanes that run go on.
+                Err(errno) => say(&format!("cannot open a lane: {errno}")),
+            },
+        }
+        Ok(None)
+    }
+
+    fn fork(&mut self, connection: OwnedFd) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        match sys::fork(0, None)? {
+            Fork::Child => Ok(Some((connection, theirs))),
+            Fork::Parent(process) => {
+                self.events.add(&ours, readable(self.next_lane))?;
+                self.lanes.insert(
+                    self.next_lane,
+                    LaneProcess {
+                        process,
+                        records: ours,
+                        run: None,
+                        call: None,
+                        ended: None,
+                        approved: None,
+                        places: Places::default(),
+                        user: None,
+                    },
+                );
+                self.next_lane += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps nothing of the first process: its door, its trail, its other lanes.
+    pub(super) fn into_lane(self, connection: OwnedFd, records: OwnedFd) -> Lane {
+        let Self { context, .. } = self;
+        Lane::new(connection, records, context)
+    }
+
+    /// Waits for ended children: lanes, and what lost lanes left to us.
+    pub(super) fn reap(&mut self) {
+        for (pid, ended) in tree::reap_ended() {
+            self.hook.ended(pid, ended.status);
+            let lane = self
+                .lanes
+                .iter()
+                .find(|(_, lane)| lane.process.pid == pid)
+                .map(|(number, _)| *number);
+            if let Some(number) = lane {
+                self.forsaken(number);
+            }
+            if let Some(lane) = lane.and_then(|number| self.lanes.remove(&number)) {
+                self.lost(lane, ended.status);
+            }
+        }
+    }
+
+    /// Ends what a lane left behind and records it.
+    fn lost(&mut self, lane: LaneProcess, status: i32) {
+        let _deleted_already = self.events.delete(&lane.records);
+        self.admission.leave(lane.places);
+        self.context.containment.tidy(lane.process.pid);
+        let Some(run) = lane.run else { return };
+        let living = self.lanes.values().map(|lane| lane.process.pid);
+        let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
+        self.context.containment.sweep(lane.process.pid, &living);
+        lane.user.iter().for_each(|user| self.users.leave(*user));
+        let reason =
+            format!("cannot tell how the command ended: its lane was lost (wait status {status})");
+        say(&format!("{reason}; run {run}"));
+        let failure = Failure {
+            code: "lane_lost".to_owned(),
+            reason,
+        };
+        let entry = Entry::End(Ending::Failed(failure));
+        if let Err(error) = self.log.record(&entry, Some(&run)) {
+            // Nothing more is started until the trail can be written again.
+            say(&explain(&error));
+        }
+    }
+}
 
 /// A lane as the first process sees it.
 #[derive(Debug)]

@@ -8,10 +8,11 @@ use std::time::Duration;
 use wire::{Denial, Listed, Overview, Runs};
 
 /// How many bytes each list may have; all of them, and the rest, fit one packet.
-const RUNNING_ROOM: usize = 20 * 1024;
-const WAITING_ROOM: usize = 10 * 1024;
-const RATES_ROOM: usize = 8 * 1024;
-const LIMITS_ROOM: usize = 8 * 1024;
+const RUNNING_ROOM: usize = 18 * 1024;
+const WAITING_ROOM: usize = 9 * 1024;
+const QUEUE_ROOM: usize = 9 * 1024;
+const RATES_ROOM: usize = 6 * 1024;
+const LIMITS_ROOM: usize = 6 * 1024;
 const DENIALS_ROOM: usize = 12 * 1024;
 
 impl Worker {
@@ -32,6 +33,7 @@ impl Worker {
             seconds: self.traffic.seconds(now),
             running: self.running(now),
             waiting: Listed::fitting(self.approvals.brief(now), WAITING_ROOM),
+            queued: Listed::fitting(self.queued(), QUEUE_ROOM),
             rates: Listed::fitting(self.traffic.rates(now), RATES_ROOM),
             limits: Listed::fitting(limits, LIMITS_ROOM),
             denials: Listed::fitting(self.traffic.denials(now), DENIALS_ROOM),

@@ -121,6 +121,7 @@ impl Worker {
             running: u32::try_from(running.count()).unwrap_or(u32::MAX),
             pending: u32::try_from(self.approvals.waiting()).unwrap_or(u32::MAX),
             audit: self.log.head(),
+            queued: u32::try_from(self.queue.len()).unwrap_or(u32::MAX),
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn document(watching: &Watching) -> Json {
         "seconds": overview.seconds.iter().map(|one| json!([one.started, one.denied])).collect::<Vec<_>>(),
         "running": running(watching),
         "waiting": waiting(watching),
+        "queued": queued(watching),
         "rates": overview.rates.shown.iter().map(|one| json!({
             "principal": one.principal,
             "tool": one.tool,
@@ -37,6 +38,7 @@ pub(super) fn document(watching: &Watching) -> Json {
         "left_out": {
             "running": overview.running.left_out,
             "waiting": overview.waiting.left_out,
+            "queued": overview.queued.left_out,
             "rates": overview.rates.left_out,
             "limits": overview.limits.left_out,
             "denials": overview.denials.left_out,
@@ -63,6 +65,19 @@ fn waiting(watching: &Watching) -> Vec<Json> {
     let all = watching.overview.waiting.shown.iter();
     let one = all.map(|one| {
         let more = json!({"id": one.id, "waited_ms": one.waited_ms, "left_ms": one.left_ms});
+        call(&one.who, &one.tool, Some(&one.argv), &more)
+    });
+    one.collect()
+}
+
+fn queued(watching: &Watching) -> Vec<Json> {
+    let all = watching.overview.queued.shown.iter();
+    let one = all.map(|one| {
+        let more = json!({
+            "waited_ms": one.waited_ms,
+            "left_ms": one.left_ms,
+            "ahead": one.ahead,
+        });
         call(&one.who, &one.tool, Some(&one.argv), &more)
     });
     one.collect()

@@ -7,7 +7,7 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fs;
 use std::path::Path;
-use wire::{Denied, Listed, Overview, Rate, Runs, Second, Shown, Used, Waits, Who};
+use wire::{Denied, Listed, Overview, Queues, Rate, Runs, Second, Shown, Used, Waits, Who};
 
 fn who(principal: &str, key: &str) -> Who {
     Who {
@@ -68,6 +68,14 @@ fn overview() -> Overview {
             argv: argv(&["/usr/bin/systemctl", "restart", "nginx.service"]),
             waited_ms: 12_000,
             left_ms: 25_000,
+        }]),
+        queued: listed(vec![Queues {
+            who: who("agents", ""),
+            tool: "backup".to_owned(),
+            argv: argv(&["/usr/bin/tar"]),
+            waited_ms: 3000,
+            left_ms: 27_000,
+            ahead: 2,
         }]),
         rates: listed(vec![Rate {
             principal: "agents".to_owned(),

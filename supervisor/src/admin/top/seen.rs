@@ -100,6 +100,7 @@ fn load(run: &Runs, now: Usage, before: Option<&Load>, between: Option<Duration>
 fn everybody(overview: &Overview) -> impl Iterator<Item = &Who> {
     let running = overview.running.shown.iter().map(|one| &one.who);
     let waiting = overview.waiting.shown.iter().map(|one| &one.who);
+    let queued = overview.queued.shown.iter().map(|one| &one.who);
     let denied = overview.denials.shown.iter().map(|one| &one.who);
-    running.chain(waiting).chain(denied)
+    running.chain(waiting).chain(queued).chain(denied)
 }

@@ -3,7 +3,7 @@
 use super::cell::{Cell, command, percent, size, time};
 use super::seen::Watching;
 use crate::admin::audit::Tone;
-use wire::{Denied, Listed, Rate, Runs, Used, Waits};
+use wire::{Denied, Listed, Queues, Rate, Runs, Used, Waits};
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +105,7 @@ impl Panel {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Running => "Running",
-            Self::Waiting => "Waiting for approval",
+            Self::Waiting => "Waiting",
             Self::Rates => "Called in the last minute",
             Self::Limits => "Limits",
             Self::Denials => "Denied and refused",
@@ -146,7 +146,7 @@ impl Panel {
         let overview = &watching.overview;
         let (rows, left_out) = match self {
             Self::Running => rows(&overview.running, |one| runs(one, watching)),
-            Self::Waiting => rows(&overview.waiting, |one| waits(one, watching)),
+            Self::Waiting => waiting(watching),
             Self::Rates => rows(&overview.rates, rate),
             Self::Limits => rows(&overview.limits, used),
             Self::Denials => rows(&overview.denials, |one| denied(one, watching)),
@@ -174,6 +174,26 @@ fn runs(one: &Runs, watching: &Watching) -> Vec<Cell> {
         load.map_or_else(unknown, |load| percent(load.cpu)),
         load.map_or_else(unknown, |load| size(load.memory)),
         Cell::words(&one.run),
+        command(&one.argv),
+    ]
+}
+
+/// What waits for an approval, then what waits for a place.
+fn waiting(watching: &Watching) -> (Vec<Vec<Cell>>, u32) {
+    let overview = &watching.overview;
+    let (mut all, left_out) = rows(&overview.waiting, |one| waits(one, watching));
+    let (queued, more) = rows(&overview.queued, |one| queues(one, watching));
+    all.extend(queued);
+    (all, left_out + more)
+}
+
+fn queues(one: &Queues, watching: &Watching) -> Vec<Cell> {
+    vec![
+        Cell::words(&format!("place {}", one.ahead + 1)),
+        Cell::words(&watching.caller(&one.who)),
+        Cell::words(&one.tool),
+        time(one.waited_ms),
+        time(one.left_ms),
         command(&one.argv),
     ]
 }

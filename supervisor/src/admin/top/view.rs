@@ -99,15 +99,15 @@ fn trouble(watching: &Watching) -> Option<String> {
 /// The first lines: of the worker, and of all calls.
 pub(super) fn head(watching: &Watching) -> [String; 2] {
     let overview = &watching.overview;
-    let running = overview.running.shown.len() + overview.running.left_out as usize;
-    let waiting = overview.waiting.shown.len() + overview.waiting.left_out as usize;
+    let running = overview.running.count();
+    let (waiting, queued) = (overview.waiting.count(), overview.queued.count());
     let up = super::cell::time(overview.uptime_ms);
     let policy = short(&overview.policy);
     let sum = |of: fn(&Second) -> u32| overview.seconds.iter().map(of).sum::<u32>();
     let (started, denied) = (sum(|one| one.started), sum(|one| one.denied));
     [
         format!(
-            "up {}, policy {policy}, lanes {}, running {running}, waiting {waiting}",
+            "up {}, policy {policy}, {} lanes, {running} run, {waiting} ask, {queued} queue",
             up.text(),
             overview.lanes
         ),
