@@ -479,7 +479,7 @@ fn the_worker_alone_says_whose_turn_it_is() {
 #[test]
 fn one_who_floods_leaves_lanes_to_others() {
     let site = site("");
-    let flood: Vec<Client> = (0..3).map(|_| Client::attach(&site, ALICE)).collect();
+    let flood: Vec<Client> = (0..5).map(|_| Client::attach(&site, ALICE)).collect();
     for client in &flood {
         for _ in 0..40 {
             client.start_call("long", &json!({}));
@@ -490,7 +490,7 @@ fn one_who_floods_leaves_lanes_to_others() {
         assert!(client.request("ping", &json!({})).is_some());
     }
     eventually("many run", SOON, || {
-        (status(&site)["running"].as_u64() >= Some(32)).then_some(())
+        (status(&site)["running"].as_u64() >= Some(64)).then_some(())
     });
     let bob = Client::attach(&site, BOB);
     for _ in 0..3 {
@@ -502,7 +502,7 @@ fn one_who_floods_leaves_lanes_to_others() {
         .iter()
         .find(|one| one.event() == "end" && ran.contains(one.text("run")));
     assert_eq!(ended, None, "he has waited for a place");
-    assert_eq!(started.len(), 32);
+    assert_eq!(started.len(), 64);
     flood.into_iter().for_each(Client::vanish);
 }
 
@@ -615,4 +615,46 @@ concurrency = 1
     });
     let starts = starts(&front.site, "keyed");
     assert_eq!(starts.last().expect("two").text("run"), end.text("run"));
+}
+
+/// What reads a published file is a command, which waits like any other; under another
+/// policy it is decided anew.
+#[test]
+fn a_read_waits_too() {
+    let note = r#"
+[resource.note]
+description = "Tells what this host is"
+path = "/usr/lib/os-release"
+allow = ["alice"]
+"#;
+    let text = |limits: &str| format!("{}{note}", policy(limits));
+    let site = Site::with(&text("concurrency = 1")).start();
+    let client = Client::attach(&site, ALICE);
+    let read = || {
+        let uri = json!({"uri": "mini-mcp://resource/note"});
+        let read = client.start("resources/read", &uri);
+        queued(&site, 1);
+        read
+    };
+    let told = |read| {
+        let answer = client.answer(read).expect("an answer");
+        let content = answer["result"]["contents"][0]["text"].as_str();
+        assert!(content.is_some_and(|text| text.contains("ID=")), "{answer}");
+    };
+    let call = occupied(&site, &client);
+    let waiting = read();
+    client.cancel(call);
+    told(waiting);
+
+    client.start_call("single", &json!({}));
+    eventually("it runs", SOON, || {
+        (starts(&site, "single").len() == 2).then_some(())
+    });
+    let waiting = read();
+    site.file(
+        "policy.toml",
+        &text("concurrency = 2").replace("@site@", &site.text()),
+    );
+    site.supervisor().hang_up();
+    told(waiting);
 }

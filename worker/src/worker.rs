@@ -40,7 +40,7 @@ use waiting::Queued;
 use wrong_keys::WrongKeys;
 
 /// Most lanes at once; the supervisor opens fewer, though each call that waits keeps one.
-const LANES_MAX: usize = 256;
+const LANES_MAX: usize = 320;
 
 /// How long lanes have to end their commands when the worker stops.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -153,9 +153,10 @@ async fn run_for(
     run: Run,
     max: u64,
 ) -> Result<Result<Content, Unread>, LaneError> {
-    let Ok(_turn) = client.running.acquire().await else {
+    let Ok(turn) = client.running.acquire().await else {
         return Ok(Err(unread(cancelled())));
     };
+    let mut turn = Some(turn);
     let (stdout, out_writer) = call::pipe().map_err(LaneError::Pipe)?;
     let (stderr, err_writer) = call::pipe().map_err(LaneError::Pipe)?;
     let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
@@ -176,7 +177,11 @@ async fn run_for(
             tokio::select! {
                 reply = lane.reply() => match reply? {
                     Reply::Started { .. } => lane.go_on(),
-                    Reply::Queued { .. } => lane.pause(),
+                    // It takes no room from what runs.
+                    Reply::Queued { .. } => {
+                        lane.pause();
+                        turn = None;
+                    }
                     Reply::Finished(outcome) => {
                         if !read {
                             let _ = tokio::time::timeout(LAST_OUTPUT, &mut reading).await;
@@ -209,6 +214,7 @@ async fn run_for(
         let told = lane.tell(&Request::Output(output)).await;
         let _ = told.inspect_err(|error| tracing::debug!(%error, "output not recorded"));
     }
+    drop(turn);
     lane.settle();
     Ok(outcome.and_then(|outcome| out.content(&outcome)))
 }

@@ -84,7 +84,14 @@ pub(super) async fn reply(lane: &mut Lease, standing: &Standing) -> Result<Reply
         let what = match reply {
             Reply::Waiting { id, .. } => For::Approval(id),
             Reply::Queued { ahead, .. } => For::Place(ahead),
-            reply => return begun(reply, lane, standing),
+            Reply::Welcome(_)
+            | Reply::Started { .. }
+            | Reply::Denied(_)
+            | Reply::Failed(_)
+            | Reply::Finished(_)
+            | Reply::Recorded
+            | Reply::Reloaded
+            | Reply::Identified(_) => return begun(reply, lane, standing),
         };
         lane.pause();
         standing.waits(what);

@@ -9,7 +9,7 @@ use wire::{Identify, PolicyDigest, Reply, Request};
 
 /// Most commands at once; further ones wait their turn. Callers share them, so that one
 /// alone has half.
-const RUNS_MAX: usize = 64;
+const RUNS_MAX: usize = 128;
 
 /// Most reports at once. They are short and wait for no command, so that a
 /// denial is answered however busy the lanes are.

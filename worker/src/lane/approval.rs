@@ -75,7 +75,7 @@ impl Lane {
         };
         let reply = match self.records.leave(left)? {
             Some(answer) => answer,
-            None => given_up(left, "was approved"),
+            None => Reply::Failed(given_up(left, "was approved")),
         };
         self.turn_away(&reply)
     }

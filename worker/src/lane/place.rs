@@ -1,7 +1,7 @@
 //! The way of an allowed call to its start: at once, or after it has waited for a place.
 
 use super::approval::Proofs;
-use super::call::failure;
+use super::call::{failure, stale};
 use super::records::Admitted;
 use super::wait::{CallerGone, given_up};
 use super::{HangUp, Lane};
@@ -28,20 +28,20 @@ impl Lane {
         (caller, proofs): (&Caller, Proofs<'_>),
         before_waiting: impl FnOnce(),
     ) -> Result<Option<Place>, HangUp> {
-        let (admitted, waited) = match self.records.start(start)? {
-            Admitted::Queued(ahead) => {
-                before_waiting();
-                (self.wait_for_place(ahead, patience, proofs)?, true)
-            }
-            admitted => (Some(admitted), false),
-        };
+        let mut admitted = Some(self.records.start(start)?);
+        let mut waited = false;
+        if let Some(Admitted::Queued(ahead)) = admitted {
+            before_waiting();
+            waited = true;
+            admitted = self.wait_for_place(ahead, patience, proofs)?;
+        }
         let reply = match admitted {
             None => return Ok(None),
             Some(Admitted::Began(began)) => {
                 return self.identified(Place { began, waited }, caller, proofs);
             }
             Some(Admitted::Refused(refusal)) => refusal.into(),
-            Some(Admitted::Stale | Admitted::Queued(_)) => given_up(Left::Reloaded, ""),
+            Some(Admitted::Stale | Admitted::Queued(_)) => Reply::Failed(stale()),
         };
         self.reply(&reply)?;
         Ok(None)
@@ -77,17 +77,11 @@ impl Lane {
     /// does not want it any more must have its end recorded.
     fn give_place_up(&mut self, left: Left) -> Result<Option<Admitted>, HangUp> {
         let unwanted = matches!(left, Left::Cancelled | Left::CallerGone | Left::Stopped);
-        let reply = given_up(left, "got a place");
+        let failure = given_up(left, "got a place");
         match self.records.give_place_up(left)? {
-            Some(Admitted::Began(_)) if unwanted => {
-                self.nothing_ran(match &reply {
-                    Reply::Failed(failure) => failure.clone(),
-                    _ => failure("attestation", &CallerGone),
-                })?;
-                Ok(None)
-            }
+            Some(Admitted::Began(_)) if unwanted => self.nothing_ran(failure).map(|()| None),
             Some(admitted) => Ok(Some(admitted)),
-            None => self.reply(&reply).map(|()| None),
+            None => self.reply(&Reply::Failed(failure)).map(|()| None),
         }
     }
 

@@ -181,10 +181,13 @@ impl Records {
         }
         let mut answer = None;
         loop {
-            match self.next()? {
-                Note::Left => return Ok(answer),
-                Note::Queued(_) => {}
-                note => answer = Some(Admitted::of(note).ok_or(HangUp::Records)?),
+            let note = self.next()?;
+            if let Note::Left = note {
+                return Ok(answer);
+            }
+            let told = Admitted::of(note).ok_or(HangUp::Records)?;
+            if !matches!(told, Admitted::Queued(_)) {
+                answer = Some(told);
             }
         }
     }

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
-use wire::{Failure, Reply, Request};
+use wire::{Failure, Request};
 
 /// What happened first.
 enum Event {
@@ -97,10 +97,10 @@ fn until(deadline: Instant) -> PollTimeout {
 }
 
 /// What the supervisor is told of a call that waits no longer for `what`.
-pub(super) fn given_up(left: Left, what: &str) -> Reply {
+pub(super) fn given_up(left: Left, what: &str) -> Failure {
     let (code, reason) = match left {
-        Left::Reloaded => return Reply::Failed(stale()),
-        Left::CallerGone => return Reply::Failed(failure("attestation", &CallerGone)),
+        Left::Reloaded => return stale(),
+        Left::CallerGone => return failure("attestation", &CallerGone),
         Left::Stopped => (
             "worker",
             "the worker ends, and with it the waiting".to_owned(),
@@ -110,10 +110,10 @@ pub(super) fn given_up(left: Left, what: &str) -> Reply {
             format!("the call was cancelled before it {what}"),
         ),
     };
-    Reply::Failed(Failure {
+    Failure {
         code: code.to_owned(),
         reason,
-    })
+    }
 }
 
 /// Whoever asked cannot be identified any more.

@@ -143,7 +143,9 @@ impl Worker {
                 code: "withdrawn".to_owned(),
                 reason: "its time was up when a place came free".to_owned(),
             },
-            left => why(left),
+            Left::Cancelled | Left::CallerGone | Left::Reloaded | Left::Stopped | Left::Lost => {
+                why(left)
+            }
         };
         let entry = Entry::Refuse { call, failure };
         match self.log.record(&entry, None) {
