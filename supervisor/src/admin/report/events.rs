@@ -202,7 +202,7 @@ fn key(event: &Event) -> Json {
 mod tests {
     use super::*;
 
-    fn feed(events: &mut Events, event: Json) {
+    fn feed(events: &mut Events, event: &Json) {
         events.feed(event.as_object().unwrap());
     }
 
@@ -219,7 +219,7 @@ mod tests {
         let at = |event: &str, approval: &str| json!({"event": event, "time": "2026-01", "approval": approval});
         feed(
             &mut events,
-            json!({"event": "waiting", "time": "2025", "approval": "old"}),
+            &json!({"event": "waiting", "time": "2025", "approval": "old"}),
         );
         for (event, approval) in [
             ("waiting", "a"),
@@ -234,7 +234,7 @@ mod tests {
             ("waiting", "d"),
             ("approved", "old"),
         ] {
-            feed(&mut events, at(event, approval));
+            feed(&mut events, &at(event, approval));
         }
         let wanted = [
             r#""a" "approved, once" 2"#,

@@ -62,10 +62,8 @@ fn listen(state: &mut State, time: Duration) -> io::Result<()> {
 }
 
 fn is_away(error: &Error) -> bool {
-    match error {
-        Error::ConnectAdmin { source, .. } => source.kind() != io::ErrorKind::PermissionDenied,
-        _ => false,
-    }
+    let denied = io::ErrorKind::PermissionDenied;
+    matches!(error, Error::ConnectAdmin { source, .. } if source.kind() != denied)
 }
 
 /// The signals that end it, which wait from now on until they are read.

@@ -68,7 +68,6 @@ mod tests {
     /// Runs itself once more in a terminal of its own, where it panics: what comes after
     /// must find the terminal as it was.
     #[test]
-    #[expect(clippy::panic, reason = "that is what is tried")]
     fn a_panic_gives_the_terminal_back() {
         if std::env::var_os(INSIDE).is_some() {
             let mut screen = Screen::take().unwrap();

@@ -86,6 +86,7 @@ impl State {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing")]
     fn plain_key(&mut self, code: KeyCode) {
         let panels = Panel::ALL.len();
         match code {
@@ -102,6 +103,7 @@ impl State {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing")]
     fn scroll(&mut self, code: KeyCode) {
         let above = &mut self.looked_at().above;
         *above = match code {

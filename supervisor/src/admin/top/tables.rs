@@ -261,7 +261,7 @@ fn length(milliseconds: u64) -> String {
     ];
     let whole = units
         .iter()
-        .find(|(unit, _)| milliseconds % unit == 0 && milliseconds > 0);
+        .find(|(unit, _)| milliseconds.is_multiple_of(*unit) && milliseconds > 0);
     match whole {
         Some((unit, name)) => format!("{}{name}", milliseconds / unit),
         None => format!("{milliseconds}ms"),
