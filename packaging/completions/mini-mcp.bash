@@ -85,6 +85,9 @@ _mini__mcp() {
             mini__mcp,tools)
                 cmd="mini__mcp__subcmd__tools"
                 ;;
+            mini__mcp,top)
+                cmd="mini__mcp__subcmd__top"
+                ;;
             mini__mcp__subcmd__audit,key)
                 cmd="mini__mcp__subcmd__audit__subcmd__key"
                 ;;
@@ -110,7 +113,7 @@ _mini__mcp() {
 
     case "${cmd}" in
         mini__mcp)
-            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status pending approve deny grants revoke reload key run schema"
+            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status top pending approve deny grants revoke reload key run schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -903,6 +906,28 @@ _mini__mcp() {
                     return 0
                     ;;
                 --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__top)
+            opts="-h --interval --once --json --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

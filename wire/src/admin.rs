@@ -1,7 +1,7 @@
 //! What an administrator and the worker say to each other, on a socket of their own
 //! that the supervisor cannot connect to: one question, one answer, one packet each.
 
-use crate::PolicyDigest;
+use crate::{Overview, PolicyDigest};
 use serde::{Deserialize, Serialize};
 
 /// Version of this vocabulary; the worker answers no other.
@@ -40,6 +40,8 @@ pub enum About {
     Grants(Option<String>),
     /// Take back an approval that stands for further calls.
     Revoke(String),
+    /// What runs, waits and was denied; for root alone.
+    Overview,
 }
 
 /// How a request is approved.
@@ -153,6 +155,8 @@ pub enum Answer {
     Refused(String),
     /// It speaks this version of the vocabulary, and not that of the question.
     Version(u16),
+    /// Answers [`About::Overview`].
+    Overview(Box<Overview>),
 }
 
 /// How a worker is.

@@ -130,6 +130,26 @@ impl Admission {
         Places(places)
     }
 
+    /// How much of `bound` is used, for whoever watches.
+    pub(crate) fn used(&self, bound: &Bound, now: Now) -> u32 {
+        let counter = &bound.counter;
+        match bound.most {
+            Most::Rate { window, .. } => {
+                let calls = self.windows.get(counter).into_iter();
+                let calls = calls.flat_map(|window| &window.calls);
+                let age = |call: &Instant| now.instant.saturating_duration_since(*call);
+                let within = calls.filter(|call| age(call) < window).count();
+                u32::try_from(within).unwrap_or(u32::MAX)
+            }
+            Most::Concurrency(_) => self.running.get(counter).copied().unwrap_or(0),
+            Most::Quota(_) => {
+                let today = now.wall.as_secs() / DAY.as_secs();
+                let day = self.days.get(counter).filter(|day| day.number >= today);
+                day.map_or(0, |day| day.calls)
+            }
+        }
+    }
+
     /// Gives back what a command occupied that has ended.
     pub(crate) fn leave(&mut self, places: Places) {
         for counter in places.0 {

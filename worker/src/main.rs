@@ -11,6 +11,7 @@ mod admission;
 mod approvals;
 mod audit;
 mod bounds;
+mod brief;
 mod context;
 mod create;
 mod denials;
@@ -34,6 +35,7 @@ mod service;
 mod source;
 #[expect(unsafe_code, reason = "the one door to the kernel")]
 mod sys;
+mod traffic;
 mod worker;
 
 use admin::Admin;

@@ -129,6 +129,12 @@ impl<C> Queue<C> {
         calls.map(|(lane, _)| *lane).collect()
     }
 
+    /// All calls with their lanes.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (u64, &C)> {
+        let calls = self.lines.iter().flat_map(|line| &line.calls);
+        calls.map(|(lane, call)| (*lane, call))
+    }
+
     /// The call of `lane`.
     pub(crate) fn call(&mut self, lane: u64) -> Option<&mut C> {
         let (index, rank) = self.find(lane)?;

@@ -4,6 +4,7 @@
 
 mod approving;
 mod lanes;
+mod overview;
 mod recording;
 mod reloading;
 mod sparing;
@@ -24,6 +25,7 @@ use crate::queue::Queue;
 use crate::service::{Manager, ServiceError};
 use crate::source::Source;
 use crate::sys;
+use crate::traffic::Traffic;
 use lanes::{LaneProcess, RunNames};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -93,6 +95,8 @@ pub(crate) struct Worker {
     wrong_keys: Sparing,
     /// What was done on sockets that nobody may do there.
     violations: Violations,
+    /// For whoever watches.
+    traffic: Traffic,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -137,6 +141,7 @@ impl Worker {
             hook,
             wrong_keys: Sparing::default(),
             violations: Violations::default(),
+            traffic: Traffic::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })

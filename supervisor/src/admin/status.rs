@@ -34,10 +34,14 @@ pub(crate) fn status(options: &Status) -> ExitCode {
 }
 
 fn told(options: &Status) -> Result<bool, Error> {
-    let status = match ask(&options.socket, About::Status)? {
+    let status = match ask(&options.place.socket, About::Status)? {
         Answer::Status(status) => status,
         Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
-        Answer::Pending(..) | Answer::Grants(..) | Answer::Done | Answer::Version(_) => {
+        Answer::Pending(..)
+        | Answer::Grants(..)
+        | Answer::Done
+        | Answer::Version(_)
+        | Answer::Overview(_) => {
             return Err(Error::OtherVersion);
         }
     };
@@ -174,11 +178,11 @@ fn age(milliseconds: u64) -> String {
     format_duration(age).to_string()
 }
 
-fn short(digest: &[u8; 32]) -> String {
+pub(super) fn short(digest: &[u8; 32]) -> String {
     let text = hexadecimal(digest);
     text.get(..12).unwrap_or_default().to_owned()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -27,7 +27,7 @@ impl Worker {
         // Nobody is asked to approve a call that could not run now, or that nobody can see.
         let refusal = self
             .turns_away(&waiting)
-            .or_else(|| self.approvals.refusal(&waiting))
+            .or_else(|| self.approvals.refusal(&waiting, now))
             .or_else(|| self.nobody_approves(&waiting));
         if let Some(denial) = refusal {
             return self.turned_down(&waiting, None, denial);
@@ -60,10 +60,13 @@ impl Worker {
         if let Some(waiting) = unused {
             return self.withdrawn(&waiting, &too_late(left));
         }
-        let Some(pending) = self.approvals.left(number) else {
-            return self.gives_place_up(number, left);
+        let waiting = match self.approvals.left(number) {
+            Some((id, pending)) => {
+                self.hook.forget(&id);
+                pending.waiting
+            }
+            None => return self.gives_place_up(number, left),
         };
-        let waiting = pending.waiting;
         if left == Left::Expired {
             let denial = expired(&waiting);
             return self.turned_down(&waiting, None, denial);
@@ -110,7 +113,10 @@ impl Worker {
             denial: &denial,
         };
         match self.log.approving(&what) {
-            Ok(()) => Note::Denied(denial),
+            Ok(()) => {
+                self.seen_denied(waiting, &denial);
+                Note::Denied(denial)
+            }
             Err(error) => lost_line(&error),
         }
     }
@@ -147,6 +153,7 @@ impl Worker {
             return Answer::Refused(explain(&error));
         }
         self.approvals.answered(id);
+        self.hook.forget(id);
         if let Some(further) = further {
             let stands = (id.as_str(), waiting.clone());
             self.approvals.stand(stands, further, asker.uid, now);
@@ -165,6 +172,7 @@ impl Worker {
         let Some(pending) = self.approvals.answered(id) else {
             return unknown(id);
         };
+        self.hook.forget(id);
         let reason = reason.map(sentence).filter(|reason| !reason.is_empty());
         let denial = Denial {
             code: "approval_denied".to_owned(),

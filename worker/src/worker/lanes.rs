@@ -1,9 +1,11 @@
 //! Lanes and their runs, as the first process keeps count of them: how they come, and
 //! what becomes of one that is lost.
 
+use super::overview::milliseconds;
 use super::{LANES_MAX, Worker, WorkerError, readable, say};
 use crate::admission::Places;
-use crate::audit::{Began, Ending, Entry, Note, Offender, Waiting};
+use crate::audit::{Began, Ending, Entry, Note, Offender, Waiting, since_boot};
+use crate::brief::Brief;
 use crate::discard::discard;
 use crate::door::Visit;
 use crate::explain::explain;
@@ -16,8 +18,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{SystemTime, UNIX_EPOCH};
-use wire::Failure;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wire::{Failure, Runs};
 
 impl Worker {
     /// Accepts a connection and forks. In the child, returns what a lane needs.
@@ -71,6 +73,7 @@ impl Worker {
                         process,
                         records: ours,
                         run: None,
+                        call: None,
                         ended: None,
                         approved: None,
                         places: Places::default(),
@@ -139,6 +142,8 @@ pub(super) struct LaneProcess {
     pub(super) records: OwnedFd,
     /// The run that has begun and not ended.
     pub(super) run: Option<String>,
+    /// What that is, for whoever watches.
+    pub(super) call: Option<Brief>,
     /// The run that has ended last, until its output is told.
     pub(super) ended: Option<String>,
     /// The call that is approved and that it may start, once.
@@ -197,11 +202,20 @@ impl LaneProcess {
     /// What the lane is told; only a start gives it a name, and an end takes it away.
     pub(super) fn note_recorded(&mut self, entry: &Entry) -> Option<Began> {
         match entry {
-            Entry::Start { .. } => Some(Began {
-                run: self.run.clone().unwrap_or_default(),
-                user: self.user,
-            }),
+            Entry::Start {
+                call,
+                principal,
+                argv,
+                ..
+            } => {
+                self.call = Some(Brief::new(call, principal, argv, since_boot()));
+                Some(Began {
+                    run: self.run.clone().unwrap_or_default(),
+                    user: self.user,
+                })
+            }
             Entry::End(_) => {
+                self.call = None;
                 self.ended = self.run.take();
                 None
             }
@@ -217,6 +231,20 @@ impl LaneProcess {
     pub(super) fn note_lost(&mut self, entry: &Entry) {
         if matches!(entry, Entry::Start { .. } | Entry::End(_)) {
             self.run = None;
+            self.call = None;
         }
+    }
+
+    /// What it runs, for whoever watches.
+    pub(super) fn runs(&self, now: Duration) -> Option<Runs> {
+        let (run, call) = (self.run.as_ref()?, self.call.as_ref()?);
+        Some(Runs {
+            run: run.clone(),
+            who: call.who.clone(),
+            tool: call.tool.clone(),
+            argv: call.argv.clone(),
+            since_ms: milliseconds(now.saturating_sub(call.since)),
+            lane: self.process.pid.as_raw().unsigned_abs(),
+        })
     }
 }

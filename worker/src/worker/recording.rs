@@ -89,7 +89,11 @@ impl Worker {
             self.admission.leave(std::mem::take(&mut lane.places));
         }
         match written {
-            Ok(()) => Note::Recorded(lane.note_recorded(entry)),
+            Ok(()) => {
+                let began = lane.note_recorded(entry);
+                self.seen(entry);
+                Note::Recorded(began)
+            }
             Err(error) => {
                 lane.note_lost(entry);
                 lost_line(&error)
@@ -126,7 +130,10 @@ impl Worker {
             return Note::Stop;
         };
         match self.log.record(&entry, None) {
-            Ok(()) => Note::Denied(denial),
+            Ok(()) => {
+                self.seen(&entry);
+                Note::Denied(denial)
+            }
             Err(error) => lost_line(&error),
         }
     }

@@ -83,7 +83,7 @@ impl Worker {
             return Answer::Refused("you may not answer requests".to_owned());
         }
         match about {
-            About::Status if asker.uid != 0 => {
+            About::Status | About::Overview if asker.uid != 0 => {
                 Answer::Refused("root alone may ask how the service is".to_owned())
             }
             About::Status => Answer::Status(Box::new(self.status())),
@@ -99,6 +99,7 @@ impl Worker {
                 Answer::Grants(page, more)
             }
             About::Revoke(id) => self.revoke(asker, &id),
+            About::Overview => Answer::Overview(Box::new(self.overview())),
         }
     }
 

@@ -82,7 +82,10 @@ impl Worker {
             return Note::Stop;
         };
         match self.log.record(&entry, None) {
-            Ok(()) => Note::Stale,
+            Ok(()) => {
+                self.seen(&entry);
+                Note::Stale
+            }
             Err(error) => lost_line(&error),
         }
     }

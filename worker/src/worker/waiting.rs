@@ -3,9 +3,11 @@
 
 use super::Worker;
 use super::approving::why;
+use super::overview::milliseconds;
 use super::recording::{lost_line, no_user_left};
 use crate::admission::{Admission, Now};
 use crate::audit::{Call, Entry, Left, Note, Proven, RunUser, Waiting};
+use crate::brief;
 use crate::fresh_users::FreshUsers;
 use crate::queue::Full;
 use std::time::{Duration, Instant};
@@ -142,8 +144,14 @@ impl Worker {
                 why(left)
             }
         };
-        let written = self.log.record(&Entry::Refuse { call, failure }, None);
-        written.err().map(|error| lost_line(&error))
+        let entry = Entry::Refuse { call, failure };
+        match self.log.record(&entry, None) {
+            Ok(()) => {
+                self.seen(&entry);
+                None
+            }
+            Err(error) => Some(lost_line(&error)),
+        }
     }
 
     /// Why a call that must be approved could not start or wait now, even if it were.
@@ -158,6 +166,15 @@ impl Worker {
         }
         let room = self.queue.room(&name(&waiting.call), most);
         room.err().map(|why| self.queue_full(&full, why))
+    }
+
+    /// What waits for a place, in few words, whose turn comes first first.
+    pub(super) fn queued(&self) -> Vec<wire::Queues> {
+        let calls = self.queue.calls();
+        let told = calls.filter_map(|(lane, queued)| queued.brief(self.queue.ahead(lane)?));
+        let mut told: Vec<wire::Queues> = told.collect();
+        told.sort_by_key(|one| one.ahead);
+        told
     }
 
     fn tell_how_many_are_ahead(&mut self) {
@@ -219,6 +236,28 @@ impl Worker {
 }
 
 impl Queued {
+    fn brief(&self, ahead: usize) -> Option<wire::Queues> {
+        let Entry::Start {
+            call,
+            principal,
+            argv,
+            patience,
+            ..
+        } = &self.start
+        else {
+            return None;
+        };
+        let waited = self.since.elapsed();
+        Some(wire::Queues {
+            who: brief::who(principal, call.caller.as_ref()),
+            tool: brief::cut(&call.tool, 64),
+            argv: brief::argv(argv),
+            waited_ms: milliseconds(waited),
+            left_ms: milliseconds(patience.saturating_sub(waited)),
+            ahead: u32::try_from(ahead).unwrap_or(u32::MAX),
+        })
+    }
+
     /// What is to be recorded, with the time that it has waited.
     fn start(mut self) -> Entry {
         if let Entry::Start { call, .. } = &mut self.start {
