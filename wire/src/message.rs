@@ -291,6 +291,10 @@ pub enum Blocked {
     Memory,
     /// More tasks than `tasks_max`: the kernel refused them.
     Tasks,
+    /// Printing more than the worker records of one run: it was killed.
+    RecordMax,
+    /// Printing what could not be recorded: it was killed.
+    Record,
 }
 
 impl Blocked {
@@ -303,6 +307,8 @@ impl Blocked {
             Self::CpuTime => "limit_cpu",
             Self::Memory => "memory_max",
             Self::Tasks => "tasks_max",
+            Self::RecordMax => "record_max",
+            Self::Record => "record",
         }
     }
 
@@ -319,6 +325,8 @@ impl Blocked {
                 "the processes needed more than `memory_max`, and the kernel killed them"
             }
             Self::Tasks => "more processes or threads than `tasks_max` were refused",
+            Self::RecordMax => "it printed more than the server records of one run, and was killed",
+            Self::Record => "what it printed could not be recorded, and it was killed",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod approving;
 mod lanes;
+mod recording;
 mod status;
 mod wrong_keys;
 
@@ -17,7 +18,8 @@ use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
-use crate::lane::{Lane, send_note};
+use crate::lane::{Lane, hand_note, send_note};
+use crate::recordings::Recordings;
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
 use crate::service::{Manager, ServiceError};
@@ -92,6 +94,7 @@ pub(crate) struct Worker {
     /// Whom requests are told that wait for approval.
     hook: Hook,
     wrong_keys: WrongKeys,
+    recordings: Recordings,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -104,7 +107,7 @@ impl Worker {
         context: Context,
         source: Source,
         (door, admin): (Door, Option<Admin>),
-        (log, users, hook): (Log, FreshUsers, Hook),
+        (log, recordings, users, hook): (Log, Recordings, FreshUsers, Hook),
         signals: SignalFd,
         manager: Manager,
     ) -> Result<Self, WorkerError> {
@@ -134,6 +137,7 @@ impl Worker {
             approvals: Approvals::new(),
             hook,
             wrong_keys: WrongKeys::default(),
+            recordings,
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -360,6 +364,7 @@ impl Worker {
                         approved: None,
                         places: Places::default(),
                         user: None,
+                        recording: None,
                     },
                 );
                 self.next_lane += 1;
@@ -397,7 +402,8 @@ impl Worker {
             }
         };
         if let Some(lane) = self.lanes.get(&number) {
-            let _lost_already = send_note(lane.records.as_fd(), &note);
+            let handed = lane.handed(&note);
+            let _lost_already = hand_note(lane.records.as_fd(), &note, &handed);
         }
         Ok(())
     }
@@ -411,6 +417,15 @@ impl Worker {
             && let Some(denial) = self.admission.refusal(bounds, now)
         {
             return self.deny(&entry, denial);
+        }
+        let recording = match self.recording(&entry) {
+            Ok(recording) => recording,
+            Err(denial) => return self.deny(&entry, denial),
+        };
+        if let Entry::Recorded(recorded) = &mut entry
+            && !self.keep(number, recorded)
+        {
+            return Note::Stop;
         }
         if let Some(denial) = self.give_user(number, &mut entry) {
             return self.deny(&entry, denial);
@@ -434,6 +449,7 @@ impl Worker {
             let places = self.admission.count(bounds, now);
             let former = std::mem::replace(&mut lane.places, places);
             self.admission.leave(former);
+            lane.recording = recording;
         }
         let gone = written.is_err() && matches!(entry, Entry::Start { .. });
         if gone || matches!(entry, Entry::End(_)) {
@@ -444,6 +460,7 @@ impl Worker {
         }
         if let Entry::End(_) = entry {
             self.admission.leave(std::mem::take(&mut lane.places));
+            lane.recording = None;
         }
         match written {
             Ok(()) => Note::Recorded(lane.note_recorded(entry)),
@@ -511,11 +528,11 @@ impl Worker {
     }
 
     /// Ends what a lane left behind and records it.
-    fn lost(&mut self, lane: LaneProcess, status: i32) {
+    fn lost(&mut self, mut lane: LaneProcess, status: i32) {
         let _deleted_already = self.events.delete(&lane.records);
-        self.admission.leave(lane.places);
+        self.admission.leave(std::mem::take(&mut lane.places));
         self.context.containment.tidy(lane.process.pid);
-        let Some(run) = lane.run else { return };
+        let Some(run) = lane.run.clone() else { return };
         let living = self.lanes.values().map(|lane| lane.process.pid);
         let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
         self.context.containment.sweep(lane.process.pid, &living);
@@ -523,6 +540,7 @@ impl Worker {
         let reason =
             format!("cannot tell how the command ended: its lane was lost (wait status {status})");
         say(&format!("{reason}; run {run}"));
+        self.keep_of_lost(&lane, &run);
         let failure = Failure {
             code: "lane_lost".to_owned(),
             reason,

@@ -15,6 +15,7 @@ pub(super) fn event(entry: &Entry) -> &'static str {
         Entry::Deny { .. } => "deny",
         Entry::Refuse { .. } => "refuse",
         Entry::WrongKey { .. } => "wrong_key",
+        Entry::Recorded(_) => "output",
     }
 }
 
@@ -33,6 +34,7 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             stdin,
             user,
             bounds: _,
+            record: _,
         } => {
             let line = with_call(named(line), call, key)
                 .text("principal", principal)
@@ -54,10 +56,14 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             }
         }
         Entry::End(ending) => end(named(line), ending),
-        Entry::Output(output) => named(line)
-            .text("by", decider(Decider::Supervisor))
-            .object("stdout", digest(&output.stdout.sha256, output.stdout.bytes))
-            .object("stderr", digest(&output.stderr.sha256, output.stderr.bytes)),
+        Entry::Output(told) => output(named(line), Decider::Supervisor, told),
+        Entry::Recorded(recorded) => {
+            let line = output(named(line), Decider::Worker, &recorded.output);
+            match &recorded.failure {
+                Some(failure) => line.text("reason", failure),
+                None => line,
+            }
+        }
         Entry::Deny {
             call,
             principals,
@@ -193,6 +199,13 @@ pub(super) fn input(stdin: &Input, key: &Key) -> Object {
         Input::Text { sha256, bytes } => digest(sha256, *bytes),
         Input::Secret(text) => keyed(text, key),
     }
+}
+
+/// What a run printed, by whose word it is.
+fn output(line: Object, by: Decider, output: &wire::Output) -> Object {
+    line.text("by", decider(by))
+        .object("stdout", digest(&output.stdout.sha256, output.stdout.bytes))
+        .object("stderr", digest(&output.stderr.sha256, output.stderr.bytes))
 }
 
 fn digest(sha256: &[u8; 32], bytes: u64) -> Object {

@@ -23,6 +23,7 @@ use crate::explain::explain;
 use crate::worker::say;
 use place::{free, head};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -179,6 +180,12 @@ impl Log {
             finding: self.finding.clone(),
             failure: self.failure.clone(),
         }
+    }
+
+    /// What is named like the trail and stands beside it; `None` beside a device.
+    pub(crate) fn beside(&self, ending: &str) -> Option<PathBuf> {
+        self.file.size()?;
+        Some(beside(self.file.path(), ending))
     }
 
     /// When [`Self::tick`] is to be called next.

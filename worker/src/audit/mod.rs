@@ -14,6 +14,7 @@ mod log;
 mod moment;
 
 pub(crate) use approval::Approving;
+pub(crate) use json::hexadecimal;
 pub(crate) use log::{AuditError, Log};
 pub(crate) use moment::since_boot;
 
@@ -73,6 +74,8 @@ pub(crate) enum Entry {
         user: RunUser,
         /// What must leave room for it; not written down.
         bounds: Vec<Bound>,
+        /// Whether what it prints must be recorded; not written down.
+        record: bool,
     },
     /// The run that was started last has ended.
     End(Ending),
@@ -105,6 +108,17 @@ pub(crate) enum Entry {
         /// Why.
         failure: wire::Failure,
     },
+    /// What was recorded of the run that is about to end.
+    Recorded(Recorded),
+}
+
+/// What was recorded of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    /// All that it printed, or as far as it could be recorded.
+    pub output: wire::Output,
+    /// Why that is not all.
+    pub failure: Option<String>,
 }
 
 /// Whose user a command runs as.
@@ -125,6 +139,8 @@ pub(crate) struct Began {
     pub run: String,
     /// The user that is its own, where it wants one.
     pub user: Option<u32>,
+    /// How many bytes may be recorded in the two files that come along.
+    pub record_max: u64,
 }
 
 impl Entry {

@@ -3,6 +3,7 @@
 use super::approval::Proofs;
 use super::attest::attest;
 use super::bounds::bounds;
+use super::recording::{Passage, Recording};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
@@ -123,11 +124,24 @@ impl Lane {
             Ok(opened) => opened,
             Err(refused) => return self.refuse(call, refused.into()),
         };
+        let (streams, passage) = match dug(&grant, streams) {
+            Ok(dug) => dug,
+            Err(errno) => return self.refuse(call, failure("recording", &errno)),
+        };
         let sandbox = self.terms.digest(&grant);
         let began = self.records.record(&start(call, bounds, &grant, sandbox))?;
-        let Began { run: name, user } = match began {
+        let Began {
+            run: name,
+            user,
+            record_max,
+        } = match began {
             Ok(began) => began.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
+        };
+        self.recorded = passage.is_some();
+        let mut recording = match passage {
+            Some(passage) => Some(passage.recorded(self.records.handed(), record_max)?),
+            None => None,
         };
         let started = self
             .launcher
@@ -143,16 +157,24 @@ impl Lane {
         drop((streams, files));
 
         let reason = match self.reply(&Reply::Started { run: name.clone() }) {
-            Ok(()) => self.watch(&running, client, grant.profile()),
+            Ok(()) => self.watch(&running, client, grant.profile(), &mut recording),
             Err(_) => Reason::Abandoned,
         };
         let first = running.first();
+        if let Some(recording) = &mut recording {
+            recording.catch_up();
+        }
         let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
         let floor = self.launcher.context.containment.floor();
         let mut outcome = outcome(name, reason, &end, floor)?;
         outcome.denied = self.launcher.explain(first, &end);
+        if let Some((recorded, blocked)) = recording.map(Recording::finish) {
+            outcome.blocked.extend(blocked);
+            // What cannot be written is said there, and with the end to the caller.
+            let _said = self.records.record(&Entry::Recorded(recorded))?;
+        }
         let ending = Ending::Finished(outcome.clone());
         self.end(ending, remains, &Reply::Finished(outcome))
     }
@@ -269,6 +291,16 @@ impl Lane {
     }
 }
 
+/// The streams of the command of `grant`: those of the supervisor, unless what it
+/// prints is recorded on its way there.
+fn dug(grant: &Grant, streams: Streams) -> Result<(Streams, Option<Passage>), nix::Error> {
+    if !grant.record() {
+        return Ok((streams, None));
+    }
+    let (passage, own) = Passage::dig(&streams)?;
+    Ok((own, Some(passage)))
+}
+
 /// Two pipes to write to, and perhaps a socket. Nothing else may become a
 /// command's descriptor: a directory, say, would be a way out of its root.
 fn streams(descriptors: Vec<OwnedFd>) -> Result<(Streams, Option<OwnedFd>), HangUp> {
@@ -355,6 +387,7 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> En
             None => RunUser::Fresh,
         },
         bounds,
+        record: grant.record(),
     }
 }
 

@@ -12,6 +12,7 @@ mod bounds;
 mod call;
 mod keyring;
 mod logins;
+mod recording;
 mod records;
 mod terms;
 mod watch;
@@ -35,7 +36,7 @@ use terms::Terms;
 use thiserror::Error;
 use wire::{FrameError, Identify, Presented, Reply, Request, SendError, Welcome};
 
-pub(crate) use records::send_note;
+pub(crate) use records::{hand_note, send_note};
 
 /// Why a lane ends before its connection was closed in order.
 #[derive(Debug, Error)]
@@ -73,6 +74,8 @@ pub(crate) struct Lane {
     terms: Terms,
     /// A command has finished, and the supervisor may tell what it printed.
     finished: bool,
+    /// What it printed is recorded, and the supervisor has nothing to add.
+    recorded: bool,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -91,6 +94,7 @@ impl Lane {
             buffer: vec![0; wire::FRAME_MAX],
             terms: Terms::default(),
             finished: false,
+            recorded: false,
             deaf: false,
             hung_up: false,
         }
@@ -220,6 +224,9 @@ impl Lane {
     fn output(&mut self, output: wire::Output) -> Result<(), HangUp> {
         if !std::mem::take(&mut self.finished) {
             return Err(HangUp::Order("the output of no command"));
+        }
+        if self.recorded {
+            return Ok(());
         }
         // Nobody waits for the answer; a line that cannot be written is said there.
         let _said = self.records.record(&Entry::Output(output))?;

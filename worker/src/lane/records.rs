@@ -13,6 +13,8 @@ pub(super) struct Records {
     socket: OwnedFd,
     stopping: bool,
     retiring: bool,
+    /// What came with the last answer.
+    handed: Vec<OwnedFd>,
 }
 
 /// Why an entry does not count.
@@ -59,7 +61,13 @@ impl Records {
             socket,
             stopping: false,
             retiring: false,
+            handed: Vec::new(),
         }
+    }
+
+    /// The files that came with the answer to a start.
+    pub(super) fn handed(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.handed)
     }
 
     /// Whether the first process said to stop, or is gone.
@@ -211,15 +219,27 @@ impl Records {
         }
     }
 
-    fn receive(&self) -> Result<Note, HangUp> {
+    fn receive(&mut self) -> Result<Note, HangUp> {
         let mut buffer = [0; 4096];
         let packet = sys::receive(self.socket.as_fd(), &mut buffer).map_err(|_| HangUp::Records)?;
+        if !packet.descriptors.is_empty() {
+            self.handed = packet.descriptors;
+        }
         wire::decode(buffer.get(..packet.length).unwrap_or_default()).map_err(|_| HangUp::Records)
     }
 }
 
 /// From the first process to a lane.
 pub(crate) fn send_note(lane: BorrowedFd<'_>, note: &Note) -> Result<(), SendError> {
+    hand_note(lane, note, &[])
+}
+
+/// As [`send_note`], with what the lane is to have.
+pub(crate) fn hand_note(
+    lane: BorrowedFd<'_>,
+    note: &Note,
+    handed: &[BorrowedFd<'_>],
+) -> Result<(), SendError> {
     let packet = wire::encode(note).map_err(|error: FrameError| SendError::Frame(error))?;
-    wire::send(lane, &packet, &[])
+    wire::send(lane, &packet, handed)
 }

@@ -94,7 +94,8 @@ impl Worker {
             | Entry::Output(_)
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
-            | Entry::WrongKey { .. } => true,
+            | Entry::WrongKey { .. }
+            | Entry::Recorded(_) => true,
         }
     }
 

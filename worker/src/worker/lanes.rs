@@ -1,9 +1,10 @@
 //! Lanes and their runs, as the first process keeps count of them.
 
 use crate::admission::Places;
-use crate::audit::{Began, Entry};
+use crate::audit::{Began, Entry, Note};
+use crate::recordings::Recording;
 use crate::sys::Process;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A lane as the first process sees it.
@@ -21,6 +22,8 @@ pub(super) struct LaneProcess {
     pub(super) places: Places,
     /// The user that is its own.
     pub(super) user: Option<u32>,
+    /// Where what it prints is recorded.
+    pub(super) recording: Option<Recording>,
 }
 
 /// Names runs: unique over restarts without randomness.
@@ -53,9 +56,11 @@ impl LaneProcess {
         match entry {
             Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
             Entry::Output(_) => self.ended.take(),
-            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } | Entry::WrongKey { .. } => {
-                self.run.clone()
-            }
+            Entry::End(_)
+            | Entry::Deny { .. }
+            | Entry::Refuse { .. }
+            | Entry::WrongKey { .. }
+            | Entry::Recorded(_) => self.run.clone(),
         }
     }
 
@@ -65,6 +70,7 @@ impl LaneProcess {
             Entry::Start { .. } => Some(Began {
                 run: self.run.clone().unwrap_or_default(),
                 user: self.user,
+                record_max: self.recording.as_ref().map_or(0, Recording::max),
             }),
             Entry::End(_) => {
                 self.ended = self.run.take();
@@ -73,7 +79,16 @@ impl LaneProcess {
             Entry::Output(_)
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
-            | Entry::WrongKey { .. } => None,
+            | Entry::WrongKey { .. }
+            | Entry::Recorded(_) => None,
+        }
+    }
+
+    /// What is handed to the lane with the answer to its start.
+    pub(super) fn handed(&self, note: &Note) -> Vec<BorrowedFd<'_>> {
+        match (note, &self.recording) {
+            (Note::Recorded(Some(_)), Some(recording)) => recording.files().into(),
+            _ => Vec::new(),
         }
     }
 

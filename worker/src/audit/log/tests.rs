@@ -75,6 +75,7 @@ fn start() -> Entry {
         stdin: None,
         user: crate::audit::RunUser::Known,
         bounds: Vec::new(),
+        record: false,
     }
 }
 
