@@ -7,6 +7,7 @@ mod call;
 mod filter;
 mod lines;
 mod parts;
+pub(crate) mod recorded;
 pub(crate) mod verify;
 
 pub(crate) use call::{Call, Fed, Pairing, Verdict};

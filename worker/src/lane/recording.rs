@@ -177,7 +177,7 @@ impl Recording {
             Broken::Write(_) => Blocked::Record,
         });
         let failure = self.broken.as_ref().map(|broken| match broken {
-            Broken::TooMuch => "cannot record more of one run\nhint: raise --record-max".to_owned(),
+            Broken::TooMuch => "cannot record more of one run than --record-max".to_owned(),
             Broken::Write(error) => format!("cannot record output: {error}"),
         });
         let [stdout, stderr] = self.streams.map(Stream::digest);

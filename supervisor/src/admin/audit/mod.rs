@@ -3,6 +3,7 @@
 mod follow;
 mod list;
 pub(crate) mod options;
+mod output;
 mod row;
 mod show;
 mod style;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 pub(crate) fn audit(options: &Audit) -> Result<ExitCode, Error> {
     match &options.command {
         None => list::list(options)?,
+        Some(Command::Show(options)) if options.output => output::output(options)?,
         Some(Command::Show(options)) => show::show(options)?,
         Some(Command::Key(options)) => key(options)?,
         Some(Command::Verify(options)) => return Ok(verify::verify(options)),
