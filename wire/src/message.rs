@@ -28,6 +28,44 @@ pub enum Request {
     Cancel,
     /// Record what the command printed that has finished. Has no reply.
     Output(Output),
+    /// Record that a client has attached itself. Descriptors: the client's socket, as for
+    /// `Run`.
+    Attach(Attach),
+    /// Record that the client known by this name is gone.
+    Detach(String),
+}
+
+/// A client that has attached itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// What the request is known by that shows it.
+    pub correlation: Correlation,
+    /// What the client says of itself.
+    pub claim: Option<Claim>,
+    /// As in [`Run::key`].
+    pub key: Option<Presented>,
+    /// How it speaks.
+    pub speech: Speech,
+}
+
+/// How a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Speech {
+    /// A JSON-RPC message a line, on a connection of its own.
+    Lines,
+    /// HTTP, in a session that outlives connections.
+    Http,
+}
+
+impl Speech {
+    /// Stable word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Http => "http",
+        }
+    }
 }
 
 /// What a command printed, as the supervisor read it.
@@ -218,6 +256,9 @@ pub enum Reply {
     Reloaded,
     /// The name of the key asked about; `None` for one that is not valid.
     Identified(Option<String>),
+    /// What the client that has attached itself is known by; `None` where that is not
+    /// recorded, because too many come.
+    Attached(Option<String>),
 }
 
 /// Answers [`Hello`].

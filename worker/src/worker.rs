@@ -3,10 +3,11 @@
 //! It never touches a request.
 
 mod approving;
+mod clients;
 mod lanes;
 mod recording;
 mod status;
-mod wrong_keys;
+mod window;
 
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
@@ -26,6 +27,7 @@ use crate::service::{Manager, ServiceError};
 use crate::source::Source;
 use crate::sys::{self, Fork};
 use caps::CapSet;
+use clients::Clients;
 use lanes::{LaneProcess, RunNames};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -41,7 +43,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use wire::{Denial, Failure, PolicyDigest};
-use wrong_keys::WrongKeys;
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -93,7 +94,8 @@ pub(crate) struct Worker {
     approvals: Approvals,
     /// Whom requests are told that wait for approval.
     hook: Hook,
-    wrong_keys: WrongKeys,
+    clients: Clients,
+    client_names: RunNames,
     recordings: Recordings,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
@@ -136,7 +138,8 @@ impl Worker {
             admission: Admission::default(),
             approvals: Approvals::new(),
             hook,
-            wrong_keys: WrongKeys::default(),
+            clients: Clients::default(),
+            client_names: RunNames::new(),
             recordings,
             buffer: vec![0; ASK_MAX],
             deadline: None,
@@ -388,7 +391,12 @@ impl Worker {
             .ok()
             .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
         let note = match ask {
-            Some(Ask::<Entry>::Record(entry)) => self.record(number, entry),
+            Some(Ask::<Entry>::Record(entry)) => match entry {
+                Entry::WrongKey { .. } | Entry::KeyUse { .. } => self.key(entry),
+                Entry::Attach(attachment) => self.attach(attachment),
+                Entry::Detach(name) => self.detach(name),
+                entry => self.record(number, entry),
+            },
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
             Some(Ask::Leave(left)) => self.leave(number, left),
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
@@ -429,12 +437,6 @@ impl Worker {
         }
         if let Some(denial) = self.give_user(number, &mut entry) {
             return self.deny(&entry, denial);
-        }
-        if let Entry::WrongKey { left_out, .. } = &mut entry {
-            match self.wrong_keys.room(Instant::now()) {
-                Some(others) => *left_out = others,
-                None => return Note::Recorded(None),
-            }
         }
         let entry = &entry;
         let Some(lane) = self.lanes.get_mut(&number) else {

@@ -76,7 +76,8 @@ pub(crate) async fn start(
         | Reply::Finished(_)
         | Reply::Recorded
         | Reply::Identified(_)
-        | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
+        | Reply::Reloaded
+        | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
     lane.settle();
     Ok(Err(refusal))
@@ -202,7 +203,8 @@ async fn record(
         | Reply::Denied(_)
         | Reply::Finished(_)
         | Reply::Identified(_)
-        | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
+        | Reply::Reloaded
+        | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
     lane.settle();
     Ok(failure)
@@ -233,7 +235,8 @@ async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
         | Reply::Denied(_)
         | Reply::Recorded
         | Reply::Identified(_)
-        | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
+        | Reply::Reloaded
+        | Reply::Attached(_)) => Err(LaneError::out_of_turn(&other)),
     }
 }
 

@@ -66,7 +66,9 @@ impl Pool {
             | Request::Identify(_)
             | Request::Reload(_)
             | Request::Cancel
-            | Request::Output(_) => &self.reports,
+            | Request::Output(_)
+            | Request::Attach(_)
+            | Request::Detach(_) => &self.reports,
         };
         // They are never closed.
         let turn = Arc::clone(turns).acquire_owned().await;
@@ -102,7 +104,8 @@ impl Pool {
             | Reply::Failed(_)
             | Reply::Finished(_)
             | Reply::Recorded
-            | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
+            | Reply::Reloaded
+            | Reply::Attached(_)) => Err(LaneError::out_of_turn(&other)),
         }
     }
 
@@ -130,7 +133,8 @@ impl Pool {
             | Reply::Denied(_)
             | Reply::Finished(_)
             | Reply::Identified(_)
-            | Reply::Recorded) => Err(LaneError::out_of_turn(&other)),
+            | Reply::Recorded
+            | Reply::Attached(_)) => Err(LaneError::out_of_turn(&other)),
         }
     }
 
@@ -290,7 +294,12 @@ mod tests {
             }),
             Request::Report(_) => Reply::Recorded,
             Request::Identify(_) => Reply::Identified(None),
-            Request::Run(_) | Request::Reload(_) | Request::Cancel | Request::Output(_) => {
+            Request::Run(_)
+            | Request::Reload(_)
+            | Request::Cancel
+            | Request::Output(_)
+            | Request::Attach(_)
+            | Request::Detach(_) => {
                 return Some(());
             }
         };

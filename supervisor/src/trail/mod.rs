@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 21] = [
     "open",
     "reload",
     "keep",
@@ -39,6 +39,9 @@ const EVENTS: [&str; 18] = [
     "running",
     "tamper",
     "wrong_key",
+    "key_use",
+    "attach",
+    "detach",
     "close",
 ];
 

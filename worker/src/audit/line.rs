@@ -3,8 +3,8 @@
 use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
-use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Told, Word};
-use wire::{Argument, Correlation, Given, Outcome, Status, Value};
+use super::{Attachment, Call, Decider, Ending, Entry, Input, Proven, RunUser, Told, Word};
+use wire::{Argument, Claim, Correlation, Given, Outcome, Status, Value};
 
 /// The word for what happened.
 pub(super) fn event(entry: &Entry) -> &'static str {
@@ -16,6 +16,9 @@ pub(super) fn event(entry: &Entry) -> &'static str {
         Entry::Refuse { .. } => "refuse",
         Entry::WrongKey { .. } => "wrong_key",
         Entry::Recorded(_) => "output",
+        Entry::KeyUse { .. } => "key_use",
+        Entry::Attach(_) => "attach",
+        Entry::Detach(_) => "detach",
     }
 }
 
@@ -84,6 +87,54 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
         } => with_correlation(line, correlation)
             .text("address", &address.to_string())
             .literal("left_out", left_out),
+        Entry::KeyUse {
+            correlation,
+            name,
+            address,
+            left_out,
+        } => with_correlation(line, correlation)
+            .text("key", name)
+            .text("address", &address.to_string())
+            .literal("left_out", left_out),
+        Entry::Attach(attachment) => attach(line, attachment),
+        Entry::Detach(name) => line.text("client", name),
+    }
+}
+
+fn attach(line: Object, attachment: &Attachment) -> Object {
+    let line = with_correlation(line, &attachment.correlation).text("client", &attachment.name);
+    with_claim(
+        with_caller(line, Some(&attachment.caller)),
+        attachment.claim.as_ref(),
+    )
+    .texts("principals", &attachment.principals)
+    .text("speech", attachment.speech.word())
+    .literal("left_out", attachment.left_out)
+}
+
+fn with_caller(line: Object, caller: Option<&Proven>) -> Object {
+    match caller {
+        Some(Proven::Peer { uid, gid, groups }) => line
+            .text("proof", "unix")
+            .literal("uid", uid)
+            .literal("gid", gid)
+            .literals("groups", groups),
+        Some(Proven::Key { name, address }) => {
+            line.text("key", name).text("address", &address.to_string())
+        }
+        None => line,
+    }
+}
+
+fn with_claim(line: Object, claim: Option<&Claim>) -> Object {
+    match claim {
+        Some(claim) => line.object(
+            "claim",
+            Object::new()
+                .text("name", &claim.name)
+                .text("version", &claim.version),
+        ),
+        None => line,
     }
 }
 
@@ -106,26 +157,7 @@ fn keyed(secret: &str, key: &Key) -> Object {
 pub(super) fn with_call(line: Object, call: &Call, key: &Key) -> Object {
     let line = with_correlation(line, &call.correlation);
     let line = line.text("policy", &hexadecimal(&call.policy));
-    let line = match &call.caller {
-        Some(Proven::Peer { uid, gid, groups }) => line
-            .text("proof", "unix")
-            .literal("uid", uid)
-            .literal("gid", gid)
-            .literals("groups", groups),
-        Some(Proven::Key { name, address }) => {
-            line.text("key", name).text("address", &address.to_string())
-        }
-        None => line,
-    };
-    let line = match &call.claim {
-        Some(claim) => line.object(
-            "claim",
-            Object::new()
-                .text("name", &claim.name)
-                .text("version", &claim.version),
-        ),
-        None => line,
-    };
+    let line = with_claim(with_caller(line, call.caller.as_ref()), call.claim.as_ref());
     let line = match &call.approval {
         Some(approval) => line.text("approval", approval),
         None => line,

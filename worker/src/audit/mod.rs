@@ -110,6 +110,40 @@ pub(crate) enum Entry {
     },
     /// What was recorded of the run that is about to end.
     Recorded(Recorded),
+    /// A key was presented that is valid; not every time is recorded.
+    KeyUse {
+        /// The request that it came with.
+        correlation: wire::Correlation,
+        /// Its name.
+        name: String,
+        /// Where it was presented, as the supervisor says.
+        address: IpAddr,
+        /// How many before it were not recorded; the first process counts.
+        left_out: u64,
+    },
+    /// A client has attached itself. Answered with [`Note::Attached`].
+    Attach(Attachment),
+    /// The client known by this name is gone.
+    Detach(String),
+}
+
+/// A client that has attached itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    /// The request that shows it.
+    pub correlation: wire::Correlation,
+    /// Who it is.
+    pub caller: Proven,
+    /// Every principal that he matches.
+    pub principals: Vec<String>,
+    /// What his client says of itself.
+    pub claim: Option<wire::Claim>,
+    /// How it speaks.
+    pub speech: wire::Speech,
+    /// What it is known by; the first process names it.
+    pub name: String,
+    /// How many of his before it were not recorded; the first process counts.
+    pub left_out: u64,
 }
 
 /// What was recorded of a run.
@@ -373,4 +407,6 @@ pub(crate) enum Note {
     Retire,
     /// Stop: kill what runs, record its end, and go.
     Stop,
+    /// What the client that has attached itself is known by, where that is recorded.
+    Attached(Option<String>),
 }

@@ -54,7 +54,7 @@ impl Lane {
             Note::Denied(denial) => Answer::Denied(denial),
             Note::Failed(reason) => Answer::Failed(reason),
             Note::Stale => return self.turn_away(&Reply::Failed(stale())),
-            Note::Recorded(_) | Note::Left | Note::Retire | Note::Stop => {
+            Note::Recorded(_) | Note::Left | Note::Retire | Note::Stop | Note::Attached(_) => {
                 return Err(HangUp::Records);
             }
         };
@@ -171,7 +171,8 @@ fn answer(note: Note) -> Option<Answer> {
         | Note::Stale
         | Note::Left
         | Note::Retire
-        | Note::Stop => None,
+        | Note::Stop
+        | Note::Attached(_) => None,
     }
 }
 

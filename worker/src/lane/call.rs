@@ -220,16 +220,27 @@ impl Lane {
         client: Option<&OwnedFd>,
         key: Option<&Presented>,
     ) -> Result<Caller, Failure> {
+        let caller = self.proven(client, key, call.claim.as_ref())?;
+        call.caller = Some(Proven::from(&caller.proof));
+        Ok(caller)
+    }
+
+    /// Who is proven by `client` or `key`, with what he claims.
+    pub(super) fn proven(
+        &mut self,
+        client: Option<&OwnedFd>,
+        key: Option<&Presented>,
+        claim: Option<&Claim>,
+    ) -> Result<Caller, Failure> {
         let Context { trust, policy, .. } = &self.launcher.context;
         let proof = match attest(trust, &mut self.keyring, client, key) {
             Ok(Proof::Peer(peer)) if policy.names_callers() => Proof::Peer(self.logins.with(peer)),
             Ok(proof) => proof,
             Err(error) => return Err(failure("attestation", &error)),
         };
-        call.caller = Some(Proven::from(&proof));
-        let claim = call.claim.clone().map(|claim| policy::Claim {
-            name: claim.name,
-            version: claim.version,
+        let claim = claim.map(|claim| policy::Claim {
+            name: claim.name.clone(),
+            version: claim.version.clone(),
         });
         Ok(Caller { proof, claim })
     }
@@ -320,7 +331,7 @@ fn streams(descriptors: Vec<OwnedFd>) -> Result<(Streams, Option<OwnedFd>), Hang
 }
 
 /// At most as much as a supervisor passes that keeps to the protocol.
-fn cut(claim: Claim) -> Claim {
+pub(super) fn cut(claim: Claim) -> Claim {
     let cut = |text: String| text.chars().take(wire::CLAIM_MAX).collect();
     Claim {
         name: cut(claim.name),

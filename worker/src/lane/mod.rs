@@ -10,6 +10,7 @@ mod approval;
 mod attest;
 mod bounds;
 mod call;
+mod clients;
 mod keyring;
 mod logins;
 mod recording;
@@ -18,11 +19,11 @@ mod terms;
 mod watch;
 
 use crate::audit::Entry;
-use crate::context::{Context, Trust};
+use crate::context::Context;
 use crate::explain::explain;
 use crate::launcher::Launcher;
 use crate::sys;
-use call::sound;
+use clients::Told;
 use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
@@ -34,7 +35,7 @@ use records::Records;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use terms::Terms;
 use thiserror::Error;
-use wire::{FrameError, Identify, Presented, Reply, Request, SendError, Welcome};
+use wire::{FrameError, Reply, Request, SendError, Welcome};
 
 pub(crate) use records::{hand_note, send_note};
 
@@ -69,6 +70,7 @@ pub(crate) struct Lane {
     launcher: Launcher,
     logins: Logins,
     keyring: Keyring,
+    told: Told,
     /// Room for one packet.
     buffer: Vec<u8>,
     terms: Terms,
@@ -91,6 +93,7 @@ impl Lane {
             launcher: Launcher::new(context),
             logins: Logins::default(),
             keyring: Keyring::default(),
+            told: Told::default(),
             buffer: vec![0; wire::FRAME_MAX],
             terms: Terms::default(),
             finished: false,
@@ -127,6 +130,8 @@ impl Lane {
                 Request::Reload(policy) => self.reload(policy)?,
                 Request::Output(output) => self.output(output)?,
                 Request::Identify(question) => self.identify(question)?,
+                Request::Attach(attach) => self.attach(attach, descriptors)?,
+                Request::Detach(name) => self.detach(name)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -231,24 +236,6 @@ impl Lane {
         // Nobody waits for the answer; a line that cannot be written is said there.
         let _said = self.records.record(&Entry::Output(output))?;
         Ok(())
-    }
-
-    /// Tells whose key this is, and has it recorded when it is nobody's.
-    fn identify(&mut self, question: Identify) -> Result<(), HangUp> {
-        let Presented { key, address } = question.presented;
-        let name = match &self.launcher.context.trust {
-            Trust::Front { keys, .. } => self.keyring.name_of(keys, &key),
-            Trust::Only(_) | Trust::Administrator(_) => None,
-        };
-        if name.is_none() {
-            // Whether or not it can be written, the key opens nothing.
-            let _said = self.records.record(&Entry::WrongKey {
-                correlation: sound(question.correlation),
-                address,
-                left_out: 0,
-            })?;
-        }
-        self.reply(&Reply::Identified(name))
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {

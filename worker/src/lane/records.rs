@@ -2,7 +2,7 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
-use crate::audit::{ASK_MAX, Ask, Began, Entry, Left, Note, Waiting};
+use crate::audit::{ASK_MAX, Ask, Attachment, Began, Entry, Left, Note, Waiting};
 use crate::sys;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
@@ -135,10 +135,29 @@ impl Records {
                 Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
-                Note::Waiting(_) | Note::Approved(_) | Note::Stale | Note::Left => {
+                Note::Waiting(_)
+                | Note::Approved(_)
+                | Note::Stale
+                | Note::Left
+                | Note::Attached(_) => {
                     return Err(HangUp::Records);
                 }
             }
+        }
+    }
+
+    /// Records a client that has attached itself; what it is known by.
+    pub(super) fn attach(
+        &mut self,
+        attachment: Attachment,
+    ) -> Result<Result<Option<String>, Refusal>, HangUp> {
+        if let Err(refusal) = self.send(&Ask::Record(&Entry::Attach(attachment)))? {
+            return Ok(Err(refusal));
+        }
+        match self.next()? {
+            Note::Attached(name) => Ok(Ok(name)),
+            Note::Failed(reason) => Ok(Err(Refusal::Unwritten(reason))),
+            _ => Err(HangUp::Records),
         }
     }
 
@@ -170,7 +189,12 @@ impl Records {
                 Note::Failed(reason) => {
                     return Ok(Some(Reply::Failed(Refusal::Unwritten(reason).into())));
                 }
-                Note::Recorded(_) | Note::Waiting(_) | Note::Stale | Note::Stop | Note::Retire => {
+                Note::Recorded(_)
+                | Note::Waiting(_)
+                | Note::Stale
+                | Note::Stop
+                | Note::Retire
+                | Note::Attached(_) => {
                     return Err(HangUp::Records);
                 }
             }
@@ -189,7 +213,8 @@ impl Records {
                 | Note::Waiting(_)
                 | Note::Approved(_)
                 | Note::Stale
-                | Note::Left) => return Ok(note),
+                | Note::Left
+                | Note::Attached(_)) => return Ok(note),
             }
         }
     }

@@ -95,7 +95,10 @@ impl Worker {
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
             | Entry::WrongKey { .. }
-            | Entry::Recorded(_) => true,
+            | Entry::Recorded(_)
+            | Entry::KeyUse { .. }
+            | Entry::Attach(_)
+            | Entry::Detach(_) => true,
         }
     }
 

@@ -61,6 +61,7 @@ impl LaneProcess {
             | Entry::Refuse { .. }
             | Entry::WrongKey { .. }
             | Entry::Recorded(_) => self.run.clone(),
+            Entry::KeyUse { .. } | Entry::Attach(_) | Entry::Detach(_) => None,
         }
     }
 
@@ -80,7 +81,10 @@ impl LaneProcess {
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
             | Entry::WrongKey { .. }
-            | Entry::Recorded(_) => None,
+            | Entry::Recorded(_)
+            | Entry::KeyUse { .. }
+            | Entry::Attach(_)
+            | Entry::Detach(_) => None,
         }
     }
 

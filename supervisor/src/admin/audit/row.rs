@@ -12,6 +12,8 @@ pub(super) struct Rows {
     style: Style,
     day: String,
     users: BTreeMap<u32, String>,
+    /// Those who are attached.
+    clients: BTreeMap<String, String>,
 }
 
 impl Rows {
@@ -20,6 +22,7 @@ impl Rows {
             style,
             day: String::new(),
             users: BTreeMap::new(),
+            clients: BTreeMap::new(),
         }
     }
 
@@ -62,10 +65,41 @@ impl Rows {
                 ),
             ),
             "wrong_key" => (Tone::Odd, wrong_key(event)),
+            "key_use" => (Tone::Quiet, key_use(event)),
+            "attach" => (Tone::Quiet, self.attach(event)),
+            "detach" => (Tone::Quiet, self.detach(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
         let words = self.style.tone(tone, &one_line(&words));
         self.row(event, &words)
+    }
+
+    /// Who has come, and with which program.
+    fn attach(&mut self, event: &Event) -> String {
+        let key = format!("key {}", text(event, "key"));
+        let uid = event.get("uid").and_then(Json::as_u64);
+        let who = uid.and_then(|uid| u32::try_from(uid).ok());
+        let who = who.map_or(key, |uid| name(uid, &mut self.users));
+        let claim = |name: &str| {
+            let claim = event.get("claim").and_then(|claim| claim.get(name));
+            claim.and_then(Json::as_str).unwrap_or_default().to_owned()
+        };
+        let client = text(event, "client").to_owned();
+        let words = format!(
+            "{who} attaches as {client}, with {} {}{}",
+            claim("name"),
+            claim("version"),
+            left_out(event)
+        );
+        self.clients.insert(client, who);
+        words
+    }
+
+    /// Who has gone.
+    fn detach(&mut self, event: &Event) -> String {
+        let client = text(event, "client");
+        let who = self.clients.remove(client).unwrap_or_default();
+        format!("{who} detaches, {client}").trim_start().to_owned()
     }
 
     /// With its time, and before the first of a day, that day.
@@ -83,12 +117,21 @@ impl Rows {
 }
 
 fn wrong_key(event: &Event) -> String {
+    let others = left_out(event);
+    format!("a wrong key from {}{others}", text(event, "address"))
+}
+
+fn key_use(event: &Event) -> String {
+    let (key, address) = (text(event, "key"), text(event, "address"));
+    format!("key {key} is used from {address}{}", left_out(event))
+}
+
+fn left_out(event: &Event) -> String {
     let others = event.get("left_out").and_then(Json::as_u64);
-    let others = match others.unwrap_or_default() {
+    match others.unwrap_or_default() {
         0 => String::new(),
         others => format!(", and {others} before it that were not recorded"),
-    };
-    format!("a wrong key from {}{others}", text(event, "address"))
+    }
 }
 
 /// The user by his name of now, or what is known of him; `names` are those already known.

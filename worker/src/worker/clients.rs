@@ -1,0 +1,103 @@
+//! Clients that come and go, and the keys that they show: what of it is recorded.
+
+use super::window::{Window, Windows};
+use super::{Worker, lost_line};
+use crate::audit::{Attachment, Entry, Note, Proven};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// How long a key is not recorded again that is used from the same address.
+const USED: Duration = Duration::from_secs(600);
+
+/// Most pairs of key and address that are remembered.
+const USES_MAX: usize = 4096;
+
+/// Most clients whose end is waited for; those that the supervisor serves are fewer.
+const ATTACHED_MAX: usize = 16_384;
+
+/// What is known of clients.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    wrong_keys: Window,
+    key_uses: Window,
+    used: BTreeMap<(String, IpAddr), Instant>,
+    attaching: Windows,
+    /// Those who are attached, by the names they have in the trail.
+    attached: BTreeSet<String>,
+}
+
+impl Clients {
+    /// Whether a line about a key is to be written; how many it stands for.
+    fn room(&mut self, entry: &Entry, now: Instant) -> Option<u64> {
+        let Entry::KeyUse { name, address, .. } = entry else {
+            return self.wrong_keys.room(now);
+        };
+        let pair = (name.clone(), *address);
+        let fresh = |then: &Instant| now.saturating_duration_since(*then) < USED;
+        if self.used.get(&pair).is_some_and(fresh) {
+            return None;
+        }
+        let left_out = self.key_uses.room(now)?;
+        if self.used.len() >= USES_MAX {
+            self.used.retain(|_, then| fresh(then));
+        }
+        if self.used.len() < USES_MAX {
+            self.used.insert(pair, now);
+        }
+        Some(left_out)
+    }
+}
+
+impl Worker {
+    /// Records that a key was presented, valid or not.
+    pub(super) fn key(&mut self, mut entry: Entry) -> Note {
+        let Some(others) = self.clients.room(&entry, Instant::now()) else {
+            return Note::Recorded(None);
+        };
+        if let Entry::WrongKey { left_out, .. } | Entry::KeyUse { left_out, .. } = &mut entry {
+            *left_out = others;
+        }
+        match self.log.record(&entry, None) {
+            Ok(()) => Note::Recorded(None),
+            Err(error) => lost_line(&error),
+        }
+    }
+
+    /// Records that a client has attached itself, and names it.
+    pub(super) fn attach(&mut self, attachment: Attachment) -> Note {
+        let who = match &attachment.caller {
+            Proven::Peer { uid, .. } => format!("uid {uid}"),
+            Proven::Key { name, .. } => format!("key {name}"),
+        };
+        let full = self.clients.attached.len() >= ATTACHED_MAX;
+        let room = self.clients.attaching.room(&who, Instant::now());
+        let Some(left_out) = room.filter(|_| !full) else {
+            return Note::Attached(None);
+        };
+        let name = format!("c{}", self.client_names.next());
+        let entry = Entry::Attach(Attachment {
+            name: name.clone(),
+            left_out,
+            ..attachment
+        });
+        match self.log.record(&entry, None) {
+            Ok(()) => {
+                self.clients.attached.insert(name.clone());
+                Note::Attached(Some(name))
+            }
+            Err(error) => lost_line(&error),
+        }
+    }
+
+    /// Records that a client is gone, if it had been there.
+    pub(super) fn detach(&mut self, name: String) -> Note {
+        if !self.clients.attached.remove(&name) {
+            return Note::Recorded(None);
+        }
+        match self.log.record(&Entry::Detach(name), None) {
+            Ok(()) => Note::Recorded(None),
+            Err(error) => lost_line(&error),
+        }
+    }
+}
