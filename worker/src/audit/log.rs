@@ -5,6 +5,7 @@
 //! What costs more, signing and waiting for the disk, comes when nobody waits,
 //! unless the administrator wants every line on the disk before its effect.
 
+mod meddling;
 mod place;
 #[cfg(test)]
 mod tests;

@@ -249,6 +249,62 @@ fn a_clock_that_steps_back_changes_no_order() {
     events(&[&keeping.trail]);
 }
 
+/// What somebody does to the file while it is kept is recorded once, and the lines
+/// after it stand by themselves.
+#[test]
+fn meddling_is_noticed_while_it_goes_on() {
+    let append = |path: &Path| {
+        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, b"{\"seq\":9").unwrap();
+    };
+    let cut = |path: &Path| {
+        let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(100).unwrap();
+    };
+    let ways: [(&str, &dyn Fn(&Path)); 2] = [
+        ("something else wrote 8 bytes", &append),
+        ("its file was cut", &cut),
+    ];
+    for (words, meddle) in ways {
+        let directory = tempfile::tempdir().unwrap();
+        let keeping = keeping(&directory);
+        let mut log = begun(&keeping);
+        meddle(&keeping.trail);
+        log.checkpoint().unwrap();
+        log.checkpoint().unwrap();
+        let all = lines(&keeping.trail);
+        let tamper: Vec<&String> = all
+            .iter()
+            .filter(|line| line.contains(r#""event":"tamper""#))
+            .collect();
+        assert_eq!(tamper.len(), 1, "{all:?}");
+        assert!(tamper[0].contains(words), "{tamper:?}");
+        assert!(tamper[0].contains(r#""torn":{"bytes":"#), "{tamper:?}");
+        assert!(log.head().finding.unwrap().contains(words));
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_or_removed_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    let moved = directory.path().join("moved");
+    fs::rename(&keeping.trail, &moved).unwrap();
+    log.checkpoint().unwrap();
+    assert_eq!(
+        log.head().finding,
+        None,
+        "a program that turns files may do so"
+    );
+    fs::write(&keeping.trail, "another").unwrap();
+    log.checkpoint().unwrap();
+    assert!(log.head().finding.unwrap().contains("another file"));
+    fs::remove_file(&moved).unwrap();
+    log.checkpoint().unwrap();
+    assert!(log.head().finding.unwrap().contains("removed"));
+}
+
 #[test]
 fn two_workers_do_not_share_a_trail() {
     let directory = tempfile::tempdir().unwrap();

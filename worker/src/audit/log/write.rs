@@ -20,6 +20,7 @@ impl Log {
     /// trail: so many lines there must be.
     pub(super) fn checkpoint(&mut self) -> Result<(), AuditError> {
         self.due = None;
+        self.look()?;
         let key = Rc::clone(&self.key);
         let mut copy = String::new();
         let written = self.write("checkpoint", |object| {
