@@ -5,7 +5,7 @@ use super::correlation::found;
 use super::handler::{Handler, Whose};
 use super::who::in_words_of_the_wire;
 use super::{Client, Front};
-use crate::http::Visitor;
+use crate::http::{Visitor, in_session};
 use crate::lane::{LaneError, Pool};
 use policy::Claim;
 use rmcp::RoleServer;
@@ -50,7 +50,7 @@ impl Handler {
         let began = peer.peer_info().map(|info| info.client_info.clone());
         let claimed = match &self.whose {
             Whose::One(_) => claimed.or(began),
-            Whose::Each => began,
+            Whose::Each => began.filter(|_| in_session(extensions)),
         };
         let (Some(claimed), Ok(Visitor { client, .. })) = (claimed, self.visitor(extensions))
         else {

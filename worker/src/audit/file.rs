@@ -171,6 +171,15 @@ impl TrailFile {
     }
 }
 
+/// Waits until the disk knows that there is a file `path`, fsync(2).
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
+}
+
 /// An open file description lock, fcntl(2): lanes have copies of it, and it stays until
 /// this process is gone, whatever they close.
 fn lock(file: &File) -> io::Result<()> {

@@ -9,7 +9,7 @@ mod show;
 mod style;
 mod verify;
 
-pub(crate) use row::{command, user};
+pub(crate) use row::{Rows, command, user};
 pub(crate) use style::{Style, Tone, one_line, shell_word};
 pub(crate) use verify::{known, verified};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Makes rows; remembers the day of the last one and the names of users.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     style: Style,
     day: String,
     users: BTreeMap<u32, String>,
@@ -17,7 +17,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(style: Style) -> Self {
+    pub(crate) fn new(style: Style) -> Self {
         Self {
             style,
             day: String::new(),
@@ -43,6 +43,13 @@ impl Rows {
 
     /// The row of something of the service itself.
     pub(super) fn service(&mut self, event: &Event) -> String {
+        let (tone, words) = self.words(event);
+        let words = self.style.tone(tone, &words);
+        self.row(event, &words)
+    }
+
+    /// It in words, and what they mean.
+    pub(crate) fn words(&mut self, event: &Event) -> (Tone, String) {
         let policy = text(event, "policy").get(..12).unwrap_or_default();
         let (tone, words) = match text(event, "event") {
             "open" => (Tone::Quiet, format!("the worker begins, policy {policy}")),
@@ -70,8 +77,7 @@ impl Rows {
             "detach" => (Tone::Quiet, self.detach(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
-        let words = self.style.tone(tone, &one_line(&words));
-        self.row(event, &words)
+        (tone, one_line(&words))
     }
 
     /// Who has come, and with which program.

@@ -177,6 +177,15 @@ function list(calls) {
   byId("more").hidden = rows.length >= calls.length;
 }
 
+function events() {
+  const rows = data.events.slice().reverse();
+  table("events", [
+    ["When", (event) => make("span", { class: "soft" }, stamp(Date.parse(event.time)))],
+    ["Event", (event) => make("span", { class: event.bad ? "verdict failed" : "soft" }, event.what)],
+    ["What", (event) => event.words, "text"],
+  ], rows, "Nothing.");
+}
+
 function choices(id, key, all) {
   const values = all || group(data.calls, key).map(([name]) => [name, name]).filter(([name]) => name !== "–");
   byId(id).replaceChildren(make("option", { value: "" }, "all"), ...values.map(([value, name]) => make("option", { value }, name)));
@@ -216,5 +225,6 @@ byId("filters").addEventListener("reset", (event) => {
   draw();
 });
 byId("more").addEventListener("click", () => { state.rows *= 4; draw(); });
+events();
 draw();
 document.body.dataset.ready = "yes";

@@ -1,6 +1,6 @@
 //! Where a trail stands, and why it cannot be kept there.
 
-use super::super::file::TrailFile;
+use super::super::file::{TrailFile, sync_directory};
 use super::super::history::beside;
 use super::super::key::KeyError;
 use crate::audit::Keeping;
@@ -68,8 +68,10 @@ pub(super) fn head(trail: &Path) -> PathBuf {
     beside(trail, ".head")
 }
 
-/// Replaces the file `path` whole.
+/// Replaces the file `path` whole. A former one may come back when power is lost; that
+/// there is one does not depend on it.
 pub(super) fn keep(path: &Path, text: &str) -> io::Result<()> {
+    let is_first = !path.exists();
     let fresh = beside(path, ".new");
     let mut file = OpenOptions::new()
         .write(true)
@@ -80,5 +82,9 @@ pub(super) fn keep(path: &Path, text: &str) -> io::Result<()> {
         .open(&fresh)?;
     file.write_all(text.as_bytes())?;
     file.sync_data()?;
-    fs::rename(&fresh, path)
+    fs::rename(&fresh, path)?;
+    match is_first {
+        true => sync_directory(path),
+        false => Ok(()),
+    }
 }
