@@ -391,12 +391,7 @@ impl Worker {
             .ok()
             .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
         let note = match ask {
-            Some(Ask::<Entry>::Record(entry)) => match entry {
-                Entry::WrongKey { .. } | Entry::KeyUse { .. } => self.key(entry),
-                Entry::Attach(attachment) => self.attach(attachment),
-                Entry::Detach(name) => self.detach(name),
-                entry => self.record(number, entry),
-            },
+            Some(Ask::<Entry>::Record(entry)) => self.take_down(number, entry),
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
             Some(Ask::Leave(left)) => self.leave(number, left),
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {

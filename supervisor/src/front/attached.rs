@@ -110,7 +110,14 @@ async fn attach_to(
     let name = match lane.reply().await? {
         Reply::Attached(name) => name,
         Reply::Failed(_) => None,
-        other => return Err(LaneError::out_of_turn(&other)),
+        other @ (Reply::Welcome(_)
+        | Reply::Started { .. }
+        | Reply::Waiting { .. }
+        | Reply::Denied(_)
+        | Reply::Finished(_)
+        | Reply::Recorded
+        | Reply::Identified(_)
+        | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
     };
     lane.settle();
     Ok(name)
@@ -123,6 +130,13 @@ async fn detach(pool: &Arc<Pool>, name: String) -> Result<(), LaneError> {
             lane.settle();
             Ok(())
         }
-        other => Err(LaneError::out_of_turn(&other)),
+        other @ (Reply::Welcome(_)
+        | Reply::Started { .. }
+        | Reply::Waiting { .. }
+        | Reply::Denied(_)
+        | Reply::Finished(_)
+        | Reply::Identified(_)
+        | Reply::Attached(_)
+        | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
     }
 }

@@ -157,7 +157,14 @@ impl Records {
         match self.next()? {
             Note::Attached(name) => Ok(Ok(name)),
             Note::Failed(reason) => Ok(Err(Refusal::Unwritten(reason))),
-            _ => Err(HangUp::Records),
+            Note::Recorded(_)
+            | Note::Denied(_)
+            | Note::Waiting(_)
+            | Note::Approved(_)
+            | Note::Stale
+            | Note::Left
+            | Note::Retire
+            | Note::Stop => Err(HangUp::Records),
         }
     }
 

@@ -50,8 +50,23 @@ impl Clients {
 }
 
 impl Worker {
+    /// Records what a lane tells, as far as there is room for it.
+    pub(super) fn take_down(&mut self, number: u64, entry: Entry) -> Note {
+        match entry {
+            Entry::WrongKey { .. } | Entry::KeyUse { .. } => self.key(entry),
+            Entry::Attach(attachment) => self.attach(attachment),
+            Entry::Detach(name) => self.detach(name),
+            Entry::Start { .. }
+            | Entry::End(_)
+            | Entry::Output(_)
+            | Entry::Deny { .. }
+            | Entry::Refuse { .. }
+            | Entry::Recorded(_) => self.record(number, entry),
+        }
+    }
+
     /// Records that a key was presented, valid or not.
-    pub(super) fn key(&mut self, mut entry: Entry) -> Note {
+    fn key(&mut self, mut entry: Entry) -> Note {
         let Some(others) = self.clients.room(&entry, Instant::now()) else {
             return Note::Recorded(None);
         };
@@ -65,7 +80,7 @@ impl Worker {
     }
 
     /// Records that a client has attached itself, and names it.
-    pub(super) fn attach(&mut self, attachment: Attachment) -> Note {
+    fn attach(&mut self, attachment: Attachment) -> Note {
         let who = match &attachment.caller {
             Proven::Peer { uid, .. } => format!("uid {uid}"),
             Proven::Key { name, .. } => format!("key {name}"),
@@ -91,7 +106,7 @@ impl Worker {
     }
 
     /// Records that a client is gone, if it had been there.
-    pub(super) fn detach(&mut self, name: String) -> Note {
+    fn detach(&mut self, name: String) -> Note {
         if !self.clients.attached.remove(&name) {
             return Note::Recorded(None);
         }

@@ -261,15 +261,14 @@ fn meddling_is_noticed_while_it_goes_on() {
         let file = fs::OpenOptions::new().write(true).open(path).unwrap();
         file.set_len(100).unwrap();
     };
-    let ways: [(&str, &dyn Fn(&Path)); 2] = [
-        ("something else wrote 8 bytes", &append),
-        ("its file was cut", &cut),
-    ];
-    for (words, meddle) in ways {
+    for words in ["something else wrote 8 bytes", "its file was cut"] {
         let directory = tempfile::tempdir().unwrap();
         let keeping = keeping(&directory);
         let mut log = begun(&keeping);
-        meddle(&keeping.trail);
+        match words {
+            "its file was cut" => cut(&keeping.trail),
+            _ => append(&keeping.trail),
+        }
         log.checkpoint().unwrap();
         log.checkpoint().unwrap();
         let all = lines(&keeping.trail);
