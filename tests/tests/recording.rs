@@ -2,8 +2,8 @@
 //! or nothing is printed.
 
 use harness::{
-    ALICE, BASE, CONTAINMENTS, Called, Client, Entry, Front, Lane, Process, Site, SiteBuilder,
-    SmallDisk, eventually, unique,
+    ALICE, Alone, BASE, CONTAINMENTS, Called, Client, Entry, Front, Lane, Process, Site,
+    SiteBuilder, SmallDisk, eventually, unique,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -387,4 +387,31 @@ fn a_command_cannot_reach_its_recording() {
     let text = called.text();
     assert!(text.contains("pipe:"), "{text}");
     assert!(!text.contains("output"), "{text}");
+}
+
+/// A user without privileges records what his own commands print.
+#[test]
+fn a_single_user_records_too() {
+    let policy = "version = 1\n[profile.plain]\nread = [\"/usr\", \"-/etc/ld.so.cache\"]\nexecute = [\"/usr\"]\n\
+        environment = { SITE = \"@site@\" }\n\
+        [tool.sh]\ndescription = \"Shell\"\ncommand = [\"/usr/bin/sh\", \"-c\", \"{script}\"]\nprofile = \"plain\"\n\
+        allow = [\"self\"]\nrecord = true\nargs = { script = { type = \"string\" } }\n";
+    for containment in ["auto", "pid-namespace", "subreaper"] {
+        let alone = Alone::with(policy, containment);
+        let called = alone
+            .client()
+            .call("sh", &json!({"script": "echo mine; echo ours >&2"}));
+        assert_eq!(called.exit_code(), Some(0), "{}", called.0);
+        let run = called.field("run_id").as_str().expect("a run");
+        let mut command = Command::new(alone.path("bin/mini-mcp"));
+        command.args(["audit", "show", run, "--output", "--audit"]);
+        let shown = command
+            .arg(alone.path("state/audit.jsonl"))
+            .output()
+            .expect("it runs");
+        assert_eq!(
+            (&shown.stdout[..], &shown.stderr[..]),
+            (&b"mine\n"[..], &b"ours\n"[..])
+        );
+    }
 }
