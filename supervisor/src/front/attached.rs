@@ -85,7 +85,13 @@ impl Handler {
             },
         };
         let generation = self.generation();
-        match attach_to(generation.pool(), client, attach).await {
+        let mut attached = attach_to(generation.pool(), client, &attach).await;
+        if let Err(LaneError::OtherPolicy(_) | LaneError::Stale) = attached
+            && let Some(next) = self.front.after(&generation).await
+        {
+            attached = attach_to(next.pool(), client, &attach).await;
+        }
+        match attached {
             Ok(name) => Some(Attached {
                 front: Arc::clone(&self.front),
                 name: name?,
@@ -103,10 +109,11 @@ impl Handler {
 async fn attach_to(
     pool: &Arc<Pool>,
     client: &Client,
-    attach: Attach,
+    attach: &Attach,
 ) -> Result<Option<String>, LaneError> {
     let descriptors: Vec<BorrowedFd<'_>> = socket(client).collect();
-    let mut lane = pool.submit(&Request::Attach(attach), &descriptors).await?;
+    let attach = Request::Attach(attach.clone());
+    let mut lane = pool.submit(&attach, &descriptors).await?;
     let name = match lane.reply().await? {
         Reply::Attached(name) => name,
         Reply::Failed(_) => None,
