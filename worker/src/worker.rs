@@ -6,20 +6,23 @@ mod approving;
 mod clients;
 mod lanes;
 mod recording;
+mod sparing;
 mod status;
-mod window;
+mod violation;
+mod windows;
 
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
 use crate::approvals::Approvals;
-use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, RunUser};
+use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, Offender, RunUser};
 use crate::bounds;
 use crate::context::Context;
+use crate::discard::discard;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
-use crate::lane::{Lane, hand_note, send_note};
+use crate::lane::Lane;
 use crate::recordings::Recordings;
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
@@ -37,11 +40,13 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use policy::Policy;
+use sparing::Sparing;
 use status::Since;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use violation::Violations;
 use wire::{Denial, Failure, PolicyDigest};
 
 /// Most lanes at once; the supervisor opens fewer.
@@ -94,6 +99,9 @@ pub(crate) struct Worker {
     approvals: Approvals,
     /// Whom requests are told that wait for approval.
     hook: Hook,
+    wrong_keys: Sparing,
+    /// What was done on sockets that nobody may do there.
+    violations: Violations,
     clients: Clients,
     client_names: RunNames,
     recordings: Recordings,
@@ -138,6 +146,8 @@ impl Worker {
             admission: Admission::default(),
             approvals: Approvals::new(),
             hook,
+            wrong_keys: Sparing::default(),
+            violations: Violations::default(),
             clients: Clients::default(),
             client_names: RunNames::new(),
             recordings,
@@ -293,7 +303,7 @@ impl Worker {
 
     fn tell_lanes(&self, note: &Note) {
         for lane in self.lanes.values() {
-            let _lost_already = send_note(lane.records.as_fd(), note);
+            lane.tell(note);
         }
     }
 
@@ -329,13 +339,21 @@ impl Worker {
             Visit::Closed => self.stop(),
             Visit::Nobody => {}
             Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
-            Visit::Stranger(user) => say(&format!(
-                "cannot let user {user} in: he is not the supervisor"
-            )),
-            Visit::Connection(_) if self.lanes.len() >= LANES_MAX => {
-                say(&format!(
-                    "cannot let the supervisor in: it has {LANES_MAX} connections already"
-                ));
+            Visit::Stranger(user, connection) => {
+                discard(connection);
+                self.violated(
+                    Offender::NoSupervisor(user.as_raw()),
+                    &format!("cannot let user {user} in: he is not the supervisor"),
+                );
+            }
+            Visit::Connection(connection) if self.lanes.len() >= LANES_MAX => {
+                discard(connection);
+                self.violated(
+                    Offender::Supervisor,
+                    &format!(
+                        "cannot let the supervisor in: it has {LANES_MAX} connections already"
+                    ),
+                );
             }
             Visit::Connection(connection) => match self.fork(connection) {
                 Ok(lane) => return Ok(lane),
@@ -405,8 +423,7 @@ impl Worker {
             }
         };
         if let Some(lane) = self.lanes.get(&number) {
-            let handed = lane.handed(&note);
-            let _lost_already = hand_note(lane.records.as_fd(), &note, &handed);
+            lane.tell(&note);
         }
         Ok(())
     }
@@ -415,6 +432,9 @@ impl Worker {
         let now = Now::read();
         if !self.is_approved(number, &entry) {
             return Note::Stop;
+        }
+        if self.is_stale(&entry) {
+            return self.turn_away(&entry);
         }
         if let Entry::Start { bounds, .. } = &entry
             && let Some(denial) = self.admission.refusal(bounds, now)
@@ -432,6 +452,9 @@ impl Worker {
         }
         if let Some(denial) = self.give_user(number, &mut entry) {
             return self.deny(&entry, denial);
+        }
+        if !self.is_worth_a_line(&mut entry) {
+            return Note::Recorded(None);
         }
         let entry = &entry;
         let Some(lane) = self.lanes.get_mut(&number) else {

@@ -7,6 +7,7 @@
 use super::schema::Catalogue;
 use crate::lane::Pool;
 use crate::runs::Runs;
+use crate::telemetry::Telemetry;
 use policy::Policy;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub(crate) struct Front {
     runs: Arc<Runs>,
     /// What is yet to be told of clients that are gone.
     farewells: TaskTracker,
+    /// Where calls are traced and counted, if they are.
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Front {
@@ -73,7 +76,18 @@ impl Front {
             asking: Mutex::default(),
             runs,
             farewells: TaskTracker::new(),
+            telemetry: None,
         }
+    }
+
+    /// The same, which has its calls traced where there is a `telemetry`.
+    pub(crate) fn traced_by(self, telemetry: Option<Arc<Telemetry>>) -> Self {
+        Self { telemetry, ..self }
+    }
+
+    /// Where calls are traced, if they are.
+    pub(super) fn telemetry(&self) -> Option<&Arc<Telemetry>> {
+        self.telemetry.as_ref()
     }
 
     /// The runs of all principals.

@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 21] = [
+const EVENTS: [&str; 22] = [
     "open",
     "reload",
     "keep",
@@ -42,6 +42,7 @@ const EVENTS: [&str; 21] = [
     "key_use",
     "attach",
     "detach",
+    "violation",
     "close",
 ];
 

@@ -3,7 +3,9 @@
 use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
-use super::{Attachment, Call, Decider, Ending, Entry, Input, Proven, RunUser, Told, Word};
+use super::{
+    Attachment, Call, Decider, Ending, Entry, Input, Offender, Proven, RunUser, Told, Word,
+};
 use wire::{Argument, Claim, Correlation, Given, Outcome, Status, Value};
 
 /// The word for what happened.
@@ -19,6 +21,7 @@ pub(super) fn event(entry: &Entry) -> &'static str {
         Entry::KeyUse { .. } => "key_use",
         Entry::Attach(_) => "attach",
         Entry::Detach(_) => "detach",
+        Entry::Violation { .. } => "violation",
     }
 }
 
@@ -98,6 +101,26 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             .literal("left_out", left_out),
         Entry::Attach(attachment) => attach(line, attachment),
         Entry::Detach(name) => line.text("client", name),
+        Entry::Violation {
+            offender,
+            reason,
+            left_out,
+        } => with_offender(line, *offender)
+            .text("reason", reason)
+            .literal("left_out", left_out),
+    }
+}
+
+fn with_offender(line: Object, offender: Offender) -> Object {
+    let (socket, user) = match offender {
+        Offender::Supervisor => ("worker", None),
+        Offender::NoSupervisor(user) => ("worker", Some(user)),
+        Offender::Administrator(user) | Offender::NoAdministrator(user) => ("admin", Some(user)),
+    };
+    let line = line.text("socket", socket);
+    match user {
+        Some(user) => line.literal("uid", user),
+        None => line,
     }
 }
 

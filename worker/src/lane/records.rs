@@ -2,9 +2,12 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
+use super::call::stale;
 use crate::audit::{ASK_MAX, Ask, Attachment, Began, Entry, Left, Note, Waiting};
 use crate::sys;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
 
 /// The socket to the first process.
@@ -22,6 +25,8 @@ pub(super) struct Records {
 pub(super) enum Refusal {
     /// A limit leaves no room for the call; the denial is recorded.
     Denied(Denial),
+    /// It was decided under a former policy; that is recorded.
+    Stale,
     /// The trail cannot be written, for this reason.
     Unwritten(String),
 }
@@ -30,6 +35,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let reason = match refusal {
             Refusal::Denied(denial) => denial.reason,
+            Refusal::Stale => return stale(),
             Refusal::Unwritten(reason) => reason,
         };
         Self {
@@ -43,7 +49,7 @@ impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Denied(denial) => Self::Denied(denial),
-            Refusal::Unwritten(_) => Self::Failed(refusal.into()),
+            Refusal::Stale | Refusal::Unwritten(_) => Self::Failed(refusal.into()),
         }
     }
 }
@@ -135,11 +141,8 @@ impl Records {
                 Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
-                Note::Waiting(_)
-                | Note::Approved(_)
-                | Note::Stale
-                | Note::Left
-                | Note::Attached(_) => {
+                Note::Stale => return Ok(Err(Refusal::Stale)),
+                Note::Waiting(_) | Note::Approved(_) | Note::Left | Note::Attached(_) => {
                     return Err(HangUp::Records);
                 }
             }
@@ -173,6 +176,7 @@ impl Records {
         match self.send(&Ask::Approval(Box::new(waiting)))? {
             Ok(()) => self.next(),
             Err(Refusal::Denied(denial)) => Ok(Note::Denied(denial)),
+            Err(Refusal::Stale) => Ok(Note::Stale),
             Err(Refusal::Unwritten(reason)) => Ok(Note::Failed(reason)),
         }
     }
@@ -261,17 +265,18 @@ impl Records {
     }
 }
 
-/// From the first process to a lane.
-pub(crate) fn send_note(lane: BorrowedFd<'_>, note: &Note) -> Result<(), SendError> {
-    hand_note(lane, note, &[])
-}
-
-/// As [`send_note`], with what the lane is to have.
+/// From the first process to a lane, with what that is to have; it does not wait for room.
 pub(crate) fn hand_note(
     lane: BorrowedFd<'_>,
     note: &Note,
     handed: &[BorrowedFd<'_>],
 ) -> Result<(), SendError> {
     let packet = wire::encode(note).map_err(|error: FrameError| SendError::Frame(error))?;
-    wire::send(lane, &packet, handed)
+    let raw: Vec<RawFd> = handed.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control = if raw.is_empty() { &[][..] } else { &rights };
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    let packet = [IoSlice::new(&packet)];
+    let sent = sendmsg::<()>(lane.as_raw_fd(), &packet, control, flags, None);
+    sent.map(drop).map_err(SendError::Socket)
 }

@@ -1,6 +1,7 @@
 //! Clients that come and go, and the keys that they show: what of it is recorded.
 
-use super::window::{Window, Windows};
+use super::sparing::Sparing;
+use super::windows::Windows;
 use super::{Worker, lost_line};
 use crate::audit::{Attachment, Entry, Note, Proven};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +20,7 @@ const ATTACHED_MAX: usize = 16_384;
 /// What is known of clients.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    wrong_keys: Window,
-    key_uses: Window,
+    key_uses: Sparing,
     used: BTreeMap<(String, IpAddr), Instant>,
     attaching: Windows,
     /// Those who are attached, by the names they have in the trail.
@@ -28,12 +28,10 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Whether a line about a key is to be written; how many it stands for.
-    fn room(&mut self, entry: &Entry, now: Instant) -> Option<u64> {
-        let Entry::KeyUse { name, address, .. } = entry else {
-            return self.wrong_keys.room(now);
-        };
-        let pair = (name.clone(), *address);
+    /// Whether a line about the use of `key` at `address` is to be written; how many it
+    /// stands for beside itself.
+    fn room(&mut self, key: &str, address: IpAddr, now: Instant) -> Option<u64> {
+        let pair = (key.to_owned(), address);
         let fresh = |then: &Instant| now.saturating_duration_since(*then) < USED;
         if self.used.get(&pair).is_some_and(fresh) {
             return None;
@@ -53,7 +51,7 @@ impl Worker {
     /// Records what a lane tells, as far as there is room for it.
     pub(super) fn take_down(&mut self, number: u64, entry: Entry) -> Note {
         match entry {
-            Entry::WrongKey { .. } | Entry::KeyUse { .. } => self.key(entry),
+            Entry::KeyUse { .. } => self.key_use(entry),
             Entry::Attach(attachment) => self.attach(attachment),
             Entry::Detach(name) => self.detach(name),
             Entry::Start { .. }
@@ -61,17 +59,25 @@ impl Worker {
             | Entry::Output(_)
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. }
             | Entry::Recorded(_) => self.record(number, entry),
         }
     }
 
-    /// Records that a key was presented, valid or not.
-    fn key(&mut self, mut entry: Entry) -> Note {
-        let Some(others) = self.clients.room(&entry, Instant::now()) else {
-            return Note::Recorded(None);
-        };
-        if let Entry::WrongKey { left_out, .. } | Entry::KeyUse { left_out, .. } = &mut entry {
-            *left_out = others;
+    /// Records that a valid key was presented, if that is news.
+    fn key_use(&mut self, mut entry: Entry) -> Note {
+        if let Entry::KeyUse {
+            name,
+            address,
+            left_out,
+            ..
+        } = &mut entry
+        {
+            match self.clients.room(name, *address, Instant::now()) {
+                Some(others) => *left_out = others,
+                None => return Note::Recorded(None),
+            }
         }
         match self.log.record(&entry, None) {
             Ok(()) => Note::Recorded(None),

@@ -75,6 +75,7 @@ impl Rows {
             "key_use" => (Tone::Quiet, key_use(event)),
             "attach" => (Tone::Quiet, self.attach(event)),
             "detach" => (Tone::Quiet, self.detach(event)),
+            "violation" => (Tone::Bad, violation(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
         (tone, one_line(&words))
@@ -132,6 +133,12 @@ fn key_use(event: &Event) -> String {
     format!("key {key} is used from {address}{}", left_out(event))
 }
 
+fn violation(event: &Event) -> String {
+    let (socket, reason) = (text(event, "socket"), text(event, "reason"));
+    format!("on the {socket} socket: {reason}{}", left_out(event))
+}
+
+/// How many of the same kind got no line.
 fn left_out(event: &Event) -> String {
     let others = event.get("left_out").and_then(Json::as_u64);
     match others.unwrap_or_default() {
