@@ -209,13 +209,17 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__audit__subcmd__show)
-            opts="-h --audit --json --help"
+            opts="-h --audit --json --output --raw --record-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --audit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -227,7 +231,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__audit__subcmd__verify)
-            opts="-h --audit --public-key --head --partial --json --help"
+            opts="-h --audit --public-key --head --partial --record-dir --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -242,6 +246,10 @@ _mini__mcp() {
                     return 0
                     ;;
                 --head)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -141,11 +141,15 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and not __fish_
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and not __fish_seen_subcommand_from show verify key" -f -a "verify" -d 'Check that nobody has changed the trail, and tell where if somebody has'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and not __fish_seen_subcommand_from show verify key" -f -a "key" -d 'Print the public key that the trail is signed with'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from show" -l audit -d 'The audit trail' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from show" -l record-dir -d 'Where recordings are [default: that of the trail, with `.output`]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from show" -l json -d 'Print the lines of the trail as they are'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from show" -l output -d 'Print what it printed, of a tool with `record`: standard output and standard error, each as it was, on a terminal so that it does no harm'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from show" -l raw -d 'Also on a terminal as it was'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from verify" -l audit -d 'The audit trail' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from verify" -l public-key -d 'File of a key that may have signed; several may be named [default: that of the trail, with `.pub`]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from verify" -l head -d 'The checkpoint that must be there [default: that of the trail, with `.head`]' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from verify" -l record-dir -d 'Where recordings are [default: that of the trail, with `.output`]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from verify" -l partial -d 'The oldest parts may be elsewhere'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from verify" -l json -d 'Print one JSON document'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -51,6 +51,7 @@ fn terms(
         starts_in: filled.starts_in,
         sha256: tool.sha256,
         background: tool.background,
+        record: tool.record,
         identity,
         profile: Arc::clone(&own.profile),
         only_for: tool

@@ -40,6 +40,7 @@ pub struct Grant {
     pub(crate) only_for: Option<u32>,
     pub(crate) approval: Option<String>,
     pub(crate) background: Background,
+    pub(crate) record: bool,
 }
 
 impl Grant {
@@ -137,6 +138,12 @@ impl Grant {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// Whether all that the command prints must be kept beside the audit trail.
+    #[must_use]
+    pub fn record(&self) -> bool {
+        self.record
     }
 
     /// The limits that must leave room for one more call, the widest first. Policy

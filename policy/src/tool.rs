@@ -43,6 +43,8 @@ pub struct Tool {
     pub(crate) rules: Rules,
     pub(crate) read_only: bool,
     pub(crate) background: Background,
+    /// Whether what it prints is recorded.
+    pub(crate) record: bool,
     pub(crate) limits: Limits,
     /// How long its calls wait for an approval.
     pub(crate) approval_timeout: Option<Duration>,
@@ -126,6 +128,12 @@ impl Tool {
     #[must_use]
     pub fn background(&self) -> Background {
         self.background
+    }
+
+    /// Whether all that its command prints is kept beside the audit trail.
+    #[must_use]
+    pub fn record(&self) -> bool {
+        self.record
     }
 
     /// How often it may be called, see [`crate::Scope::Tool`].

@@ -23,6 +23,12 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot find run `{0}` in the audit trail")]
     NoRun(String),
+    #[error("cannot show what run `{0}` printed: it was not recorded")]
+    NotRecorded(String),
+    #[error("cannot show recording `{}`: {why}", path.display())]
+    Recording { path: PathBuf, why: String },
+    #[error("cannot show the rest, which was not recorded: {0}")]
+    RecordingCut(String),
     /// The diagnostics name the file themselves.
     #[error("cannot use the policy\n{0}")]
     Mistakes(#[from] Diagnostics),
@@ -136,6 +142,7 @@ impl Error {
             Self::NoRun(_) => {
                 Some("`mini-mcp audit --json` names each; the client has it as `run_id`")
             }
+            Self::NotRecorded(_) => Some("it is of tools with `record = true`"),
             Self::NoUser { .. } => Some("name a user of this host, or his user id"),
             Self::NoState => Some("name a file with --audit"),
             Self::Listen { source, .. } => cure(LISTEN_CURES, source),
@@ -202,7 +209,9 @@ impl Error {
             | Self::Print(_)
             | Self::Export(_)
             | Self::Screen(_)
-            | Self::Process(_) => None,
+            | Self::Process(_)
+            | Self::Recording { .. }
+            | Self::RecordingCut(_) => None,
         }
     }
 

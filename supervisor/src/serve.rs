@@ -212,10 +212,12 @@ impl Service {
     async fn say_farewell(&self) {
         self.stop.cancel();
         self.clients.close();
-        if tokio::time::timeout(FAREWELL, self.clients.wait())
-            .await
-            .is_err()
-        {
+        let gone = async {
+            self.clients.wait().await;
+            self.front.farewells().close();
+            self.front.farewells().wait().await;
+        };
+        if tokio::time::timeout(FAREWELL, gone).await.is_err() {
             tracing::warn!("some clients did not read their last answers");
         }
     }

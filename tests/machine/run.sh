@@ -16,7 +16,8 @@ cd "$(dirname "$0")/../.."
 
 life="install units policy use mistakes killed namespaces read-only http otlp watchdog disk"
 end="before-reboot reboot after-reboot upgrade journal purge"
-kernel="doctor controllers fallbacks attacks"
+# A container shares the clock.
+kernel="clock doctor controllers fallbacks attacks"
 
 # prepare: the package, the tree and the test binaries, for all machines.
 prepare() {

@@ -34,8 +34,17 @@ impl Entry {
     }
 }
 
-/// What only keeps the chain, or tells more of a run.
-const BESIDES: [&str; 5] = ["checkpoint", "close", "turn", "running", "output"];
+/// What only keeps the chain, or tells more of a run or of who is there.
+const BESIDES: [&str; 8] = [
+    "checkpoint",
+    "close",
+    "turn",
+    "running",
+    "output",
+    "attach",
+    "detach",
+    "key_use",
+];
 
 /// What happened: the lines of the audit trail at `path` but those of the chain itself.
 #[must_use]

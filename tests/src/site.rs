@@ -319,6 +319,11 @@ impl Site {
         child.wait().expect("a child can be waited for");
     }
 
+    /// Stops the supervisor in order and waits until it is gone.
+    pub fn stop_supervisor(&mut self) {
+        Site::stop(self.supervisor.take());
+    }
+
     /// Stops the worker in order and waits until it is gone.
     pub fn stop_worker(&mut self) {
         Site::stop(self.worker.take());

@@ -1,13 +1,15 @@
 //! The audit trail: what happened, in order, without gaps, before it happens.
 
 use harness::{
-    ALICE, BASE, BOB, CONTAINMENTS, Called, Client, Entry, Process, Site, SmallDisk, unique,
+    ALICE, BASE, BOB, CONTAINMENTS, Called, Client, Entry, FailingDisk, Process, Site, SmallDisk,
+    eventually, unique,
 };
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 fn site() -> Site {
     Site::with(BASE).start()
@@ -234,6 +236,88 @@ fn a_full_trail_stops_calls() {
     disk.make_room();
     assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
     assert_eq!(count_starts(&trail), starts + 1);
+}
+
+/// A disk that the kernel makes read-only while the worker serves: nothing runs and the
+/// caller hears why; once it is mended, the chain goes on.
+#[test]
+fn a_trail_that_becomes_read_only_stops_calls() {
+    let disk = FailingDisk::mount();
+    let trail = disk.path("audit.jsonl");
+    let mut site = Site::with(BASE).audit(trail.clone()).start();
+    {
+        let client = Client::attach(&site, ALICE);
+        assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
+        disk.fail();
+        let starts = count_starts(&trail);
+        for arguments in [json!({"time": unique()}), json!({"time": "-x"})] {
+            let called = client.call("sleep", &arguments);
+            assert_eq!(called.failed(), "audit", "{}", called.0);
+            assert!(
+                called.reason().contains("Read-only file system"),
+                "{}",
+                called.0
+            );
+            assert!(called.field("run_id").is_null());
+        }
+        assert_eq!(count_starts(&trail), starts);
+        let log = site.log_text("worker");
+        assert!(log.contains("cannot write audit trail"), "{log}");
+    }
+    site.kill_supervisor();
+    site.kill_worker();
+    site.assert_no_process();
+    disk.repair();
+    site.start_worker();
+    site.start_supervisor();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
+    let mut verify = Command::new(site.program("mini-mcp"));
+    verify.args(["audit", "verify", "--audit"]).arg(&trail);
+    let output = verify.output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Where the trail cannot be opened for writing, the worker does not even start.
+#[test]
+fn a_read_only_trail_starts_no_worker() {
+    let disk = FailingDisk::mount();
+    disk.fail();
+    let trail = disk.path("audit.jsonl");
+    let site = Site::with(BASE).audit(trail).prepare();
+    let output = site.worker_command().output().expect("the worker starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("cannot open audit trail"), "{error}");
+    assert!(error.contains("Read-only file system"), "{error}");
+}
+
+/// What somebody does to the file while the worker serves is recorded within seconds,
+/// told to administrators, and found by verification; calls go on.
+#[test]
+fn meddling_is_recorded_while_it_goes_on() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
+    let file = fs::OpenOptions::new().write(true).open(site.trail_file());
+    file.expect("root may").set_len(200).expect("root may");
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
+    let tamper = eventually("it is noticed", Duration::from_secs(20), || {
+        let text = fs::read_to_string(site.trail_file()).expect("the trail");
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.contains(r#""event":"tamper""#))?;
+        serde_json::from_str::<Value>(line).ok()
+    });
+    let reason = tamper["reason"].as_str().expect("a reason");
+    assert!(reason.contains("its file was cut"), "{tamper}");
+    let mut verify = Command::new(site.program("mini-mcp"));
+    verify
+        .args(["audit", "verify", "--audit"])
+        .arg(site.trail_file());
+    let output = verify.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(site.log_text("worker").contains("tampered with"));
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
 }
 
 /// How many whole lines of `trail` are starts; one may be torn.

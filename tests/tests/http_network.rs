@@ -492,7 +492,8 @@ fn the_worker_believes_keys_not_names() {
             | Reply::Finished(_)
             | Reply::Recorded
             | Reply::Reloaded
-            | Reply::Identified(_)) => panic!("{other:?}"),
+            | Reply::Identified(_)
+            | Reply::Attached(_)) => panic!("{other:?}"),
         }
         drop((out, err));
     }

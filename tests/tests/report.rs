@@ -129,6 +129,8 @@ fn the_page_shows_filters_and_executes_nothing() {
         ALICE.name,
         HOSTILE[0],
         HOSTILE[1],
+        "the worker begins",
+        "attaches as",
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }

@@ -8,7 +8,8 @@
 //!
 //! The life of a connection: `Hello` → `Welcome`, then any number of
 //! `Run` → (`Waiting` →) `Denied` | `Failed` | `Started` … `Finished`, and
-//! `Report` → `Recorded` | `Failed`, `Identify` → `Identified` and
+//! `Report` → `Recorded` | `Failed`, `Attach` → `Attached` | `Failed`,
+//! `Detach` → `Recorded` | `Failed`, `Identify` → `Identified` and
 //! `Reload` → `Reloaded` | `Failed`; `Output` may follow `Finished`, once, and has no
 //! answer. While a command runs or waits, the only request is
 //! `Cancel`, and hanging up means the same.
@@ -26,9 +27,9 @@ pub use admin::{
 };
 pub use frame::{FrameError, SendError, decode, encode, send};
 pub use message::{
-    Argument, Blocked, Claim, Correlation, Denial, Failure, Floor, Given, Hello, Identify, Outcome,
-    Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest,
-    Value, Welcome,
+    Argument, Attach, Blocked, Claim, Correlation, Denial, Failure, Floor, Given, Hello, Identify,
+    Outcome, Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Speech, Status,
+    StreamDigest, Value, Welcome,
 };
 pub use overview::{Denied, Listed, Overview, Queues, Rate, Runs, Second, Used, Waits, Who};
 

@@ -28,6 +28,44 @@ pub enum Request {
     Cancel,
     /// Record what the command printed that has finished. Has no reply.
     Output(Output),
+    /// Record that a client has attached itself. Descriptors: the client's socket, as for
+    /// `Run`.
+    Attach(Attach),
+    /// Record that the client known by this name is gone.
+    Detach(String),
+}
+
+/// A client that has attached itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// What the request is known by that shows it.
+    pub correlation: Correlation,
+    /// What the client says of itself.
+    pub claim: Option<Claim>,
+    /// As in [`Run::key`].
+    pub key: Option<Presented>,
+    /// How it speaks.
+    pub speech: Speech,
+}
+
+/// How a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Speech {
+    /// A JSON-RPC message a line, on a connection of its own.
+    Lines,
+    /// HTTP, in a session that outlives connections.
+    Http,
+}
+
+impl Speech {
+    /// Stable word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Http => "http",
+        }
+    }
 }
 
 /// What a command printed, as the supervisor read it.
@@ -226,6 +264,9 @@ pub enum Reply {
         /// How long it waits at most in all, in milliseconds.
         at_most_ms: u64,
     },
+    /// What the client that has attached itself is known by; `None` where that is not
+    /// recorded, because too many come.
+    Attached(Option<String>),
 }
 
 /// Answers [`Hello`].
@@ -299,6 +340,10 @@ pub enum Blocked {
     Memory,
     /// More tasks than `tasks_max`: the kernel refused them.
     Tasks,
+    /// Printing more than the worker records of one run: it was killed.
+    RecordMax,
+    /// Printing what could not be recorded: it was killed.
+    Record,
 }
 
 impl Blocked {
@@ -311,6 +356,8 @@ impl Blocked {
             Self::CpuTime => "limit_cpu",
             Self::Memory => "memory_max",
             Self::Tasks => "tasks_max",
+            Self::RecordMax => "record_max",
+            Self::Record => "record",
         }
     }
 
@@ -327,6 +374,8 @@ impl Blocked {
                 "the processes needed more than `memory_max`, and the kernel killed them"
             }
             Self::Tasks => "more processes or threads than `tasks_max` were refused",
+            Self::RecordMax => "it printed more than the server records of one run, and was killed",
+            Self::Record => "what it printed could not be recorded, and it was killed",
         }
     }
 }

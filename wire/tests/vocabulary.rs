@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use wire::{
-    Argument, Blocked, Claim, Correlation, Denial, FRAME_MAX, Failure, Floor, FrameError, Given,
-    Hello, Identify, Outcome, Output, Presented, Reply, Report, Request, Run, Secret, Status,
-    StreamDigest, VERSION, Value, Welcome, decode, encode,
+    Argument, Attach, Blocked, Claim, Correlation, Denial, FRAME_MAX, Failure, Floor, FrameError,
+    Given, Hello, Identify, Outcome, Output, Presented, Reply, Report, Request, Run, Secret,
+    Speech, Status, StreamDigest, VERSION, Value, Welcome, decode, encode,
 };
 
 fn value() -> impl Strategy<Value = Value> {
@@ -95,6 +95,17 @@ fn request() -> impl Strategy<Value = Request> {
         any::<[u8; 32]>().prop_map(Request::Reload),
         ".{0,60}".prop_map(|key| Request::Identify(identify(&key))),
         Just(Request::Cancel),
+        ".{0,20}".prop_map(|text| Request::Attach(Attach {
+            correlation: correlation(&text),
+            claim: claim(&text),
+            key: key(&text),
+            speech: if text.len() > 9 {
+                Speech::Http
+            } else {
+                Speech::Lines
+            },
+        })),
+        ".{0,20}".prop_map(Request::Detach),
         (any::<[u8; 32]>(), any::<u64>()).prop_map(|(sha256, bytes)| {
             let (stdout, stderr) = (
                 StreamDigest { sha256, bytes: 0 },

@@ -30,6 +30,7 @@ mod once;
 mod open;
 mod options;
 mod queue;
+mod recordings;
 mod sandbox;
 mod service;
 mod source;
@@ -48,6 +49,7 @@ use hook::Hook;
 use nix::unistd::geteuid;
 use options::{Action, Mode, Options};
 use policy::{Policy, Setting};
+use recordings::{Recordings, Shelf};
 use sandbox::containment::Containment;
 use sandbox::namespaces::Shut;
 use sandbox::seccomp::Filters;
@@ -156,7 +158,15 @@ fn work(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::SingleUser { .. } => fresh_users::SYSTEMD,
     };
     let users = FreshUsers::new(users, std::process::id());
-    let kept = (log, users, hook);
+    let recordings = Recordings::new(Shelf {
+        directory: options
+            .record_directory
+            .clone()
+            .or_else(|| log.beside(".output")),
+        quota: options.record_quota,
+        max: options.record_max,
+    });
+    let kept = (log, recordings, users, hook);
     let worker = Worker::new(context, source, (door, admin), kept, signals, manager)?;
     match worker.run()? {
         Some(lane) => Ok(lane.serve()?),

@@ -48,6 +48,11 @@ Options:
                        done, or interval (default), within five seconds
   --audit-turn SIZE    size at which a new file is begun, such as 64M (default);
                        0 for never
+  --record-dir DIR     where what tools with `record` print is kept, by its digest
+                       [FILE.output beside the trail]
+  --record-quota SIZE  bytes of all that is kept there; beyond it such tools are
+                       refused [1G]
+  --record-max SIZE    bytes of one run; what prints more is killed [16M]
   --containment HOW    how a process tree is held and killed: auto (default),
                        cgroup, pid-namespace or subreaper
   --dynamic-users RANGE  serve: the user ids that commands with `dynamic_user`
@@ -66,6 +71,11 @@ cannot tell.
 
 /// Size of the audit trail at which a new file is begun, unless told.
 const TURN_AT: u64 = 64 << 20;
+
+/// Bytes of all recordings together and of one, unless told. As many runs as the
+/// supervisor starts at once have room.
+const RECORD_QUOTA: u64 = 1 << 30;
+const RECORD_MAX: u64 = 16 << 20;
 
 /// What the administrator asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,6 +120,12 @@ pub(crate) struct Options {
     pub on_request_as: String,
     /// How the audit trail is kept.
     pub keeping: Keeping,
+    /// Where recordings are kept.
+    pub record_directory: Option<PathBuf>,
+    /// Bytes of all recordings together.
+    pub record_quota: u64,
+    /// Bytes of one recording.
+    pub record_max: u64,
     /// Which containment to use.
     pub containment: Preference,
     /// Whether the audit records of the host are read for explanations.
@@ -176,7 +192,7 @@ pub(crate) enum UsageError {
     #[error("cannot write the audit trail `{0}`: choose always or interval")]
     Durable(String),
     /// A value that is no size.
-    #[error("cannot turn the audit trail at `{0}`: write a size, such as 64M, or 0")]
+    #[error("cannot use `{0}` as a size: write one such as 64M")]
     Size(String),
     /// A value that an option does not know.
     #[error("cannot hold process trees by `{0}`: choose auto, cgroup, pid-namespace or subreaper")]
@@ -206,6 +222,9 @@ struct Given {
     audit_key: Option<PathBuf>,
     audit_sync: Option<String>,
     audit_turn: Option<String>,
+    record_directory: Option<PathBuf>,
+    record_quota: Option<String>,
+    record_max: Option<String>,
     containment: Option<String>,
     dynamic_users: Option<String>,
     explain_denials: bool,
@@ -239,6 +258,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("audit-key") => given.audit_key = Some(parser.value()?.into()),
             Arg::Long("audit-sync") => given.audit_sync = Some(parser.value()?.string()?),
             Arg::Long("audit-turn") => given.audit_turn = Some(parser.value()?.string()?),
+            Arg::Long("record-dir") => given.record_directory = Some(parser.value()?.into()),
+            Arg::Long("record-quota") => given.record_quota = Some(parser.value()?.string()?),
+            Arg::Long("record-max") => given.record_max = Some(parser.value()?.string()?),
             Arg::Long("containment") => given.containment = Some(parser.value()?.string()?),
             Arg::Long("dynamic-users") => given.dynamic_users = Some(parser.value()?.string()?),
             Arg::Value(command) if given.command.is_none() => {
@@ -296,6 +318,9 @@ impl Given {
                 turn_at: self.audit_turn.map_or(Ok(TURN_AT), size)?,
                 may_be_another,
             },
+            record_directory: self.record_directory,
+            record_quota: self.record_quota.map_or(Ok(RECORD_QUOTA), size)?,
+            record_max: self.record_max.map_or(Ok(RECORD_MAX), size)?,
             containment: preference(self.containment.as_deref())?,
             explain_denials: self.explain_denials,
         })
@@ -381,6 +406,9 @@ mod tests {
                 turn_at: 3 << 10,
                 may_be_another: true,
             },
+            record_directory: None,
+            record_quota: 1 << 30,
+            record_max: 16 << 20,
             containment: Preference::Subreaper,
             explain_denials: false,
         };

@@ -83,8 +83,14 @@ impl Traffic {
             Entry::Refuse { call, failure } => {
                 self.denial(call, "", (&failure.code, "", &failure.reason), now, exists);
             }
-            Entry::End(_) | Entry::Output(_) | Entry::WrongKey { .. } | Entry::Violation { .. } => {
-            }
+            Entry::End(_)
+            | Entry::Output(_)
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. }
+            | Entry::Recorded(_)
+            | Entry::KeyUse { .. }
+            | Entry::Attach(_)
+            | Entry::Detach(_) => {}
         }
     }
 

@@ -3,6 +3,8 @@
 //! It never touches a request.
 
 mod approving;
+mod clients;
+mod keeping;
 mod lanes;
 mod overview;
 mod recording;
@@ -11,6 +13,7 @@ mod sparing;
 mod status;
 mod violation;
 mod waiting;
+mod windows;
 
 use crate::admin::Admin;
 use crate::admission::Admission;
@@ -22,10 +25,12 @@ use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
 use crate::lane::Lane;
 use crate::queue::Queue;
+use crate::recordings::Recordings;
 use crate::service::{Manager, ServiceError};
 use crate::source::Source;
 use crate::sys;
 use crate::traffic::Traffic;
+use clients::Clients;
 use lanes::{LaneProcess, RunNames};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -97,6 +102,9 @@ pub(crate) struct Worker {
     violations: Violations,
     /// For whoever watches.
     traffic: Traffic,
+    clients: Clients,
+    client_names: RunNames,
+    recordings: Recordings,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -109,7 +117,7 @@ impl Worker {
         context: Context,
         source: Source,
         (door, admin): (Door, Option<Admin>),
-        (log, users, hook): (Log, FreshUsers, Hook),
+        (log, recordings, users, hook): (Log, Recordings, FreshUsers, Hook),
         signals: SignalFd,
         manager: Manager,
     ) -> Result<Self, WorkerError> {
@@ -142,6 +150,9 @@ impl Worker {
             wrong_keys: Sparing::default(),
             violations: Violations::default(),
             traffic: Traffic::default(),
+            clients: Clients::default(),
+            client_names: RunNames::new(),
+            recordings,
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })

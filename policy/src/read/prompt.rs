@@ -247,6 +247,7 @@ impl Form<'_> {
             rules: self.rules.clone(),
             read_only: true,
             background: Background::Never,
+            record: false,
             limits: Limits::default(),
             names_caller: false,
             parameters: Vec::new(),

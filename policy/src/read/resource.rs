@@ -133,6 +133,7 @@ impl Frame<'_> {
             rules: self.rules.clone(),
             read_only: true,
             background: Background::Never,
+            record: false,
             limits: self.limits.clone(),
             names_caller: false,
             parameters,

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "description",
     "command",
     "stdin",
@@ -32,6 +32,7 @@ const KEYS: [&str; 19] = [
     "read_only",
     "background",
     "outlives_connection",
+    "record",
     "rate",
     "concurrency",
     "quota",
@@ -73,6 +74,7 @@ fn tool<'r>(
     let rules = rules(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
     let background = background(&fields);
+    let record = fields.boolean("record").is_some_and(|value| value.value);
     let limits = limits(&fields);
     let approval_timeout = approval_timeout(&fields);
     let declared = parameters(&fields);
@@ -105,6 +107,7 @@ fn tool<'r>(
         rules: rules?,
         read_only,
         background,
+        record,
         limits,
         approval_timeout,
         queue_timeout: queue_timeout(&fields),

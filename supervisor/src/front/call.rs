@@ -85,7 +85,8 @@ pub(crate) async fn start(
         | Reply::Finished(_)
         | Reply::Recorded
         | Reply::Identified(_)
-        | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
+        | Reply::Reloaded
+        | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
     lane.settle();
     Ok(Err(refusal))
@@ -214,7 +215,8 @@ async fn record(
         | Reply::Denied(_)
         | Reply::Finished(_)
         | Reply::Identified(_)
-        | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
+        | Reply::Reloaded
+        | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
     lane.settle();
     Ok(failure)
@@ -246,7 +248,8 @@ async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
         | Reply::Denied(_)
         | Reply::Recorded
         | Reply::Identified(_)
-        | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
+        | Reply::Reloaded
+        | Reply::Attached(_)) => Err(LaneError::out_of_turn(&other)),
     }
 }
 

@@ -34,6 +34,10 @@ impl Correlated {
     {
         let correlation = correlation::of(&context);
         context.extensions.insert(correlation.clone());
+        let claimed = context.meta.client_info();
+        self.0
+            .note_client(&context.peer, claimed, &context.extensions)
+            .await;
         let mut answer = work(context)
             .instrument(correlation::span(&correlation))
             .await;

@@ -12,6 +12,7 @@ use policy::Policy;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::task::TaskTracker;
 
 /// How long a call waits for the next generation when the worker has it already.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,6 +61,8 @@ pub(crate) struct Front {
     /// Administrators who asked for it.
     asking: Mutex<Vec<oneshot::Sender<Verdict>>>,
     runs: Arc<Runs>,
+    /// What is yet to be told of clients that are gone.
+    farewells: TaskTracker,
     /// Where calls are traced and counted, if they are.
     telemetry: Option<Arc<Telemetry>>,
 }
@@ -72,6 +75,7 @@ impl Front {
             stale: Notify::new(),
             asking: Mutex::default(),
             runs,
+            farewells: TaskTracker::new(),
             telemetry: None,
         }
     }
@@ -89,6 +93,11 @@ impl Front {
     /// The runs of all principals.
     pub(super) fn runs(&self) -> &Arc<Runs> {
         &self.runs
+    }
+
+    /// What is yet to be told of clients that are gone.
+    pub(crate) fn farewells(&self) -> &TaskTracker {
+        &self.farewells
     }
 
     /// The generation in force.

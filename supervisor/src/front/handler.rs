@@ -1,6 +1,7 @@
 //! What one client asks, and what it gets: the MCP methods.
 
 use super::address::Address;
+use super::attached::Attached;
 use super::carry::How;
 use super::page::{Page, page};
 use super::read::Reader;
@@ -26,6 +27,7 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
@@ -75,7 +77,9 @@ words, such as `Permission denied` or `Operation not permitted`.";
 /// The MCP server that a client talks to.
 pub(crate) struct Handler {
     pub(super) front: Arc<Front>,
-    whose: Whose,
+    pub(super) whose: Whose,
+    /// The client's coming, once it is recorded.
+    pub(super) attached: OnceCell<Option<Attached>>,
     /// Told when the handler ends, and so its session.
     ended: CancellationToken,
     _end: DropGuard,
@@ -98,6 +102,7 @@ impl Handler {
         Self {
             front,
             whose,
+            attached: OnceCell::new(),
             _end: ended.clone().drop_guard(),
             ended,
         }
@@ -109,7 +114,7 @@ impl Handler {
     }
 
     /// Who made the request that came with these `extensions`.
-    fn visitor(&self, extensions: &Extensions) -> Result<Visitor<Client>, ErrorData> {
+    pub(super) fn visitor(&self, extensions: &Extensions) -> Result<Visitor<Client>, ErrorData> {
         match &self.whose {
             Whose::One(client) => Ok(Visitor {
                 client: Arc::clone(client),
@@ -347,6 +352,8 @@ impl ServerHandler for Handler {
     /// A session of HTTP hears of new policies from here, other clients from whoever
     /// serves their connection.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.note_client(&context.peer, None, &context.extensions)
+            .await;
         if matches!(self.whose, Whose::Each) {
             let (changes, ended) = (self.front.changes(), self.ended.clone());
             let telling = announce(context.peer, changes);

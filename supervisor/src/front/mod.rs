@@ -6,6 +6,7 @@
 
 mod address;
 mod arguments;
+mod attached;
 mod call;
 mod carry;
 mod complete;

@@ -199,7 +199,8 @@ async fn run_for(
                     | Reply::Waiting { .. }
                     | Reply::Recorded
                     | Reply::Identified(_)
-                    | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
+                    | Reply::Reloaded
+            | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
                 },
                 _ = &mut reading, if !read => read = true,
             }

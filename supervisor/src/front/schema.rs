@@ -332,7 +332,7 @@ fn output_schema() -> JsonObject {
             "memory_peak_bytes": {"type": "integer"},
             "blocked": {
                 "type": "array",
-                "items": {"enum": ["system_call", "limit_fsize", "limit_cpu", "memory_max", "tasks_max"]},
+                "items": {"enum": ["system_call", "limit_fsize", "limit_cpu", "memory_max", "tasks_max", "record_max", "record"]},
                 "description": "what the sandbox is known to have stopped. Files, sockets and system calls that it refuses \
                     with an error are not in here: the program says so itself, as `Permission denied` or `Operation not \
                     permitted`",

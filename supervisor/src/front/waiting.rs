@@ -121,7 +121,8 @@ pub(super) async fn reply(lane: &mut Lease, standing: &Standing) -> Result<Reply
             | Reply::Finished(_)
             | Reply::Recorded
             | Reply::Reloaded
-            | Reply::Identified(_) => return begun(reply, lane, standing),
+            | Reply::Identified(_)
+            | Reply::Attached(_) => return begun(reply, lane, standing),
         };
         lane.pause();
         standing.waits(what);

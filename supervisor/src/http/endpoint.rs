@@ -61,6 +61,12 @@ pub(crate) fn visitor<C: Send + Sync + 'static>(extensions: &Extensions) -> Opti
     extensions.get::<Parts>()?.extensions.get().cloned()
 }
 
+/// Whether the request that came with these `extensions` is of a session.
+pub(crate) fn in_session(extensions: &Extensions) -> bool {
+    let parts = extensions.get::<Parts>();
+    parts.is_some_and(|parts| parts.headers.contains_key(SESSION))
+}
+
 /// Serves MCP over HTTP with handlers of one kind.
 pub(crate) struct Endpoint<S> {
     service: StreamableHttpService<S, LocalSessionManager>,

@@ -15,7 +15,7 @@ mod sessions;
 
 pub(crate) use body::Reply;
 pub(crate) use connection::converse;
-pub(crate) use endpoint::{Endpoint, Reach, Visitor, plain, visitor};
+pub(crate) use endpoint::{Endpoint, Reach, Visitor, in_session, plain, visitor};
 pub(crate) use framing::{Framing, framing};
 
 /// Where MCP is served.

@@ -110,7 +110,8 @@ impl Connection {
             | Reply::Finished(_)
             | Reply::Recorded
             | Reply::Identified(_)
-            | Reply::Reloaded) => return Err(LaneError::out_of_turn(&other)),
+            | Reply::Reloaded
+            | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
         }
         Ok(connection)
     }

@@ -115,6 +115,7 @@ impl LaneError {
             Reply::Recorded => "Recorded",
             Reply::Reloaded => "Reloaded",
             Reply::Identified(_) => "Identified",
+            Reply::Attached(_) => "Attached",
         })
     }
 

@@ -77,7 +77,9 @@ impl Pool {
             | Request::Identify(_)
             | Request::Reload(_)
             | Request::Cancel
-            | Request::Output(_) => &self.reports,
+            | Request::Output(_)
+            | Request::Attach(_)
+            | Request::Detach(_) => &self.reports,
         };
         let turn = turns.take(caller).await;
         let turn = turn.map_err(|_| LaneError::Crowded)?;
@@ -115,7 +117,8 @@ impl Pool {
             | Reply::Failed(_)
             | Reply::Finished(_)
             | Reply::Recorded
-            | Reply::Reloaded) => Err(LaneError::out_of_turn(&other)),
+            | Reply::Reloaded
+            | Reply::Attached(_)) => Err(LaneError::out_of_turn(&other)),
         }
     }
 
@@ -144,7 +147,8 @@ impl Pool {
             | Reply::Denied(_)
             | Reply::Finished(_)
             | Reply::Identified(_)
-            | Reply::Recorded) => Err(LaneError::out_of_turn(&other)),
+            | Reply::Recorded
+            | Reply::Attached(_)) => Err(LaneError::out_of_turn(&other)),
         }
     }
 
@@ -309,7 +313,12 @@ mod tests {
             }),
             Request::Report(_) => Reply::Recorded,
             Request::Identify(_) => Reply::Identified(None),
-            Request::Run(_) | Request::Reload(_) | Request::Cancel | Request::Output(_) => {
+            Request::Run(_)
+            | Request::Reload(_)
+            | Request::Cancel
+            | Request::Output(_)
+            | Request::Attach(_)
+            | Request::Detach(_) => {
                 return Some(());
             }
         };

@@ -7,6 +7,7 @@ mod call;
 mod filter;
 mod lines;
 mod parts;
+pub(crate) mod recorded;
 pub(crate) mod verify;
 
 pub(crate) use call::{Call, Fed, Pairing, Verdict};
@@ -20,7 +21,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 22] = [
     "open",
     "reload",
     "keep",
@@ -38,6 +39,9 @@ const EVENTS: [&str; 19] = [
     "running",
     "tamper",
     "wrong_key",
+    "key_use",
+    "attach",
+    "detach",
     "violation",
     "close",
 ];

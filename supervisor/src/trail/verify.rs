@@ -3,6 +3,7 @@
 //!
 //! What can be found, and what nothing on the same machine can, is in docs/audit.md.
 
+use super::recorded::{Recorded, recorded};
 use super::{Event, Lines, event, text};
 use crate::summary::count;
 use ed25519_compact::{PublicKey, Signature};
@@ -51,6 +52,8 @@ pub(crate) struct Verified {
     pub(crate) range: Option<(u64, u64)>,
     /// Lines after the last good signature.
     pub(crate) unsigned: u64,
+    /// What was recorded of the output of runs, and where that is told.
+    pub(crate) recorded: Vec<((PathBuf, u64), Recorded)>,
 }
 
 /// Reads `files`, which are one trail, the oldest first.
@@ -144,11 +147,12 @@ impl<'a> Walk<'a> {
         }
         match text(entry, "event") {
             "checkpoint" => self.checkpoint(&at, line, entry),
-            "tamper" => self.finding(
-                &at,
-                format!("the worker found at its start: {}", text(entry, "reason")),
-            ),
-            _ => self.verified.unsigned += 1,
+            "tamper" => self.finding(&at, format!("the worker found: {}", text(entry, "reason"))),
+            _ => {
+                let told = recorded(entry).into_iter().map(|one| (at.clone(), one));
+                self.verified.recorded.extend(told);
+                self.verified.unsigned += 1;
+            }
         }
         let range = &mut self.verified.range;
         *range = Some((range.map_or(seq, |(first, _)| first), seq));

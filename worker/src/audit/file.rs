@@ -1,9 +1,9 @@
 //! The file that lines are appended to: a line stands there whole or not at all.
 
 use nix::fcntl::{AT_FDCWD, FcntlArg, RenameFlags, fcntl, renameat2};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The open file.
@@ -15,6 +15,8 @@ pub(super) struct TrailFile {
     size: Option<u64>,
     /// What follows that size could not be taken away.
     spoiled: bool,
+    /// What was last found to have become of it.
+    meddled: Option<String>,
 }
 
 impl TrailFile {
@@ -37,6 +39,7 @@ impl TrailFile {
             file,
             size: about.is_file().then_some(about.len()),
             spoiled: false,
+            meddled: None,
         })
     }
 
@@ -88,6 +91,53 @@ impl TrailFile {
         }
     }
 
+    /// What has become of it that this process did not do; told once. A file that was
+    /// moved away is none of that: a program that turns files does so, and says so later.
+    pub(super) fn meddled(&mut self) -> Option<String> {
+        let (Some(size), false, Ok(about)) = (self.size, self.spoiled, self.file.metadata()) else {
+            return None;
+        };
+        let finding = if about.len() < size {
+            Some(format!(
+                "its file was cut, from {size} to {} bytes",
+                about.len()
+            ))
+        } else if about.len() > size {
+            Some(format!(
+                "something else wrote {} bytes to its file",
+                about.len() - size
+            ))
+        } else if about.nlink() == 0 {
+            Some("its file was removed".to_owned())
+        } else if self.was_replaced(&about) {
+            Some("another file stands in the place of its own".to_owned())
+        } else {
+            None
+        };
+        self.size = Some(about.len());
+        let fresh = finding.clone().filter(|_| finding != self.meddled);
+        self.meddled = finding;
+        fresh
+    }
+
+    /// Whether a file that is not empty stands where this one was opened.
+    fn was_replaced(&self, ours: &Metadata) -> bool {
+        let there = fs::symlink_metadata(&self.path);
+        there.is_ok_and(|there| {
+            (there.dev(), there.ino()) != (ours.dev(), ours.ino()) && there.len() > 0
+        })
+    }
+
+    /// What stands after the last line break of it, up to `max` bytes of that.
+    pub(super) fn rest(&self, max: usize) -> io::Result<Vec<u8>> {
+        let end = self.file.metadata()?.len();
+        let from = end.saturating_sub(max as u64);
+        let mut bytes = vec![0; usize::try_from(end - from).unwrap_or(max)];
+        self.file.read_exact_at(&mut bytes, from)?;
+        let last = bytes.iter().rposition(|byte| *byte == b'\n');
+        Ok(bytes.split_off(last.map_or(0, |last| last + 1)))
+    }
+
     /// Whether something else, or nothing, stands where it was opened.
     pub(super) fn was_moved(&self) -> bool {
         let (Some(_), Ok(ours)) = (self.size, self.file.metadata()) else {
@@ -119,6 +169,15 @@ impl TrailFile {
             }
         }
     }
+}
+
+/// Waits until the disk knows that there is a file `path`, fsync(2).
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
 }
 
 /// An open file description lock, fcntl(2): lanes have copies of it, and it stays until

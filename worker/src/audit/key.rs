@@ -4,6 +4,7 @@
 //! credential, and is made at the first start. Whoever has it can write the trail
 //! anew, so no command may read that file, and lanes, which handle requests, drop it.
 
+use super::file::sync_directory;
 use super::hmac::hmac_sha256;
 use super::json::hexadecimal;
 use ed25519_compact::{KeyPair, Seed};
@@ -164,7 +165,8 @@ fn write_new(path: &Path, mode: u32, text: &str) -> io::Result<()> {
         .open(path)?;
     let written = file
         .write_all(format!("{text}\n").as_bytes())
-        .and_then(|()| file.sync_all());
+        .and_then(|()| file.sync_all())
+        .and_then(|()| sync_directory(path));
     if written.is_err() {
         let _half_of_a_key = fs::remove_file(path);
     }

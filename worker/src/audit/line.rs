@@ -3,8 +3,10 @@
 use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
-use super::{Call, Decider, Ending, Entry, Input, Offender, Proven, RunUser, Told, Word};
-use wire::{Argument, Correlation, Given, Outcome, Status, Value};
+use super::{
+    Attachment, Call, Decider, Ending, Entry, Input, Offender, Proven, RunUser, Told, Word,
+};
+use wire::{Argument, Claim, Correlation, Given, Outcome, Status, Value};
 
 /// The word for what happened.
 pub(super) fn event(entry: &Entry) -> &'static str {
@@ -15,6 +17,10 @@ pub(super) fn event(entry: &Entry) -> &'static str {
         Entry::Deny { .. } => "deny",
         Entry::Refuse { .. } => "refuse",
         Entry::WrongKey { .. } => "wrong_key",
+        Entry::Recorded(_) => "output",
+        Entry::KeyUse { .. } => "key_use",
+        Entry::Attach(_) => "attach",
+        Entry::Detach(_) => "detach",
         Entry::Violation { .. } => "violation",
     }
 }
@@ -35,6 +41,7 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             user,
             bounds: _,
             patience: _,
+            record: _,
         } => {
             let line = with_call(named(line), call, key)
                 .text("principal", principal)
@@ -56,10 +63,14 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             }
         }
         Entry::End(ending) => end(named(line), ending),
-        Entry::Output(output) => named(line)
-            .text("by", decider(Decider::Supervisor))
-            .object("stdout", digest(&output.stdout.sha256, output.stdout.bytes))
-            .object("stderr", digest(&output.stderr.sha256, output.stderr.bytes)),
+        Entry::Output(told) => output(named(line), Decider::Supervisor, told),
+        Entry::Recorded(recorded) => {
+            let line = output(named(line), Decider::Worker, &recorded.output);
+            match &recorded.failure {
+                Some(failure) => line.text("reason", failure),
+                None => line,
+            }
+        }
         Entry::Deny {
             call,
             principals,
@@ -80,6 +91,17 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
         } => with_correlation(line, correlation)
             .text("address", &address.to_string())
             .literal("left_out", left_out),
+        Entry::KeyUse {
+            correlation,
+            name,
+            address,
+            left_out,
+        } => with_correlation(line, correlation)
+            .text("key", name)
+            .text("address", &address.to_string())
+            .literal("left_out", left_out),
+        Entry::Attach(attachment) => attach(line, attachment),
+        Entry::Detach(name) => line.text("client", name),
         Entry::Violation {
             offender,
             reason,
@@ -103,6 +125,43 @@ fn with_offender(line: Object, offender: Offender) -> Object {
     }
 }
 
+fn attach(line: Object, attachment: &Attachment) -> Object {
+    let line = with_correlation(line, &attachment.correlation).text("client", &attachment.name);
+    with_claim(
+        with_caller(line, Some(&attachment.caller)),
+        attachment.claim.as_ref(),
+    )
+    .texts("principals", &attachment.principals)
+    .text("speech", attachment.speech.word())
+    .literal("left_out", attachment.left_out)
+}
+
+fn with_caller(line: Object, caller: Option<&Proven>) -> Object {
+    match caller {
+        Some(Proven::Peer { uid, gid, groups }) => line
+            .text("proof", "unix")
+            .literal("uid", uid)
+            .literal("gid", gid)
+            .literals("groups", groups),
+        Some(Proven::Key { name, address }) => {
+            line.text("key", name).text("address", &address.to_string())
+        }
+        None => line,
+    }
+}
+
+fn with_claim(line: Object, claim: Option<&Claim>) -> Object {
+    match claim {
+        Some(claim) => line.object(
+            "claim",
+            Object::new()
+                .text("name", &claim.name)
+                .text("version", &claim.version),
+        ),
+        None => line,
+    }
+}
+
 pub(super) fn word(word: &Word, key: &Key) -> Item {
     match word {
         Word::Plain(text) => Item::Text(text.clone()),
@@ -122,26 +181,7 @@ fn keyed(secret: &str, key: &Key) -> Object {
 pub(super) fn with_call(line: Object, call: &Call, key: &Key) -> Object {
     let line = with_correlation(line, &call.correlation);
     let line = line.text("policy", &hexadecimal(&call.policy));
-    let line = match &call.caller {
-        Some(Proven::Peer { uid, gid, groups }) => line
-            .text("proof", "unix")
-            .literal("uid", uid)
-            .literal("gid", gid)
-            .literals("groups", groups),
-        Some(Proven::Key { name, address }) => {
-            line.text("key", name).text("address", &address.to_string())
-        }
-        None => line,
-    };
-    let line = match &call.claim {
-        Some(claim) => line.object(
-            "claim",
-            Object::new()
-                .text("name", &claim.name)
-                .text("version", &claim.version),
-        ),
-        None => line,
-    };
+    let line = with_claim(with_caller(line, call.caller.as_ref()), call.claim.as_ref());
     let line = match &call.approval {
         Some(approval) => line.text("approval", approval),
         None => line,
@@ -219,6 +259,13 @@ pub(super) fn input(stdin: &Input, key: &Key) -> Object {
         Input::Text { sha256, bytes } => digest(sha256, *bytes),
         Input::Secret(text) => keyed(text, key),
     }
+}
+
+/// What a run printed, by whose word it is.
+fn output(line: Object, by: Decider, output: &wire::Output) -> Object {
+    line.text("by", decider(by))
+        .object("stdout", digest(&output.stdout.sha256, output.stdout.bytes))
+        .object("stderr", digest(&output.stderr.sha256, output.stderr.bytes))
 }
 
 fn digest(sha256: &[u8; 32], bytes: u64) -> Object {

@@ -14,6 +14,7 @@ mod log;
 mod moment;
 
 pub(crate) use approval::Approving;
+pub(crate) use json::hexadecimal;
 pub(crate) use log::{AuditError, Log};
 pub(crate) use moment::since_boot;
 
@@ -75,6 +76,8 @@ pub(crate) enum Entry {
         bounds: Vec<Bound>,
         /// How long it may wait until a place is free; not written down.
         patience: Duration,
+        /// Whether what it prints must be recorded; not written down.
+        record: bool,
     },
     /// The run that was started last has ended.
     End(Ending),
@@ -116,6 +119,51 @@ pub(crate) enum Entry {
         /// Why.
         failure: wire::Failure,
     },
+    /// What was recorded of the run that is about to end.
+    Recorded(Recorded),
+    /// A key was presented that is valid; not every time is recorded.
+    KeyUse {
+        /// The request that it came with.
+        correlation: wire::Correlation,
+        /// Its name.
+        name: String,
+        /// Where it was presented, as the supervisor says.
+        address: IpAddr,
+        /// How many before it were not recorded; the first process counts.
+        left_out: u64,
+    },
+    /// A client has attached itself. Answered with [`Note::Attached`].
+    Attach(Attachment),
+    /// The client known by this name is gone.
+    Detach(String),
+}
+
+/// A client that has attached itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    /// The request that shows it.
+    pub correlation: wire::Correlation,
+    /// Who it is.
+    pub caller: Proven,
+    /// Every principal that he matches.
+    pub principals: Vec<String>,
+    /// What his client says of itself.
+    pub claim: Option<wire::Claim>,
+    /// How it speaks.
+    pub speech: wire::Speech,
+    /// What it is known by; the first process names it.
+    pub name: String,
+    /// How many of his before it were not recorded; the first process counts.
+    pub left_out: u64,
+}
+
+/// What was recorded of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    /// All that it printed, or as far as it could be recorded.
+    pub output: wire::Output,
+    /// Why that is not all.
+    pub failure: Option<String>,
 }
 
 /// Who does on a socket of the worker what nobody may; users by their id.
@@ -149,6 +197,8 @@ pub(crate) struct Began {
     pub run: String,
     /// The user that is its own, where it wants one.
     pub user: Option<u32>,
+    /// How many bytes may be recorded in the two files that come along.
+    pub record_max: u64,
 }
 
 impl Entry {
@@ -398,4 +448,6 @@ pub(crate) enum Note {
     Retire,
     /// Stop: kill what runs, record its end, and go.
     Stop,
+    /// What the client that has attached itself is known by, where that is recorded.
+    Attached(Option<String>),
 }

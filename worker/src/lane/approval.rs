@@ -55,7 +55,12 @@ impl Lane {
             Note::Denied(denial) => Answer::Denied(denial),
             Note::Failed(reason) => Answer::Failed(reason),
             Note::Stale => return self.turn_away(&Reply::Failed(stale())),
-            Note::Recorded(_) | Note::Left | Note::Queued(_) | Note::Retire | Note::Stop => {
+            Note::Recorded(_)
+            | Note::Left
+            | Note::Queued(_)
+            | Note::Retire
+            | Note::Stop
+            | Note::Attached(_) => {
                 return Err(HangUp::Records);
             }
         };
@@ -124,7 +129,8 @@ fn answer(note: Note) -> Option<Answer> {
         | Note::Left
         | Note::Queued(_)
         | Note::Retire
-        | Note::Stop => None,
+        | Note::Stop
+        | Note::Attached(_) => None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::approval::Proofs;
 use super::attest::attest;
 use super::bounds::bounds;
 use super::place::Place;
+use super::recording::{Passage, Recording};
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
@@ -123,6 +124,10 @@ impl Lane {
             Ok(opened) => Some(opened),
             Err(refused) => return self.refuse(call, refused.into()),
         };
+        let (streams, passage) = match dug(&grant, streams) {
+            Ok(dug) => dug,
+            Err(errno) => return self.refuse(call, failure("recording", &errno)),
+        };
         let bounds = bounds(grant.limits(), caller);
         let start = start(call, bounds, &grant, self.terms.digest(&grant));
         // What waits holds no file open.
@@ -131,7 +136,16 @@ impl Lane {
         let Some(Place { began, .. }) = place else {
             return Ok(());
         };
-        let Began { run: name, user } = began;
+        let Began {
+            run: name,
+            user,
+            record_max,
+        } = began;
+        self.recorded = passage.is_some();
+        let mut recording = match passage {
+            Some(passage) => Some(passage.recorded(self.records.handed(), record_max)?),
+            None => None,
+        };
         let opened = match opened {
             Some(opened) => opened,
             None => match self.launcher.open(&grant) {
@@ -151,16 +165,24 @@ impl Lane {
         drop((streams, files));
 
         let reason = match self.reply(&Reply::Started { run: name.clone() }) {
-            Ok(()) => self.watch(&running, proofs.client, grant.profile()),
+            Ok(()) => self.watch(&running, proofs.client, grant.profile(), &mut recording),
             Err(_) => Reason::Abandoned,
         };
         let first = running.first();
+        if let Some(recording) = &mut recording {
+            recording.catch_up();
+        }
         let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
         let floor = self.launcher.context.containment.floor();
         let mut outcome = outcome(name, reason, &end, floor)?;
         outcome.denied = self.launcher.explain(first, &end);
+        if let Some((recorded, blocked)) = recording.map(Recording::finish) {
+            outcome.blocked.extend(blocked);
+            // What cannot be written is said there, and with the end to the caller.
+            let _said = self.records.record(&Entry::Recorded(recorded))?;
+        }
         let ending = Ending::Finished(outcome.clone());
         self.end(ending, remains, &Reply::Finished(outcome))
     }
@@ -207,16 +229,27 @@ impl Lane {
         client: Option<&OwnedFd>,
         key: Option<&Presented>,
     ) -> Result<Caller, Failure> {
+        let caller = self.proven(client, key, call.claim.as_ref())?;
+        call.caller = Some(Proven::from(&caller.proof));
+        Ok(caller)
+    }
+
+    /// Who is proven by `client` or `key`, with what he claims.
+    pub(super) fn proven(
+        &mut self,
+        client: Option<&OwnedFd>,
+        key: Option<&Presented>,
+        claim: Option<&Claim>,
+    ) -> Result<Caller, Failure> {
         let Context { trust, policy, .. } = &self.launcher.context;
         let proof = match attest(trust, &mut self.keyring, client, key) {
             Ok(Proof::Peer(peer)) if policy.names_callers() => Proof::Peer(self.logins.with(peer)),
             Ok(proof) => proof,
             Err(error) => return Err(failure("attestation", &error)),
         };
-        call.caller = Some(Proven::from(&proof));
-        let claim = call.claim.clone().map(|claim| policy::Claim {
-            name: claim.name,
-            version: claim.version,
+        let claim = claim.map(|claim| policy::Claim {
+            name: claim.name.clone(),
+            version: claim.version.clone(),
         });
         Ok(Caller { proof, claim })
     }
@@ -283,6 +316,16 @@ impl Lane {
     }
 }
 
+/// The streams of the command of `grant`: those of the supervisor, unless what it
+/// prints is recorded on its way there.
+fn dug(grant: &Grant, streams: Streams) -> Result<(Streams, Option<Passage>), nix::Error> {
+    if !grant.record() {
+        return Ok((streams, None));
+    }
+    let (passage, own) = Passage::dig(&streams)?;
+    Ok((own, Some(passage)))
+}
+
 /// Two pipes to write to, and perhaps a socket. Nothing else may become a
 /// command's descriptor: a directory, say, would be a way out of its root.
 fn streams(descriptors: Vec<OwnedFd>) -> Result<(Streams, Option<OwnedFd>), HangUp> {
@@ -302,7 +345,7 @@ fn streams(descriptors: Vec<OwnedFd>) -> Result<(Streams, Option<OwnedFd>), Hang
 }
 
 /// At most as much as a supervisor passes that keeps to the protocol.
-fn cut(claim: Claim) -> Claim {
+pub(super) fn cut(claim: Claim) -> Claim {
     let cut = |text: String| text.chars().take(wire::CLAIM_MAX).collect();
     Claim {
         name: cut(claim.name),
@@ -370,6 +413,7 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> En
             None => RunUser::Fresh,
         },
         bounds,
+        record: grant.record(),
     }
 }
 

@@ -10,20 +10,22 @@ mod approval;
 mod attest;
 mod bounds;
 mod call;
+mod clients;
 mod keyring;
 mod logins;
 mod place;
+mod recording;
 mod records;
 mod terms;
 mod wait;
 mod watch;
 
 use crate::audit::{Entry, Offender};
-use crate::context::{Context, Trust};
+use crate::context::Context;
 use crate::explain::explain;
 use crate::launcher::Launcher;
 use crate::sys;
-use call::sound;
+use clients::Told;
 use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
@@ -36,10 +38,10 @@ use records::Records;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use terms::Terms;
 use thiserror::Error;
-use wire::{FrameError, Identify, Presented, Reply, Request, SendError, Welcome};
+use wire::{FrameError, Reply, Request, SendError, Welcome};
 
 pub(crate) use call::stale;
-pub(crate) use records::send_note;
+pub(crate) use records::hand_note;
 
 /// Why a lane ends before its connection was closed in order.
 #[derive(Debug, Error)]
@@ -84,11 +86,14 @@ pub(crate) struct Lane {
     launcher: Launcher,
     logins: Logins,
     keyring: Keyring,
+    told: Told,
     /// Room for one packet.
     buffer: Vec<u8>,
     terms: Terms,
     /// A command has finished, and the supervisor may tell what it printed.
     finished: bool,
+    /// What it printed is recorded, and the supervisor has nothing to add.
+    recorded: bool,
     /// Nothing more is taken from the supervisor.
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
@@ -109,9 +114,11 @@ impl Lane {
             launcher: Launcher::new(context),
             logins: Logins::default(),
             keyring: Keyring::default(),
+            told: Told::default(),
             buffer: vec![0; wire::FRAME_MAX],
             terms: Terms::default(),
             finished: false,
+            recorded: false,
             deaf: false,
             hung_up: false,
             offence: None,
@@ -163,6 +170,8 @@ impl Lane {
                 Request::Reload(policy) => self.reload(policy)?,
                 Request::Output(output) => self.output(output)?,
                 Request::Identify(question) => self.identify(question)?,
+                Request::Attach(attach) => self.attach(attach, descriptors)?,
+                Request::Detach(name) => self.detach(name)?,
                 // It crossed the end of the command that it was for.
                 Request::Cancel => {}
                 Request::Hello(_) => return Err(HangUp::Order("a second greeting")),
@@ -283,27 +292,12 @@ impl Lane {
         if !std::mem::take(&mut self.finished) {
             return Err(HangUp::Order("the output of no command"));
         }
+        if self.recorded {
+            return Ok(());
+        }
         // Nobody waits for the answer; a line that cannot be written is said there.
         let _said = self.records.record(&Entry::Output(output))?;
         Ok(())
-    }
-
-    /// Tells whose key this is, and has it recorded when it is nobody's.
-    fn identify(&mut self, question: Identify) -> Result<(), HangUp> {
-        let Presented { key, address } = question.presented;
-        let name = match &self.launcher.context.trust {
-            Trust::Front { keys, .. } => self.keyring.name_of(keys, &key),
-            Trust::Only(_) | Trust::Administrator(_) => None,
-        };
-        if name.is_none() {
-            // Whether or not it can be written, the key opens nothing.
-            let _said = self.records.record(&Entry::WrongKey {
-                correlation: sound(question.correlation),
-                address,
-                left_out: 0,
-            })?;
-        }
-        self.reply(&Reply::Identified(name))
     }
 
     fn reply(&self, reply: &Reply) -> Result<(), HangUp> {

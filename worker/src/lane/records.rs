@@ -3,10 +3,11 @@
 
 use super::HangUp;
 use super::call::stale;
-use crate::audit::{ASK_MAX, Ask, Began, Entry, Left, Note, Waiting};
+use crate::audit::{ASK_MAX, Ask, Attachment, Began, Entry, Left, Note, Waiting};
 use crate::sys;
-use nix::sys::socket::{MsgFlags, send};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
 
 /// The socket to the first process.
@@ -15,6 +16,8 @@ pub(super) struct Records {
     socket: OwnedFd,
     stopping: bool,
     retiring: bool,
+    /// What came with the last answer.
+    handed: Vec<OwnedFd>,
 }
 
 /// Why an entry does not count.
@@ -50,7 +53,12 @@ impl Admitted {
             Note::Failed(reason) => Some(Self::Refused(Refusal::Unwritten(reason))),
             Note::Stale => Some(Self::Stale),
             Note::Queued(ahead) => Some(Self::Queued(ahead)),
-            Note::Waiting(_) | Note::Approved(_) | Note::Left | Note::Retire | Note::Stop => None,
+            Note::Waiting(_)
+            | Note::Approved(_)
+            | Note::Left
+            | Note::Attached(_)
+            | Note::Retire
+            | Note::Stop => None,
         }
     }
 }
@@ -91,7 +99,13 @@ impl Records {
             socket,
             stopping: false,
             retiring: false,
+            handed: Vec::new(),
         }
+    }
+
+    /// The files that came with the answer to a start.
+    pub(super) fn handed(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.handed)
     }
 
     /// Whether the first process said to stop, or is gone.
@@ -160,7 +174,11 @@ impl Records {
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
                 Note::Stale => return Ok(Err(Refusal::Stale)),
-                Note::Waiting(_) | Note::Approved(_) | Note::Left | Note::Queued(_) => {
+                Note::Waiting(_)
+                | Note::Approved(_)
+                | Note::Left
+                | Note::Queued(_)
+                | Note::Attached(_) => {
                     return Err(HangUp::Records);
                 }
             }
@@ -191,6 +209,29 @@ impl Records {
             if !matches!(told, Admitted::Queued(_)) {
                 answer = Some(told);
             }
+        }
+    }
+
+    /// Records a client that has attached itself; what it is known by.
+    pub(super) fn attach(
+        &mut self,
+        attachment: Attachment,
+    ) -> Result<Result<Option<String>, Refusal>, HangUp> {
+        if let Err(refusal) = self.send(&Ask::Record(&Entry::Attach(attachment)))? {
+            return Ok(Err(refusal));
+        }
+        match self.next()? {
+            Note::Attached(name) => Ok(Ok(name)),
+            Note::Failed(reason) => Ok(Err(Refusal::Unwritten(reason))),
+            Note::Recorded(_)
+            | Note::Denied(_)
+            | Note::Waiting(_)
+            | Note::Approved(_)
+            | Note::Stale
+            | Note::Left
+            | Note::Queued(_)
+            | Note::Retire
+            | Note::Stop => Err(HangUp::Records),
         }
     }
 
@@ -228,7 +269,8 @@ impl Records {
                 | Note::Stale
                 | Note::Queued(_)
                 | Note::Stop
-                | Note::Retire => {
+                | Note::Retire
+                | Note::Attached(_) => {
                     return Err(HangUp::Records);
                 }
             }
@@ -248,7 +290,8 @@ impl Records {
                 | Note::Approved(_)
                 | Note::Stale
                 | Note::Queued(_)
-                | Note::Left) => return Ok(note),
+                | Note::Left
+                | Note::Attached(_)) => return Ok(note),
             }
         }
     }
@@ -278,17 +321,28 @@ impl Records {
         }
     }
 
-    fn receive(&self) -> Result<Note, HangUp> {
+    fn receive(&mut self) -> Result<Note, HangUp> {
         let mut buffer = [0; 4096];
         let packet = sys::receive(self.socket.as_fd(), &mut buffer).map_err(|_| HangUp::Records)?;
+        if !packet.descriptors.is_empty() {
+            self.handed = packet.descriptors;
+        }
         wire::decode(buffer.get(..packet.length).unwrap_or_default()).map_err(|_| HangUp::Records)
     }
 }
 
-/// From the first process to a lane; it does not wait for room.
-pub(crate) fn send_note(lane: BorrowedFd<'_>, note: &Note) -> Result<(), SendError> {
+/// From the first process to a lane, with what that is to have; it does not wait for room.
+pub(crate) fn hand_note(
+    lane: BorrowedFd<'_>,
+    note: &Note,
+    handed: &[BorrowedFd<'_>],
+) -> Result<(), SendError> {
     let packet = wire::encode(note).map_err(|error: FrameError| SendError::Frame(error))?;
+    let raw: Vec<RawFd> = handed.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control = if raw.is_empty() { &[][..] } else { &rights };
     let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-    let sent = send(lane.as_raw_fd(), &packet, flags);
+    let packet = [IoSlice::new(&packet)];
+    let sent = sendmsg::<()>(lane.as_raw_fd(), &packet, control, flags, None);
     sent.map(drop).map_err(SendError::Socket)
 }

@@ -1,5 +1,6 @@
 //! Waits for the end of a running command, or for a reason to end it.
 
+use super::recording::Recording;
 use super::{HangUp, Lane};
 use crate::sandbox::blocked::blocked;
 use crate::sandbox::launch::{End, Running};
@@ -25,6 +26,8 @@ pub(super) enum Reason {
     /// The supervisor, the caller or the first process went away, or the
     /// supervisor broke the protocol.
     Abandoned,
+    /// What it prints cannot be recorded.
+    Unrecorded,
 }
 
 /// What happened first.
@@ -34,6 +37,7 @@ enum Event {
     Message,
     Note,
     CallerGone,
+    Unrecorded,
     Broken,
 }
 
@@ -46,13 +50,15 @@ impl Lane {
         running: &Running,
         client: Option<&OwnedFd>,
         profile: &Profile,
+        recording: &mut Option<Recording>,
     ) -> Reason {
         let deadline = Instant::now() + profile.timeout;
-        let reason = self.watch_until(running, client, deadline);
+        let reason = self.watch_until(running, client, deadline, recording);
         if reason == Reason::Deadline && !profile.timeout_stop.is_zero() {
             tree::terminate_descendants();
             // Whatever ends it now, its time was up.
-            self.watch_until(running, client, Instant::now() + profile.timeout_stop);
+            let deadline = Instant::now() + profile.timeout_stop;
+            self.watch_until(running, client, deadline, recording);
         }
         reason
     }
@@ -62,12 +68,14 @@ impl Lane {
         running: &Running,
         client: Option<&OwnedFd>,
         deadline: Instant,
+        recording: &mut Option<Recording>,
     ) -> Reason {
         loop {
-            match self.first_event(running, client, deadline) {
+            match self.first_event(running, client, deadline, recording) {
                 Event::Ended => return Reason::Exit,
                 Event::Timeout => return Reason::Deadline,
                 Event::CallerGone | Event::Broken => return Reason::Abandoned,
+                Event::Unrecorded => return Reason::Unrecorded,
                 Event::Message => return self.interrupted(),
                 Event::Note => self.records.notice(),
             }
@@ -86,7 +94,13 @@ impl Lane {
         }
     }
 
-    fn first_event(&self, running: &Running, client: Option<&OwnedFd>, deadline: Instant) -> Event {
+    fn first_event(
+        &self,
+        running: &Running,
+        client: Option<&OwnedFd>,
+        deadline: Instant,
+        recording: &mut Option<Recording>,
+    ) -> Event {
         loop {
             // The end of what a deaf lane hears is no news; a hang-up always is reported.
             let words = if self.deaf {
@@ -102,6 +116,8 @@ impl Lane {
             // No event but the peer's complete hang-up, which is always reported.
             descriptors
                 .extend(client.map(|client| PollFd::new(client.as_fd(), PollFlags::empty())));
+            let own = descriptors.len();
+            descriptors.extend(recording.iter().flat_map(Recording::events));
             match poll(&mut descriptors, until(deadline)) {
                 Ok(0) if Instant::now() >= deadline => return Event::Timeout,
                 Ok(0) | Err(Errno::EINTR) => continue,
@@ -112,10 +128,19 @@ impl Lane {
             let ready = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(true);
             if let Some((_, event)) = descriptors
                 .iter()
+                .take(own)
                 .zip(events)
                 .find(|(descriptor, _)| ready(descriptor))
             {
                 return event;
+            }
+            let Some(recording) = recording else { continue };
+            if !recording.carry() {
+                return Event::Unrecorded;
+            }
+            // What is printed without a pause must not keep poll(2) from saying so.
+            if Instant::now() >= deadline {
+                return Event::Timeout;
             }
         }
     }

@@ -4,7 +4,7 @@
 //! Who holds the other side of a terminal can type into it. So nobody gets it: it is
 //! opened for reading only, and held by a relay that has become the command's user,
 //! has no capability and two descriptors. Neither the supervisor nor a lane has it,
-//! and no privileged process touches the output.
+//! and no privileged process touches the output, unless the lane records it as bytes.
 
 use super::privilege;
 use crate::sys::{self, Fork, Process, terminal};

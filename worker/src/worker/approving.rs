@@ -97,7 +97,11 @@ impl Worker {
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
             | Entry::WrongKey { .. }
-            | Entry::Violation { .. } => true,
+            | Entry::Violation { .. }
+            | Entry::Recorded(_)
+            | Entry::KeyUse { .. }
+            | Entry::Attach(_)
+            | Entry::Detach(_) => true,
         }
     }
 

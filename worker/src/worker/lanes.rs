@@ -9,7 +9,8 @@ use crate::brief::Brief;
 use crate::discard::discard;
 use crate::door::Visit;
 use crate::explain::explain;
-use crate::lane::{Lane, send_note};
+use crate::lane::{Lane, hand_note};
+use crate::recordings::Recording;
 use crate::sandbox::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
@@ -17,7 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wire::{Failure, Runs};
 
@@ -78,6 +79,7 @@ impl Worker {
                         approved: None,
                         places: Places::default(),
                         user: None,
+                        recording: None,
                     },
                 );
                 self.next_lane += 1;
@@ -111,11 +113,13 @@ impl Worker {
     }
 
     /// Ends what a lane left behind and records it.
-    fn lost(&mut self, lane: LaneProcess, status: i32) {
+    fn lost(&mut self, mut lane: LaneProcess, status: i32) {
         let _deleted_already = self.events.delete(&lane.records);
-        self.admission.leave(lane.places);
+        self.admission.leave(std::mem::take(&mut lane.places));
         self.context.containment.tidy(lane.process.pid);
-        let Some(run) = lane.run else { return };
+        let Some(run) = lane.run.clone() else {
+            return;
+        };
         let living = self.lanes.values().map(|lane| lane.process.pid);
         let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
         self.context.containment.sweep(lane.process.pid, &living);
@@ -123,6 +127,7 @@ impl Worker {
         let reason =
             format!("cannot tell how the command ended: its lane was lost (wait status {status})");
         say(&format!("{reason}; run {run}"));
+        self.keep_of_lost(&lane, &run);
         let failure = Failure {
             code: "lane_lost".to_owned(),
             reason,
@@ -152,6 +157,8 @@ pub(super) struct LaneProcess {
     pub(super) places: Places,
     /// The user that is its own.
     pub(super) user: Option<u32>,
+    /// Where what it prints is recorded.
+    pub(super) recording: Option<Recording>,
 }
 
 /// Names runs: unique over restarts without randomness.
@@ -181,7 +188,7 @@ impl RunNames {
 impl LaneProcess {
     /// Tells it, and never waits for it: a lane that does not listen is ended.
     pub(super) fn tell(&self, note: &Note) {
-        if send_note(self.records.as_fd(), note).is_err() {
+        if hand_note(self.records.as_fd(), note, &self.handed(note)).is_err() {
             let _ended_already = kill(self.process.pid, Signal::SIGKILL);
         }
     }
@@ -195,7 +202,9 @@ impl LaneProcess {
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
             | Entry::WrongKey { .. }
-            | Entry::Violation { .. } => self.run.clone(),
+            | Entry::Violation { .. }
+            | Entry::Recorded(_) => self.run.clone(),
+            Entry::KeyUse { .. } | Entry::Attach(_) | Entry::Detach(_) => None,
         }
     }
 
@@ -212,6 +221,7 @@ impl LaneProcess {
                 Some(Began {
                     run: self.run.clone().unwrap_or_default(),
                     user: self.user,
+                    record_max: self.recording.as_ref().map_or(0, Recording::max),
                 })
             }
             Entry::End(_) => {
@@ -223,7 +233,19 @@ impl LaneProcess {
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
             | Entry::WrongKey { .. }
-            | Entry::Violation { .. } => None,
+            | Entry::Violation { .. }
+            | Entry::Recorded(_)
+            | Entry::KeyUse { .. }
+            | Entry::Attach(_)
+            | Entry::Detach(_) => None,
+        }
+    }
+
+    /// What is handed to the lane with the answer to its start.
+    pub(super) fn handed(&self, note: &Note) -> Vec<BorrowedFd<'_>> {
+        match (note, &self.recording) {
+            (Note::Recorded(Some(_)), Some(recording)) => recording.files().into(),
+            _ => Vec::new(),
         }
     }
 

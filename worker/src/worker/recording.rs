@@ -4,6 +4,7 @@ use super::{Worker, WorkerError, say};
 use crate::admission::Now;
 use crate::audit::{Ask, AuditError, Entry, Note, RunUser};
 use crate::explain::explain;
+use crate::recordings::Recording;
 use crate::sys;
 use nix::sys::signal::{Signal, kill};
 use std::os::fd::AsFd;
@@ -19,7 +20,7 @@ impl Worker {
             .ok()
             .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
         let note = match ask {
-            Some(Ask::<Entry>::Record(entry)) => self.record(number, entry),
+            Some(Ask::<Entry>::Record(entry)) => self.take_down(number, entry),
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
             Some(Ask::Leave(left)) => self.leave(number, left),
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
@@ -40,7 +41,7 @@ impl Worker {
         Ok(())
     }
 
-    fn record(&mut self, number: u64, mut entry: Entry) -> Note {
+    pub(super) fn record(&mut self, number: u64, mut entry: Entry) -> Note {
         if !self.is_approved(number, &entry) {
             return Note::Stop;
         }
@@ -50,21 +51,36 @@ impl Worker {
         if let Entry::Start { .. } = &entry {
             return self.admit(number, entry);
         }
+        if let Entry::Recorded(recorded) = &mut entry
+            && !self.keep(number, recorded)
+        {
+            return Note::Stop;
+        }
         if !self.is_worth_a_line(&mut entry) {
             return Note::Recorded(None);
         }
-        self.write(number, &entry, Now::read())
+        self.write(number, &entry, (None, Now::read()))
     }
 
     /// Has the command of an admitted call begin, once that is recorded.
     pub(super) fn begin(&mut self, number: u64, mut start: Entry, now: Now) -> Note {
+        let recording = match self.recording(&start) {
+            Ok(recording) => recording,
+            Err(denial) => return self.deny(&start, denial),
+        };
         match self.give_user(number, &mut start) {
             Some(denial) => self.deny(&start, denial),
-            None => self.write(number, &start, now),
+            None => self.write(number, &start, (recording, now)),
         }
     }
 
-    fn write(&mut self, number: u64, entry: &Entry, now: Now) -> Note {
+    /// Writes `entry`; with a start go the files for its output, if that is recorded.
+    fn write(
+        &mut self,
+        number: u64,
+        entry: &Entry,
+        (recording, now): (Option<Recording>, Now),
+    ) -> Note {
         let Some(lane) = self.lanes.get_mut(&number) else {
             return Note::Stop;
         };
@@ -77,6 +93,7 @@ impl Worker {
             let places = self.admission.count(bounds, now);
             let former = std::mem::replace(&mut lane.places, places);
             self.admission.leave(former);
+            lane.recording = recording;
         }
         let gone = written.is_err() && matches!(entry, Entry::Start { .. });
         if gone || matches!(entry, Entry::End(_)) {
@@ -87,6 +104,7 @@ impl Worker {
         }
         if let Entry::End(_) = entry {
             self.admission.leave(std::mem::take(&mut lane.places));
+            lane.recording = None;
         }
         match written {
             Ok(()) => {

@@ -30,6 +30,12 @@ impl Sparing {
         self.window = Some((began, lines + 1));
         Some(std::mem::take(&mut self.left_out))
     }
+
+    /// Whether nothing is to be remembered of it.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        let over = |(began, _)| now.saturating_duration_since(began) >= WINDOW;
+        self.left_out == 0 && self.window.is_none_or(over)
+    }
 }
 
 #[cfg(test)]

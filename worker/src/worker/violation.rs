@@ -57,7 +57,11 @@ impl Worker {
             | Entry::End(_)
             | Entry::Output(_)
             | Entry::Deny { .. }
-            | Entry::Refuse { .. } => return true,
+            | Entry::Refuse { .. }
+            | Entry::Recorded(_)
+            | Entry::KeyUse { .. }
+            | Entry::Attach(_)
+            | Entry::Detach(_) => return true,
         };
         let Some(others) = lines.room(Instant::now()) else {
             return false;

@@ -85,8 +85,10 @@ impl List {
                 self.runs.extend((wanted && !run.is_empty()).then_some(run));
                 wanted
             }
-            "end" => self.runs.contains(&run),
-            "output" => self.runs.remove(&run),
+            // What the worker has recorded stands before the end, what the supervisor
+            // says after it.
+            "output" if text(&begin, "by") == "supervisor" => self.runs.remove(&run),
+            "end" | "output" => self.runs.contains(&run),
             _ => self.filter.wants_service(text(&begin, "time")),
         };
         if wanted {

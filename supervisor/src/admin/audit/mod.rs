@@ -4,12 +4,13 @@ mod fold;
 mod follow;
 mod list;
 pub(crate) mod options;
+mod output;
 mod row;
 mod show;
 mod style;
 mod verify;
 
-pub(crate) use row::{command, name as user_name, user};
+pub(crate) use row::{Rows, command, name as user_name, user};
 pub(crate) use style::{Style, Tone, one_line, shell_word};
 pub(crate) use verify::{known, verified};
 
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 pub(crate) fn audit(options: &Audit) -> Result<ExitCode, Error> {
     match &options.command {
         None => list::list(options)?,
+        Some(Command::Show(options)) if options.output => output::output(options)?,
         Some(Command::Show(options)) => show::show(options)?,
         Some(Command::Key(options)) => key(options)?,
         Some(Command::Verify(options)) => return Ok(verify::verify(options)),

@@ -20,6 +20,7 @@ Examples:
   sudo mini-mcp audit --principal ops --denied
   sudo mini-mcp audit --follow
   sudo mini-mcp audit show 19a3c01f2b4-7
+  sudo mini-mcp audit show 19a3c01f2b4-7 --output
   sudo mini-mcp audit verify
   mini-mcp audit --audit ~/.local/state/mini-mcp/audit.jsonl
 
@@ -104,6 +105,16 @@ pub(crate) struct Show {
     /// Print the lines of the trail as they are
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print what it printed, of a tool with `record`: standard output and standard
+    /// error, each as it was, on a terminal so that it does no harm
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) output: bool,
+    /// Also on a terminal as it was
+    #[arg(long, requires = "output")]
+    pub(crate) raw: bool,
+    /// Where recordings are [default: that of the trail, with `.output`]
+    #[arg(long, value_name = "DIR", requires = "output")]
+    pub(crate) record_dir: Option<PathBuf>,
 }
 
 /// Check that nobody has changed the trail, and tell where if somebody has.
@@ -135,6 +146,9 @@ pub(crate) struct Verify {
     /// The oldest parts may be elsewhere
     #[arg(long)]
     pub(crate) partial: bool,
+    /// Where recordings are [default: that of the trail, with `.output`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record_dir: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,21 +12,24 @@ const WIDE: usize = 120;
 
 /// Makes rows; remembers the day of the last one and the names of users.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     style: Style,
     /// How wide they may be.
     columns: Option<usize>,
     day: String,
     users: BTreeMap<u32, String>,
+    /// Those who are attached.
+    clients: BTreeMap<String, String>,
 }
 
 impl Rows {
-    pub(super) fn new(style: Style) -> Self {
+    pub(crate) fn new(style: Style) -> Self {
         Self {
             style,
             columns: columns(),
             day: String::new(),
             users: BTreeMap::new(),
+            clients: BTreeMap::new(),
         }
     }
 
@@ -50,6 +53,14 @@ impl Rows {
 
     /// The row of something of the service itself.
     pub(super) fn service(&mut self, event: &Event) -> String {
+        let (tone, words) = self.words(event);
+        let words = fold(&words, TIME, self.columns);
+        let words = self.style.tone(tone, &words);
+        self.row(event, &words)
+    }
+
+    /// It in words, and what they mean.
+    pub(crate) fn words(&mut self, event: &Event) -> (Tone, String) {
         let policy = text(event, "policy").get(..12).unwrap_or_default();
         let (tone, words) = match text(event, "event") {
             "open" => (Tone::Quiet, format!("the worker begins, policy {policy}")),
@@ -65,11 +76,41 @@ impl Rows {
             "approved" => (Tone::Good, approved(event, &mut self.users)),
             "revoked" => (Tone::Odd, revoked(event, &mut self.users)),
             "wrong_key" => (Tone::Odd, wrong_key(event)),
+            "key_use" => (Tone::Quiet, key_use(event)),
+            "attach" => (Tone::Quiet, self.attach(event)),
+            "detach" => (Tone::Quiet, self.detach(event)),
             "violation" => (Tone::Bad, violation(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
-        let words = fold(&one_line(&words), TIME, self.columns);
-        self.row(event, &self.style.tone(tone, &words))
+        (tone, one_line(&words))
+    }
+
+    /// Who has come, and with which program.
+    fn attach(&mut self, event: &Event) -> String {
+        let key = format!("key {}", text(event, "key"));
+        let uid = event.get("uid").and_then(Json::as_u64);
+        let who = uid.and_then(|uid| u32::try_from(uid).ok());
+        let who = who.map_or(key, |uid| name(uid, &mut self.users));
+        let claim = |name: &str| {
+            let claim = event.get("claim").and_then(|claim| claim.get(name));
+            claim.and_then(Json::as_str).unwrap_or_default().to_owned()
+        };
+        let client = text(event, "client").to_owned();
+        let words = format!(
+            "{who} attaches as {client}, with {} {}{}",
+            claim("name"),
+            claim("version"),
+            left_out(event)
+        );
+        self.clients.insert(client, who);
+        words
+    }
+
+    /// Who has gone.
+    fn detach(&mut self, event: &Event) -> String {
+        let client = text(event, "client");
+        let who = self.clients.remove(client).unwrap_or_default();
+        format!("{who} detaches, {client}").trim_start().to_owned()
     }
 
     /// With its time, and before the first of a day, that day.
@@ -91,20 +132,22 @@ impl Rows {
 const TIME: usize = 10;
 
 fn wrong_key(event: &Event) -> String {
-    format!(
-        "a wrong key from {}{}",
-        text(event, "address"),
-        others(event)
-    )
+    let others = left_out(event);
+    format!("a wrong key from {}{others}", text(event, "address"))
+}
+
+fn key_use(event: &Event) -> String {
+    let (key, address) = (text(event, "key"), text(event, "address"));
+    format!("key {key} is used from {address}{}", left_out(event))
 }
 
 fn violation(event: &Event) -> String {
     let (socket, reason) = (text(event, "socket"), text(event, "reason"));
-    format!("on the {socket} socket: {reason}{}", others(event))
+    format!("on the {socket} socket: {reason}{}", left_out(event))
 }
 
 /// How many of the same kind got no line.
-fn others(event: &Event) -> String {
+fn left_out(event: &Event) -> String {
     let others = event.get("left_out").and_then(Json::as_u64);
     match others.unwrap_or_default() {
         0 => String::new(),

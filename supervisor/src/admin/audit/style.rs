@@ -28,6 +28,11 @@ impl Style {
         }
     }
 
+    /// Never any colours.
+    pub(crate) fn plain() -> Self {
+        Self { colours: false }
+    }
+
     /// `text`, which must be harmless already.
     pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
         let code = match tone {

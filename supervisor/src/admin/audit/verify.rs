@@ -1,14 +1,17 @@
 //! `mini-mcp audit verify`: whether the trail is whole.
 
 use super::options::Verify;
+use super::output::{directory, words as words_of};
 use super::style::{Style, Tone, one_line};
 use super::unreadable;
 use crate::admin::{print, print_json};
 use crate::error::Error;
 use crate::summary::count;
+use crate::trail::recorded::Wrong;
 use crate::trail::verify::{Finding, Known, Verified, verify as verify_files};
 use crate::trail::{beside, parts};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::{fs, process::ExitCode};
@@ -47,7 +50,33 @@ fn checked(options: &Verify) -> Result<Verified, Error> {
         [] => parts(trail).map_err(|error| unreadable(trail, error))?,
         named => named.to_vec(),
     };
-    verified(&files, &known)
+    let mut verified = verified(&files, &known)?;
+    recordings(
+        &mut verified,
+        &directory(options.record_dir.as_deref(), trail),
+    );
+    Ok(verified)
+}
+
+/// Looks at every recording that the trail tells of. One that is gone was moved away to
+/// make room, perhaps.
+fn recordings(verified: &mut Verified, directory: &Path) {
+    let mut seen = BTreeSet::new();
+    for ((file, line), one) in std::mem::take(&mut verified.recorded) {
+        if !seen.insert((one.sha256.clone(), one.bytes)) {
+            continue;
+        }
+        let Err(wrong) = one.open(directory) else {
+            continue;
+        };
+        let name = one.file(directory).unwrap_or_default();
+        let what = format!("recording `{}`: {}", name.display(), words_of(&wrong));
+        let list = match wrong {
+            Wrong::Missing(_) => &mut verified.notes,
+            Wrong::Other => &mut verified.findings,
+        };
+        list.push(Finding { file, line, what });
+    }
 }
 
 /// What the trail at `path` is to be compared with: what is named, or stands beside it.

@@ -1,6 +1,6 @@
 //! What the page shows, as the JSON that stands in it.
 
-use crate::admin::audit::{command, one_line, user};
+use crate::admin::audit::{Rows, Style, Tone, command, one_line, user};
 use crate::trail::verify::Verified;
 use crate::trail::{Call, Event, Verdict, text};
 use humantime::format_rfc3339_seconds;
@@ -14,6 +14,8 @@ const TEXT_MAX: usize = 400;
 /// What the page is about.
 pub(super) struct Data<'a> {
     pub(super) calls: &'a [Call],
+    /// What concerned the service itself.
+    pub(super) events: &'a [Event],
     /// Earlier calls that are not on the page.
     pub(super) left_out: usize,
     pub(super) since: Option<&'a str>,
@@ -37,7 +39,22 @@ impl Data<'_> {
             "calls": calls.collect::<Vec<_>>(),
             "approvals": self.approvals,
             "keys": self.keys,
+            "events": self.events(),
         })
+    }
+
+    fn events(&self) -> Vec<Json> {
+        let mut rows = Rows::new(Style::plain());
+        let event = |event: &Event| {
+            let (tone, words) = rows.words(event);
+            json!({
+                "time": text(event, "time"),
+                "what": text(event, "event"),
+                "words": short(&words),
+                "bad": matches!(tone, Tone::Bad | Tone::Odd),
+            })
+        };
+        self.events.iter().map(event).collect()
     }
 
     fn range(&self) -> String {

@@ -207,6 +207,15 @@ function list(calls) {
   byId("more").hidden = rows.length >= calls.length;
 }
 
+function events() {
+  const rows = data.events.slice().reverse();
+  table("events", [
+    ["When", (event) => make("span", { class: "soft" }, stamp(Date.parse(event.time)))],
+    ["Event", (event) => make("span", { class: event.bad ? "verdict failed" : "soft" }, event.what)],
+    ["What", (event) => event.words, "text"],
+  ], rows, "Nothing.");
+}
+
 function choices(id, key, all) {
   const values = all || group(data.calls, key).map(([name]) => [name, name]).filter(([name]) => name !== "–");
   byId(id).replaceChildren(make("option", { value: "" }, "all"), ...values.map(([value, name]) => make("option", { value }, name)));
@@ -249,5 +258,6 @@ byId("filters").addEventListener("reset", (event) => {
 });
 byId("more").addEventListener("click", () => { state.rows *= 4; draw(); });
 byId("moreasked").addEventListener("click", () => { state.asked *= 4; draw(); });
+events();
 draw();
 document.body.dataset.ready = "yes";

@@ -232,6 +232,13 @@ fn tool() -> Json {
                 false,
             ),
         ),
+        (
+            "record",
+            flag(
+                "all that its command prints is kept beside the audit trail",
+                false,
+            ),
+        ),
         ("args", named("its arguments", NAME, "argument")),
         (
             "example",

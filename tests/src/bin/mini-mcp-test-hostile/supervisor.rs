@@ -130,6 +130,7 @@ pub(crate) fn word(reply: Result<Reply, Hangup>) -> String {
         Ok(Reply::Recorded) => "recorded".to_owned(),
         Ok(Reply::Reloaded) => "reloaded".to_owned(),
         Ok(Reply::Welcome(_)) => "welcome".to_owned(),
+        Ok(Reply::Attached(name)) => format!("attached {name:?}"),
     }
 }
 
