@@ -31,7 +31,7 @@ pub use message::{
 };
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

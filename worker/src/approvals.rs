@@ -357,6 +357,7 @@ mod tests {
                 claim: None,
                 approval: None,
                 background: false,
+                confirmed: false,
                 tool: tool.to_owned(),
                 arguments: None,
             },

@@ -10,6 +10,7 @@ use super::resource::{UNITS, optional, title};
 use super::rules::rules;
 use super::tool::{Known, description};
 use super::{Located, lint};
+use crate::confirm::Confirming;
 use crate::prompt::{PREFIX, Piece};
 use crate::resource::narrowed;
 use crate::rule::Rules;
@@ -244,6 +245,7 @@ impl Form<'_> {
             sha256: None,
             profile: Arc::new(narrowed(&silent(self.name), place, directory)),
             rules: self.rules.clone(),
+            confirming: Confirming::default(),
             read_only: true,
             background: Background::Never,
             limits: Limits::default(),

@@ -8,6 +8,7 @@ use super::lint;
 use super::profile::silent;
 use super::rules::rules;
 use super::tool::{Known, description, profile, users_only};
+use crate::confirm::Confirming;
 use crate::resource::{PREFIX, Published, copying, listing, names_file, narrowed, origin};
 use crate::template::Template;
 use crate::{Background, FileKind, Limits, Parameter, PathRule, Profile, Resource, Tool};
@@ -130,6 +131,7 @@ impl Frame<'_> {
             sha256: None,
             profile: Arc::new(profile),
             rules: self.rules.clone(),
+            confirming: Confirming::default(),
             read_only: true,
             background: Background::Never,
             limits: self.limits.clone(),

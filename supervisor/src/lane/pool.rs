@@ -339,6 +339,7 @@ mod tests {
             claim: None,
             key: None,
             background: false,
+            confirmed: false,
         });
         let mut lane = pool.submit(&run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());

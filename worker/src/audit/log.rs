@@ -480,6 +480,7 @@ mod tests {
                 tool: "t".into(),
                 arguments: None,
                 background: false,
+                confirmed: false,
             },
             principal: "p".into(),
             rule: "r".into(),

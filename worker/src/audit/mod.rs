@@ -164,6 +164,9 @@ pub(crate) struct Call {
     pub arguments: Option<Vec<Told>>,
     /// His caller does not wait for it.
     pub background: bool,
+    /// The policy wants the user at the client to confirm it, and the supervisor says
+    /// that he has.
+    pub confirmed: bool,
 }
 
 /// Who a caller is, for certain.

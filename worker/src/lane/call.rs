@@ -12,7 +12,7 @@ use crate::explain::explain;
 use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Background, Caller, Decision, Grant, Proof, Secret, Stdin};
+use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
@@ -33,6 +33,7 @@ impl Lane {
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
             background: run.background,
+            confirmed: false,
         };
         let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
@@ -42,12 +43,15 @@ impl Lane {
             return self.refuse(call, stale());
         }
         self.finished = false;
-        match self
-            .launcher
-            .context
-            .policy
-            .decide(&caller, &run.tool, &arguments(run))
-        {
+        let policy = &self.launcher.context.policy;
+        let decision = match policy.decide(&caller, &run.tool, &arguments(run)) {
+            Decision::Confirm(held) if run.confirmed => {
+                call.confirmed = true;
+                held.confirmed(Confirmation::given())
+            }
+            other => other,
+        };
+        match decision {
             Decision::Allow(grant) => {
                 let allowed = self.in_background(run, client.as_ref(), |connected| {
                     grant.in_background(connected)
@@ -79,6 +83,10 @@ impl Lane {
                     }
                     None => Ok(()),
                 }
+            }
+            Decision::Confirm(held) => {
+                let denial = in_words_of_the_wire(held.denial());
+                self.deny(call, &caller, Decider::Worker, denial)
             }
             Decision::Deny(denial) => {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
@@ -174,6 +182,7 @@ impl Lane {
                 .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
             background: false,
+            confirmed: false,
         };
         let client = descriptors.pop();
         let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {

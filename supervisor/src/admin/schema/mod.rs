@@ -201,9 +201,20 @@ fn tool() -> Json {
             texts("principals that may not call it, whatever else they are"),
         ),
         (
+            "confirm",
+            texts("principals whose calls the user at the client must confirm first"),
+        ),
+        (
             "approval_timeout",
             time(
                 "with `ask`: how long a call waits for its approval, instead of that of `[approvals]`",
+            ),
+        ),
+        (
+            "confirm_timeout",
+            by_default(
+                time("with `confirm`: how long a call waits for its confirmation"),
+                "2min",
             ),
         ),
         (
@@ -298,6 +309,13 @@ fn example() -> Json {
         (
             "expect",
             word("how it is decided", &["allow", "ask", "deny"]),
+        ),
+        (
+            "confirm",
+            flag(
+                "with \"allow\" and \"ask\": whether the user at the client must confirm first",
+                false,
+            ),
         ),
         (
             "code",
