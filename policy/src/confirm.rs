@@ -38,16 +38,27 @@ impl Confirming {
 /// more of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unconfirmed {
-    pub(crate) then: Then,
+    pub(crate) then: Confirmed,
     pub(crate) rule: String,
     pub(crate) timeout: Duration,
 }
 
 /// What a call is once it is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Then {
+pub enum Confirmed {
+    /// The command may run, on these terms.
     Allow(Grant),
+    /// It may run once somebody has approved it besides.
     Ask(Ask),
+}
+
+impl From<Confirmed> for Decision {
+    fn from(confirmed: Confirmed) -> Self {
+        match confirmed {
+            Confirmed::Allow(grant) => Self::Allow(grant),
+            Confirmed::Ask(ask) => Self::Ask(ask),
+        }
+    }
 }
 
 /// That the user at the client has confirmed one call. Whoever asked him makes it, or
@@ -65,14 +76,10 @@ impl Confirmation {
 }
 
 impl Unconfirmed {
-    /// What the policy says of the call by this `confirmation`: never that it must be
-    /// confirmed, nor that it is denied.
+    /// What the policy says of the call by this `confirmation`.
     #[must_use]
-    pub fn confirmed(self, _confirmation: Confirmation) -> Decision {
-        match self.then {
-            Then::Allow(grant) => Decision::Allow(grant),
-            Then::Ask(ask) => Decision::Ask(ask),
-        }
+    pub fn confirmed(self, _confirmation: Confirmation) -> Confirmed {
+        self.then
     }
 
     /// The tool that was called.
@@ -144,7 +151,7 @@ impl Unconfirmed {
     /// Whether an administrator must approve it besides.
     #[must_use]
     pub fn needs_approval(&self) -> bool {
-        matches!(self.then, Then::Ask(_))
+        matches!(self.then, Confirmed::Ask(_))
     }
 
     /// As [`Grant::in_background`].
@@ -182,8 +189,8 @@ impl Unconfirmed {
 
     pub(crate) fn grant(&self) -> &Grant {
         match &self.then {
-            Then::Allow(grant) => grant,
-            Then::Ask(ask) => &ask.grant,
+            Confirmed::Allow(grant) => grant,
+            Confirmed::Ask(ask) => &ask.grant,
         }
     }
 }

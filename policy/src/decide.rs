@@ -1,6 +1,6 @@
 //! The decision on one call: default deny, then one named step after another.
 
-use crate::confirm::{Then, Unconfirmed};
+use crate::confirm::{Confirmed, Unconfirmed};
 use crate::fill::fill;
 use crate::quote::{listed, quoted};
 use crate::relation::together;
@@ -21,23 +21,18 @@ pub(crate) fn decide(
 ) -> Decision {
     // Last: nobody is asked to approve a call that could not be made.
     let then = match terms(policy, caller, name, arguments) {
-        Ok((Effect::Allow, Ask { grant, .. })) => Then::Allow(grant),
-        Ok((Effect::Ask | Effect::Deny, ask)) => Then::Ask(ask),
+        Ok((Effect::Allow, Ask { grant, .. })) => Confirmed::Allow(grant),
+        Ok((Effect::Ask | Effect::Deny, ask)) => Confirmed::Ask(ask),
         Err(denial) => return Decision::Deny(denial),
     };
-    match (
-        policy
-            .command(name)
-            .and_then(|tool| confirming(tool, caller)),
-        then,
-    ) {
-        (Some((rule, timeout)), then) => Decision::Confirm(Unconfirmed {
+    let tool = policy.command(name);
+    match tool.and_then(|tool| confirming(tool, caller)) {
+        Some((rule, timeout)) => Decision::Confirm(Unconfirmed {
             then,
             rule,
             timeout,
         }),
-        (None, Then::Allow(grant)) => Decision::Allow(grant),
-        (None, Then::Ask(ask)) => Decision::Ask(ask),
+        None => then.into(),
     }
 }
 

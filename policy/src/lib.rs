@@ -56,7 +56,7 @@ mod variables;
 pub use approval::{Approval, Approvals, Ask};
 pub use caller::{Account, Accounts, Caller, Claim, Key, Login, Peer, Proof, Setting};
 pub use capability::Capability;
-pub use confirm::{Confirmation, Unconfirmed};
+pub use confirm::{Confirmation, Confirmed, Unconfirmed};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use embedded::{EMBEDDED, EMBEDDED_NAME, SHIPPED, SHIPPED_NAME};
 pub use examined::Examined;

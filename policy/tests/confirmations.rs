@@ -5,7 +5,7 @@
 
 mod support;
 
-use policy::{Caller, Confirmation, Decision, Policy, Setting, Unconfirmed};
+use policy::{Caller, Confirmation, Confirmed, Decision, Policy, Setting, Unconfirmed};
 use proptest::prelude::*;
 use support::{Host, alice, arguments, caller, denied, parsed, text};
 
@@ -55,7 +55,7 @@ fn a_confirmation_comes_before_what_the_rules_say() {
     assert_eq!(ops.timeout().as_secs(), 30);
     assert!(!ops.needs_approval());
     let argv = ops.argv().to_vec();
-    let Decision::Allow(grant) = ops.confirmed(Confirmation::given()) else {
+    let Confirmed::Allow(grant) = ops.confirmed(Confirmation::given()) else {
         unreachable!("nobody else is asked");
     };
     assert_eq!(grant.argv(), argv);
@@ -63,7 +63,7 @@ fn a_confirmation_comes_before_what_the_rules_say() {
     let staff = held(&policy, &caller(5, 201, &[])).unwrap();
     assert!(staff.needs_approval());
     let asked = staff.confirmed(Confirmation::given());
-    assert!(matches!(asked, Decision::Ask(ask) if ask.rule() == "tool.restart.ask"));
+    assert!(matches!(asked, Confirmed::Ask(ask) if ask.rule() == "tool.restart.ask"));
 
     // Who decides is another principal than the one that must confirm.
     let both = held(&policy, &caller(1000, 1000, &[200])).unwrap();
@@ -294,7 +294,7 @@ proptest! {
             (plain, Decision::Confirm(held)) => {
                 prop_assert!(must);
                 prop_assert_eq!(held.needs_approval(), matches!(&plain, Decision::Ask(_)));
-                prop_assert_eq!(plain, held.confirmed(Confirmation::given()));
+                prop_assert_eq!(plain, Decision::from(held.confirmed(Confirmation::given())));
             }
             (plain, asked) => {
                 prop_assert!(!must);

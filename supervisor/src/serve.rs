@@ -3,7 +3,7 @@
 use crate::cli::Serve;
 use crate::confine::{Needs, confine};
 use crate::error::Error;
-use crate::front::{Client, Front, Generation, Web, attend};
+use crate::front::{Client, Front, Generation, Questions, Web, attend};
 use crate::http::{Framing, framing};
 use crate::inet::Inet;
 use crate::lane::{Door, Pool};
@@ -80,7 +80,11 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
         tracing::info!(%address, tls = tls.is_some(), "serving HTTP");
     }
-    let front = Arc::new(Front::new(Generation::new(policy, pool), runs));
+    let front = Arc::new(Front::new(
+        Generation::new(policy, pool),
+        runs,
+        Questions::new()?,
+    ));
     let stop = CancellationToken::new();
     let service = Service {
         web: Arc::new(Web::new(&front, &options.http, &stop)),

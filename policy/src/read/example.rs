@@ -178,7 +178,7 @@ impl Example<'_> {
 
     fn compare(&self, decision: Decision) {
         let (confirm, decision) = match decision {
-            Decision::Confirm(held) => (true, held.confirmed(Confirmation::given())),
+            Decision::Confirm(held) => (true, held.confirmed(Confirmation::given()).into()),
             other => (false, other),
         };
         let decided = match decision {

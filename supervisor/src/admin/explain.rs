@@ -6,8 +6,8 @@ use super::{print, print_json, reading};
 use crate::error::Error;
 use crate::sanitize::harmless;
 use policy::{
-    Caller, Confirmation, Confirms, Considered, Decision, Explanation, Key, Location, Outcome,
-    Peer, Policy, Proof, Run,
+    Caller, Confirms, Considered, Decision, Explanation, Key, Location, Outcome, Peer, Policy,
+    Proof, Run,
 };
 use serde_json::{Map, Value as Json, json};
 use std::process::ExitCode;
@@ -122,7 +122,8 @@ fn word(decision: &Decision) -> &'static str {
 /// What a call that is confirmed is then.
 fn then(decision: &Decision) -> Option<&'static str> {
     match decision {
-        Decision::Confirm(held) => Some(word(&held.clone().confirmed(Confirmation::given()))),
+        Decision::Confirm(held) if held.needs_approval() => Some("ask"),
+        Decision::Confirm(_) => Some("allow"),
         Decision::Allow(_) | Decision::Ask(_) | Decision::Deny(_) => None,
     }
 }

@@ -195,7 +195,7 @@ impl Call {
         let arguments = arguments(told)?;
         let (caller, tool) = (caller(entry, policy)?, text("tool")?);
         let (confirm, decision) = match policy.decide(&caller, &tool, &arguments) {
-            Decision::Confirm(held) => (true, held.confirmed(Confirmation::given())),
+            Decision::Confirm(held) => (true, held.confirmed(Confirmation::given()).into()),
             other => (false, other),
         };
         Some(Self {

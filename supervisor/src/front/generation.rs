@@ -4,6 +4,7 @@
 //! under that one alone; when the worker has gone on to the next meanwhile, the
 //! call begins anew.
 
+use super::confirm::Questions;
 use super::schema::Catalogue;
 use crate::lane::Pool;
 use crate::runs::Runs;
@@ -59,22 +60,30 @@ pub(crate) struct Front {
     /// Administrators who asked for it.
     asking: Mutex<Vec<oneshot::Sender<Verdict>>>,
     runs: Arc<Runs>,
+    questions: Arc<Questions>,
 }
 
 impl Front {
-    /// A front that begins with `generation` and keeps output in `runs`.
-    pub(crate) fn new(generation: Generation, runs: Arc<Runs>) -> Self {
+    /// A front that begins with `generation` and keeps output in `runs`, and what its
+    /// clients are asked in `questions`.
+    pub(crate) fn new(generation: Generation, runs: Arc<Runs>, questions: Questions) -> Self {
         Self {
             current: watch::Sender::new(Arc::new(generation)),
             stale: Notify::new(),
             asking: Mutex::default(),
             runs,
+            questions: Arc::new(questions),
         }
     }
 
     /// The runs of all principals.
     pub(super) fn runs(&self) -> &Arc<Runs> {
         &self.runs
+    }
+
+    /// What clients were asked and have not answered.
+    pub(super) fn questions(&self) -> &Arc<Questions> {
+        &self.questions
     }
 
     /// The generation in force.

@@ -10,8 +10,8 @@ use wire::Reply;
 /// Where a call stands.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    /// The request that waits, as an administrator knows it.
-    request: watch::Sender<Option<String>>,
+    /// For what it waits, in words for its client.
+    waits_for: watch::Sender<Option<String>>,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
 }
@@ -20,7 +20,7 @@ impl Standing {
     /// A call of `client` that has not begun.
     pub(super) fn new(client: &Client) -> Self {
         Self {
-            request: watch::Sender::new(None),
+            waits_for: watch::Sender::new(None),
             turns: Arc::clone(&client.running),
             turn: Mutex::default(),
         }
@@ -34,30 +34,38 @@ impl Standing {
         may
     }
 
-    /// What its client is told while it waits for an approval.
+    /// What its client is told while it waits for somebody.
     pub(super) fn words(&self) -> Option<String> {
-        let request = self.request.borrow();
-        let id = request.as_ref()?;
-        Some(format!(
-            "waiting for an administrator's approval of request {id}"
-        ))
+        self.waits_for.borrow().clone()
+    }
+
+    /// It waits for the user at the client, before it has begun.
+    pub(super) fn asks(&self) {
+        let words = "waiting for the confirmation of the user at the client";
+        self.waits_for.send_replace(Some(words.to_owned()));
+    }
+
+    /// It does so no longer.
+    pub(super) fn heard(&self) {
+        self.waits_for.send_replace(None);
     }
 
     /// Waits until it begins to wait, or goes on.
     pub(super) async fn changed(&self) {
         // The sender is here, so it is never closed.
-        let _ = self.request.subscribe().changed().await;
+        let _ = self.waits_for.subscribe().changed().await;
     }
 
     fn waits(&self, request: String) {
         tracing::info!(approval = request, "call waits for approval");
         self.keep(None);
-        self.request.send_replace(Some(request));
+        let words = format!("waiting for an administrator's approval of request {request}");
+        self.waits_for.send_replace(Some(words));
     }
 
     /// It may run by now, so it counts again, if there is room.
     fn goes_on(&self) {
-        if self.request.send_replace(None).is_some() {
+        if self.waits_for.send_replace(None).is_some() {
             self.keep(Arc::clone(&self.turns).try_acquire_owned().ok());
         }
     }

@@ -47,7 +47,7 @@ impl Lane {
         let decision = match policy.decide(&caller, &run.tool, &arguments(run)) {
             Decision::Confirm(held) if run.confirmed => {
                 call.confirmed = true;
-                held.confirmed(Confirmation::given())
+                held.confirmed(Confirmation::given()).into()
             }
             other => other,
         };
