@@ -58,6 +58,10 @@ impl Handler {
         returned: Option<Returned>,
     ) -> Verdict {
         let carries = carries_state(asking.context);
+        // Nobody is asked about what is denied.
+        if let Err(denial) = self.may_start(&asking) {
+            return Verdict::Denied(denial);
+        }
         let verdict = match returned {
             Some(returned) if carries => return self.judge(&asking, returned),
             Some(_) | None => self.opened(&asking),
@@ -73,6 +77,17 @@ impl Handler {
                 standing.heard();
                 drop(ticket);
                 answer.map_or_else(Verdict::Denied, Verdict::Confirmed)
+            }
+        }
+    }
+
+    /// Whether its caller may go on without waiting, if he wants to.
+    fn may_start(&self, asking: &Asking<'_>) -> Result<(), Denial> {
+        match asking.how {
+            How::Waiting => Ok(()),
+            How::Background => {
+                let allowed = asking.held.in_background(self.stays_connected());
+                allowed.map(drop).map_err(of_the_wire)
             }
         }
     }
@@ -93,10 +108,6 @@ impl Handler {
     /// The question, and its place among those that are open.
     fn opened(&self, asking: &Asking<'_>) -> Result<(ElicitRequestParams, Ticket), Denial> {
         let held = asking.held;
-        if let How::Background = asking.how {
-            let allowed = held.in_background(self.stays_connected());
-            allowed.map_err(of_the_wire)?;
-        }
         if !can_ask(asking.context) {
             let reason = "the client cannot ask its user: call from one that declares `elicitation`, \
                           or have the administrator write `ask` instead of `confirm`";
@@ -167,7 +178,8 @@ impl Handler {
             () = asking.visitor.gone.cancelled() => Unanswered::Gone,
             () = self.silent.cancelled() => Unanswered::Gone,
         };
-        take_back(handle).await;
+        // Its connection may be ending: nobody waits for that.
+        tokio::spawn(take_back(handle));
         Err(why.denial(held))
     }
 

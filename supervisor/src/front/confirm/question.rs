@@ -11,11 +11,17 @@ use std::collections::BTreeMap;
 /// Longest question, in bytes: what nobody can look at, nobody can confirm.
 const QUESTION_MAX: usize = 8 * 1024;
 
+/// Longest call, in bytes, with what is secret and not shown: so much is kept of it.
+const CALL_MAX: usize = 32 * 1024;
+
 /// Longest part of a tool's description that is repeated, in bytes.
 const DESCRIPTION_MAX: usize = 200;
 
-/// The question about `held`, a call of `tool`; `None` when it would be too long.
+/// The question about `held`, a call of `tool`; `None` when that is too long.
 pub(super) fn question(tool: Option<&Tool>, held: &Unconfirmed) -> Option<ElicitRequestParams> {
+    if size(held) > CALL_MAX {
+        return None;
+    }
     let message = message(tool, held);
     (message.len() <= QUESTION_MAX).then(|| ElicitRequestParams::FormElicitationParams {
         meta: None,
@@ -23,6 +29,14 @@ pub(super) fn question(tool: Option<&Tool>, held: &Unconfirmed) -> Option<Elicit
         // To accept is the answer: there is nothing to fill in.
         requested_schema: ElicitationSchema::new(BTreeMap::new()),
     })
+}
+
+fn size(held: &Unconfirmed) -> usize {
+    let reads = match held.stdin() {
+        Stdin::Text(text) => text.len(),
+        Stdin::Null | Stdin::File(_) => 0,
+    };
+    held.argv().iter().map(String::len).sum::<usize>() + reads
 }
 
 fn message(tool: Option<&Tool>, held: &Unconfirmed) -> String {
