@@ -70,6 +70,7 @@ fn example<'r>(
     let who = who(fields, principals);
     let arguments = arguments(fields);
     let effect = fields.word("expect", &EXPECT);
+    let confirm = fields.boolean("confirm").is_some_and(|flag| flag.value);
     let code = fields.text("code").map(owned);
     let argv = fields.texts("argv").map(|texts| Located {
         span: texts.span,
@@ -89,7 +90,6 @@ fn example<'r>(
             fields.reader.error(&fields.span(key)?, message);
         }
     }
-    let confirm = fields.boolean("confirm").is_some_and(|flag| flag.value);
     if confirm && expect.value == Effect::Deny {
         let message = "`confirm` does not go with `expect = \"deny\"`";
         fields.reader.error(&fields.span("confirm")?, message);

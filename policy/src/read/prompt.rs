@@ -57,6 +57,7 @@ fn prompt<'r>(
     reader.name(name, "a prompt");
     fields.only(&KEYS);
     let description = description(&fields);
+    let title = title(&fields);
     let rules = rules(&fields, known.principals);
     let declared = parameters(&fields);
     declared.iter().for_each(|one| words_only(&fields, one));
@@ -90,7 +91,7 @@ fn prompt<'r>(
     }
     Some(Prompt {
         name: name.value.to_owned(),
-        title: title(&fields),
+        title,
         description: description?,
         pieces,
         form,

@@ -58,6 +58,7 @@ fn resource<'r>(
     reader.name(name, "a resource");
     fields.only(&KEYS);
     let description = description(&fields);
+    let title = title(&fields);
     let published = published(&fields);
     let mime_type = mime_type(&fields);
     let size_max = fields.size("size_max", KIB..=16 * MIB);
@@ -93,7 +94,7 @@ fn resource<'r>(
     }
     Some(Resource {
         name: name.value.to_owned(),
-        title: title(&fields),
+        title,
         description: frame.description,
         mime_type,
         size_max,
