@@ -179,7 +179,7 @@ impl Example<'_> {
     fn compare(&self, decision: Decision) {
         let (confirm, decision) = match decision {
             Decision::Confirm(held) => (true, held.confirmed(Confirmation::given()).into()),
-            other => (false, other),
+            other @ (Decision::Allow(_) | Decision::Ask(_) | Decision::Deny(_)) => (false, other),
         };
         let decided = match decision {
             Decision::Allow(_) => Effect::Allow,

@@ -196,7 +196,7 @@ impl Call {
         let (caller, tool) = (caller(entry, policy)?, text("tool")?);
         let (confirm, decision) = match policy.decide(&caller, &tool, &arguments) {
             Decision::Confirm(held) => (true, held.confirmed(Confirmation::given()).into()),
-            other => (false, other),
+            other @ (Decision::Allow(_) | Decision::Ask(_) | Decision::Deny(_)) => (false, other),
         };
         Some(Self {
             time: text("time").unwrap_or_default(),

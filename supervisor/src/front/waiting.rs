@@ -56,7 +56,7 @@ impl Standing {
         let _ = self.waits_for.subscribe().changed().await;
     }
 
-    fn waits(&self, request: String) {
+    fn waits(&self, request: &str) {
         tracing::info!(approval = request, "call waits for approval");
         self.keep(None);
         let words = format!("waiting for an administrator's approval of request {request}");
@@ -81,7 +81,7 @@ pub(super) async fn reply(lane: &mut Lease, standing: &Standing) -> Result<Reply
         let reply = lane.reply().await?;
         if let Reply::Waiting { id, .. } = reply {
             lane.pause();
-            standing.waits(id);
+            standing.waits(&id);
             continue;
         }
         if let Reply::Failed(failure) = &reply

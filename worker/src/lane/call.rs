@@ -49,7 +49,10 @@ impl Lane {
                 call.confirmed = true;
                 held.confirmed(Confirmation::given()).into()
             }
-            other => other,
+            decision @ (Decision::Allow(_)
+            | Decision::Ask(_)
+            | Decision::Confirm(_)
+            | Decision::Deny(_)) => decision,
         };
         match decision {
             Decision::Allow(grant) => {
