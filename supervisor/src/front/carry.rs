@@ -6,12 +6,14 @@ use super::confirm::{Asking, Asks, Returned, Verdict};
 use super::handler::Handler;
 use super::leave::{Leave, Passed};
 use super::result::{Ending, ending_fields};
+use super::traced::{decided, ended};
 use super::waiting::Standing;
 use super::who::in_words_of_the_wire;
 use super::{Client, Generation, arguments, call, live};
 use crate::http::Visitor;
 use crate::lane::LaneError;
 use crate::runs::Label;
+use crate::telemetry::Stage;
 use policy::{Arguments, Caller};
 use rmcp::RoleServer;
 use rmcp::model::JsonObject;
@@ -79,6 +81,7 @@ impl Handler {
             }
         };
         log(&ending);
+        ended(&generation.policy, &tool, &ending);
         Ok(ending)
     }
 
@@ -92,10 +95,15 @@ impl Handler {
         (how, returned): (How, Option<Returned>),
     ) -> Result<Result<Ending, Asks>, LaneError> {
         let Visitor { client, gone } = visitor;
+        let deciding = Stage::begin("decide");
         let caller = client.caller(&generation.policy, context).await;
+        let decision = decide(generation, &caller, tool, typed);
+        let passed = decision.as_ref().map(|(passed, _)| passed);
+        decided(&generation.policy, &caller, passed);
+        deciding.end();
         let standing = Standing::new(client);
         let live = Arc::new(live::Live::default());
-        let passed = match decide(generation, &caller, tool, typed) {
+        let passed = match decision {
             Ok((Passed::On(leave), arguments)) => Ok((leave, arguments)),
             Ok((Passed::Held(held), arguments)) => {
                 let asking = Asking {
@@ -160,6 +168,7 @@ impl Handler {
         arguments: Arguments,
         live: Option<Arc<live::Live>>,
     ) -> Result<Ending, LaneError> {
+        standing.enters("queue");
         if !standing.begin().await {
             return Ok(cancelled());
         }
@@ -195,6 +204,7 @@ async fn refused(
     caller: &Caller,
     denial: Denial,
 ) -> Result<Ending, LaneError> {
+    let _recording = Stage::begin("record");
     let denied = Denied {
         denial,
         arguments: typed.as_ref().ok().cloned().map(in_packets),
@@ -222,6 +232,7 @@ pub(super) async fn start(
         background,
         confirmed: leave.is_confirmed(),
     };
+    standing.enters("launch");
     match call::start(&generation.pool, client, run, standing).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {

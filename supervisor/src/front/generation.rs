@@ -8,6 +8,7 @@ use super::confirm::Questions;
 use super::schema::Catalogue;
 use crate::lane::Pool;
 use crate::runs::Runs;
+use crate::telemetry::Telemetry;
 use policy::Policy;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub(crate) struct Front {
     asking: Mutex<Vec<oneshot::Sender<Verdict>>>,
     runs: Arc<Runs>,
     questions: Arc<Questions>,
+    /// Where calls are traced and counted, if they are.
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Front {
@@ -73,7 +76,18 @@ impl Front {
             asking: Mutex::default(),
             runs,
             questions: Arc::new(questions),
+            telemetry: None,
         }
+    }
+
+    /// The same, which has its calls traced where there is a `telemetry`.
+    pub(crate) fn traced_by(self, telemetry: Option<Arc<Telemetry>>) -> Self {
+        Self { telemetry, ..self }
+    }
+
+    /// Where calls are traced, if they are.
+    pub(super) fn telemetry(&self) -> Option<&Arc<Telemetry>> {
+        self.telemetry.as_ref()
     }
 
     /// The runs of all principals.

@@ -6,12 +6,14 @@ use super::confirm::Returned;
 use super::page::{Page, page};
 use super::read::Reader;
 use super::result::answer;
+use super::traced::error_of;
 use super::{Client, Front, Generation, announce, complete, correlation, prompt, published};
 use super::{resource, runs};
 use crate::http::{Visitor, visitor};
 use crate::runs::Runs;
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
+use crate::telemetry::observed;
 use policy::Caller;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
@@ -382,6 +384,9 @@ impl ServerHandler for Handler {
         let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
         let span = tracing::info_span!("call", tool);
+        let traced = self
+            .front
+            .traced(&name, &request.name, &visitor.client, &context);
         let call = async {
             if self.is_own(&request.name, &visitor.client, &context).await {
                 return Ok(self.call_own(name, request, &visitor, &context).await);
@@ -401,7 +406,7 @@ impl ServerHandler for Handler {
                 Err(asks) => Ok(asks.into()),
             }
         };
-        call.instrument(span).await
+        observed(traced, error_of, call.instrument(span)).await
     }
 
     async fn get_task(

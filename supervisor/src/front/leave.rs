@@ -44,6 +44,28 @@ impl Passed {
         let confirmed = None;
         Ok(Self::On(Leave { by, confirmed }))
     }
+
+    /// The principal that the caller was matched as.
+    pub(super) fn principal(&self) -> &str {
+        match self {
+            Self::On(leave) => match &leave.by {
+                By::Policy(grant) => grant.principal(),
+                By::Administrator(ask) => ask.principal(),
+            },
+            Self::Held(held) => held.principal(),
+        }
+    }
+
+    /// What the policy says of the call, in one word.
+    pub(super) fn decision(&self) -> &'static str {
+        match self {
+            Self::On(leave) => match &leave.by {
+                By::Policy(_) => "allow",
+                By::Administrator(_) => "ask",
+            },
+            Self::Held(_) => "confirm",
+        }
+    }
 }
 
 impl Leave {

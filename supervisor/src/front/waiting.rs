@@ -3,7 +3,8 @@
 
 use super::Client;
 use crate::lane::{LaneError, Lease};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::telemetry::Stage;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wire::Reply;
 
@@ -14,6 +15,8 @@ pub(crate) struct Standing {
     waits_for: watch::Sender<Option<String>>,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
+    /// What its trace shows meanwhile.
+    stage: Mutex<Stage>,
 }
 
 impl Standing {
@@ -23,7 +26,23 @@ impl Standing {
             waits_for: watch::Sender::new(None),
             turns: Arc::clone(&client.running),
             turn: Mutex::default(),
+            stage: Mutex::default(),
         }
+    }
+
+    /// It enters the stage `name`, which ends the one before.
+    pub(super) fn enters(&self, name: &'static str) {
+        self.leaves();
+        *self.lock_stage() = Stage::begin(name);
+    }
+
+    /// The stage that it is in ends.
+    pub(super) fn leaves(&self) {
+        *self.lock_stage() = Stage::default();
+    }
+
+    fn lock_stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until its client may have one more command run; `false` when it never may.
@@ -42,11 +61,13 @@ impl Standing {
     /// It waits for the user at the client, before it has begun.
     pub(super) fn asks(&self) {
         let words = "waiting for the confirmation of the user at the client";
+        self.enters("confirm");
         self.waits_for.send_replace(Some(words.to_owned()));
     }
 
     /// It does so no longer.
     pub(super) fn heard(&self) {
+        self.leaves();
         self.waits_for.send_replace(None);
     }
 
@@ -59,6 +80,7 @@ impl Standing {
     fn waits(&self, request: &str) {
         tracing::info!(approval = request, "call waits for approval");
         self.keep(None);
+        self.enters("approval");
         let words = format!("waiting for an administrator's approval of request {request}");
         self.waits_for.send_replace(Some(words));
     }
@@ -66,6 +88,7 @@ impl Standing {
     /// It may run by now, so it counts again, if there is room.
     fn goes_on(&self) {
         if self.waits_for.send_replace(None).is_some() {
+            self.enters("launch");
             self.keep(Arc::clone(&self.turns).try_acquire_owned().ok());
         }
     }
