@@ -73,8 +73,8 @@ profile = "plain"
 allow = ["alice"]
 confirm = ["alice"]
 [tool.hush.args]
-key = { type = "string", secret = true, max_length = 40000 }
-key2 = { type = "string", secret = true }
+key = { type = "string", secret = true, max_length = 16384 }
+key2 = { type = "string", secret = true, max_length = 16384 }
 
 [tool.reads]
 description = "Reads a text"
@@ -422,7 +422,8 @@ fn the_question_shows_what_would_run() {
 
     let long = client.call("sure", &sure(&"x".repeat(8200)));
     assert_eq!(long.denied(), "confirmation_too_large");
-    let secret = client.call("hush", &json!({"key": "x".repeat(33_000), "key2": "x"}));
+    let half = "x".repeat(16_384);
+    let secret = client.call("hush", &json!({"key": half, "key2": half}));
     assert_eq!(secret.denied(), "confirmation_too_large");
     let wrong = client.call("sure", &json!({"word": "x", "y": 1}));
     assert_eq!(wrong.denied(), "unknown_argument");
