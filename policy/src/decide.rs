@@ -1,5 +1,6 @@
 //! The decision on one call: default deny, then one named step after another.
 
+use crate::confirm::{Confirmed, Unconfirmed};
 use crate::fill::fill;
 use crate::quote::{listed, quoted};
 use crate::relation::together;
@@ -9,6 +10,7 @@ use crate::tool::Origin;
 use crate::{Arguments, Ask, Caller, Decision, Denial, Effect, Grant, Identity, Policy};
 use crate::{RunAs, Setting, Tool};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Whether `caller` may call the tool `name` with `arguments`, or why not.
 pub(crate) fn decide(
@@ -18,11 +20,28 @@ pub(crate) fn decide(
     arguments: &Arguments,
 ) -> Decision {
     // Last: nobody is asked to approve a call that could not be made.
-    match terms(policy, caller, name, arguments) {
-        Ok((Effect::Allow, Ask { grant, .. })) => Decision::Allow(grant),
-        Ok((Effect::Ask | Effect::Deny, ask)) => Decision::Ask(ask),
-        Err(denial) => Decision::Deny(denial),
+    let then = match terms(policy, caller, name, arguments) {
+        Ok((Effect::Allow, Ask { grant, .. })) => Confirmed::Allow(grant),
+        Ok((Effect::Ask | Effect::Deny, ask)) => Confirmed::Ask(ask),
+        Err(denial) => return Decision::Deny(denial),
+    };
+    let tool = policy.command(name);
+    match tool.and_then(|tool| confirming(tool, caller)) {
+        Some((rule, timeout)) => Decision::Confirm(Unconfirmed {
+            then,
+            rule,
+            timeout,
+        }),
+        None => then.into(),
     }
+}
+
+/// The rule of `tool` by which the user at the client of `caller` must confirm, and how
+/// long he has.
+fn confirming(tool: &Tool, caller: &Caller) -> Option<(String, Duration)> {
+    let confirming = &tool.confirming;
+    let concerned = confirming.concerns(caller);
+    concerned.then(|| (format!("{}.confirm", tool.place()), confirming.timeout))
 }
 
 /// Everything but the approval: a call that could be made, were it approved, and what

@@ -1,6 +1,7 @@
 //! Why a call is decided as it is, for administrators: it tells also what a
 //! denial hides from the caller.
 
+use crate::confirm::Whose;
 use crate::decide::decide;
 use crate::principal::Principal;
 use crate::rule::Rule;
@@ -24,8 +25,22 @@ pub struct Explanation {
     pub place: Option<Location>,
     /// Every rule of the tool, in the order in which they count.
     pub rules: Vec<Considered>,
+    /// Every principal in `confirm` of the tool, in the order of the policy.
+    pub confirming: Vec<Confirms>,
     /// What would run: when the call is allowed or could be approved.
     pub run: Option<Run>,
+}
+
+/// One principal in `confirm` of a tool, and what it means for the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Confirms {
+    /// Its name.
+    pub principal: String,
+    /// Where it stands.
+    pub place: Location,
+    /// Why the caller is not it; `None` when he is, so that the call must be confirmed.
+    pub not_matched: Option<String>,
 }
 
 /// One rule of a tool, and what it means for the call.
@@ -109,9 +124,11 @@ pub(crate) fn explain(
             .and_then(|tool| deciding(tool, caller, &decision))
             .map(|at| policy.files().place(at)),
         rules: tool.map_or_else(Vec::new, |tool| considered(policy, tool, caller)),
+        confirming: tool.map_or_else(Vec::new, |tool| confirming(policy, tool, caller)),
         run: match &decision {
             Decision::Allow(grant) => Some(Run::new(grant)),
             Decision::Ask(ask) => Some(Run::new(&ask.grant)),
+            Decision::Confirm(held) => Some(Run::new(held.grant())),
             Decision::Deny(_) => None,
         },
         decision,
@@ -122,7 +139,7 @@ pub(crate) fn explain(
 fn deciding<'a>(tool: &'a Tool, caller: &Caller, decision: &Decision) -> Option<&'a At> {
     let rule = tool.rules.of(caller)?;
     let (code, denied_by) = match decision {
-        Decision::Allow(_) | Decision::Ask(_) => return Some(&rule.at),
+        Decision::Allow(_) | Decision::Ask(_) | Decision::Confirm(_) => return Some(&rule.at),
         Decision::Deny(denial) => (denial.code, denial.rule.as_str()),
     };
     if code == "not_allowed" {
@@ -143,6 +160,15 @@ fn considered(policy: &Policy, tool: &Tool, caller: &Caller) -> Vec<Considered> 
         outcome: outcome(rule, winner, caller),
     };
     tool.rules.iter().map(rule).collect()
+}
+
+fn confirming(policy: &Policy, tool: &Tool, caller: &Caller) -> Vec<Confirms> {
+    let one = |one: &Whose| Confirms {
+        principal: one.principal.name.clone(),
+        place: policy.files().place(&one.at),
+        not_matched: (!one.principal.matches(caller)).then(|| misses(&one.principal, caller)),
+    };
+    tool.confirming.whose.iter().map(one).collect()
 }
 
 fn outcome(rule: &Rule, winner: Option<&Rule>, caller: &Caller) -> Outcome {

@@ -1,6 +1,6 @@
 //! Explanations as text.
 
-use crate::explain::{Considered, Explanation, Outcome, Run};
+use crate::explain::{Confirms, Considered, Explanation, Outcome, Run};
 use crate::quantity::time;
 use crate::quote::{harmless, quoted};
 use crate::{Decision, Identity, Stdin};
@@ -11,6 +11,15 @@ impl fmt::Display for Explanation {
         let (verdict, rule) = match &self.decision {
             Decision::Allow(grant) => ("allowed".to_owned(), &grant.rule),
             Decision::Ask(ask) => (format!("needs approval: {}", ask.reason()), &ask.grant.rule),
+            Decision::Confirm(held) => {
+                let then = if held.needs_approval() {
+                    ", and then an administrator's approval"
+                } else {
+                    ""
+                };
+                let words = format!("needs a confirmation: {}{then}", held.reason());
+                (words, &held.grant().rule)
+            }
             Decision::Deny(denial) => {
                 let reason = format!("denied, `{}`: {}", denial.code, denial.reason);
                 (reason, &denial.rule)
@@ -24,6 +33,9 @@ impl fmt::Display for Explanation {
         }
         for rule in &self.rules {
             writeln!(f, "{rule}")?;
+        }
+        for confirms in &self.confirming {
+            writeln!(f, "{confirms}")?;
         }
         self.run.iter().try_for_each(|run| run.fmt(f))
     }
@@ -39,6 +51,18 @@ impl fmt::Display for Considered {
             Outcome::Decides => f.write_str("decides"),
             Outcome::Loses(winner) => write!(f, "matches, but {} counts first", quoted(winner)),
             Outcome::NotMatched(reason) => write!(f, "does not match: {}", harmless(reason)),
+        }
+    }
+}
+
+impl fmt::Display for Confirms {
+    /// One line, without its end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (principal, place) = (quoted(&self.principal), &self.place);
+        write!(f, "confirm {principal} at {place}: ")?;
+        match &self.not_matched {
+            None => f.write_str("matches"),
+            Some(reason) => write!(f, "does not match: {}", harmless(reason)),
         }
     }
 }

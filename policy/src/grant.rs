@@ -1,7 +1,7 @@
 //! The verdict on one call, and the terms it carries.
 
 use crate::quote::quoted;
-use crate::{Access, Ask, Background, Existence, FileKind, Limit, Profile};
+use crate::{Access, Ask, Background, Existence, FileKind, Limit, Profile, Unconfirmed};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,9 @@ pub enum Decision {
     Allow(Grant),
     /// It may run once somebody has approved it, and not before.
     Ask(Ask),
+    /// It may run, or somebody may approve it, once the user at the client has confirmed
+    /// it, and not before.
+    Confirm(Unconfirmed),
     /// It may not.
     Deny(Denial),
 }

@@ -7,7 +7,8 @@
 //!
 //! The verdict carries its terms: [`Decision::Allow`] holds a [`Grant`], whose
 //! fields are private and which nothing outside this crate can make. Of an [`Ask`]
-//! only an [`Approval`] makes one.
+//! only an [`Approval`] makes one, and of an [`Unconfirmed`] only a [`Confirmation`]
+//! makes either.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod approval;
 mod argument;
 mod caller;
 mod capability;
+mod confirm;
 mod decide;
 mod diagnostic;
 mod embedded;
@@ -54,10 +56,11 @@ mod variables;
 pub use approval::{Approval, Approvals, Ask};
 pub use caller::{Account, Accounts, Caller, Claim, Key, Login, Peer, Proof, Setting};
 pub use capability::Capability;
+pub use confirm::{Confirmation, Confirmed, Unconfirmed};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use embedded::{EMBEDDED, EMBEDDED_NAME, SHIPPED, SHIPPED_NAME};
 pub use examined::Examined;
-pub use explain::{Considered, Explanation, Outcome, Run};
+pub use explain::{Confirms, Considered, Explanation, Outcome, Run};
 pub use grant::{Decision, Denial, Grant, Identity, PathGrant, Secret, Stdin};
 pub use isolation::{Isolation, Network, Strength};
 pub use kind::{Characters, Kind, Pattern};

@@ -1,6 +1,7 @@
 //! Tools: commands that exist, and the typed arguments they take.
 
 use crate::argument::{Place, accept};
+use crate::confirm::Confirming;
 use crate::quantity::time;
 use crate::quote::quoted;
 use crate::rule::Rules;
@@ -41,6 +42,8 @@ pub struct Tool {
     pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) rules: Rules,
+    /// Whose calls the user at the client must confirm.
+    pub(crate) confirming: Confirming,
     pub(crate) read_only: bool,
     pub(crate) background: Background,
     /// Whether what it prints is recorded.
@@ -185,6 +188,12 @@ impl Tool {
     pub fn needs_approval(&self, caller: &Caller) -> bool {
         let rule = self.rules.of(caller);
         rule.is_some_and(|rule| rule.effect == Effect::Ask)
+    }
+
+    /// Whether the user at the client must confirm the calls of `caller`.
+    #[must_use]
+    pub fn needs_confirmation(&self, caller: &Caller) -> bool {
+        self.confirming.concerns(caller)
     }
 }
 

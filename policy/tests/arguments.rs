@@ -28,7 +28,7 @@ fn call(policy: &Policy, value: Value) -> Result<Vec<String>, &'static str> {
             assert_eq!(end, "end");
             Ok(between.to_vec())
         }
-        Decision::Ask(ask) => unreachable!("{ask:?}"),
+        other @ (Decision::Ask(_) | Decision::Confirm(_)) => unreachable!("{other:?}"),
         Decision::Deny(denial) => {
             assert!(denial.reason.starts_with("argument `x` "), "{denial:?}");
             assert_eq!(denial.rule, "tool.t.args.x");

@@ -172,7 +172,7 @@ fn tool(lists: &[Vec<&str>; 3]) -> Policy {
 fn may(policy: &Policy, caller: &Caller) -> u8 {
     match policy.decide(caller, "t", &arguments([])) {
         policy::Decision::Allow(_) => 2,
-        policy::Decision::Ask(_) => 1,
+        policy::Decision::Ask(_) | policy::Decision::Confirm(_) => 1,
         policy::Decision::Deny(_) => 0,
     }
 }

@@ -157,6 +157,7 @@ proptest! {
                 prop_assert_eq!(&deciding[0].principal, ask.principal());
                 prop_assert!(explanation.run.is_some());
             }
+            Decision::Confirm(held) => unreachable!("{held:?}"),
             Decision::Deny(denial) => {
                 let denied = deciding.first().is_none_or(|rule| rule.effect == Effect::Deny);
                 prop_assert_eq!(denied, denial.code == "not_allowed");

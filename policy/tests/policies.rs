@@ -180,7 +180,7 @@ fn there_are_enough_cases_and_nothing_left_over() {
             let (caller, tool) = (caller(words.next().unwrap()), words.next().unwrap());
             match policy.decide(&caller, tool, &arguments(&policy, tool, words)) {
                 Decision::Allow(_) => allowed += 1,
-                Decision::Ask(_) | Decision::Deny(_) => denied += 1,
+                Decision::Ask(_) | Decision::Confirm(_) | Decision::Deny(_) => denied += 1,
             }
         }
         assert!(

@@ -36,6 +36,7 @@ fn grant(trial: &Trial, setting: &Setting) -> Result<Grant, String> {
     match policy(trial, setting)?.decide(&alice(), NAME, &Arguments::new()) {
         Decision::Allow(grant) => Ok(grant),
         Decision::Ask(ask) => Err(ask.denial().reason),
+        Decision::Confirm(held) => Err(held.denial().reason),
         Decision::Deny(denial) => Err(denial.reason),
     }
 }

@@ -38,6 +38,22 @@ pub(crate) fn harmless_word(text: &str, max: usize) -> String {
     harmless(cut(text, max).as_bytes())
 }
 
+/// `text` in one line, in which every character is what it looks like.
+pub(crate) fn one_line(text: &str) -> String {
+    harmless(text.as_bytes())
+        .replace('\n', "␊")
+        .replace('\t', "␉")
+}
+
+/// `word` as a shell would need it, so that it can be told where it ends.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", one_line(word).replace('\'', r"'\''"))
+}
+
 /// The longest beginning of `text` that has at most `max` bytes.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
     let end = (0..=max.min(text.len()))
@@ -123,5 +139,13 @@ mod tests {
         assert_eq!(cut("aé", 3), "aé");
         assert_eq!(cut("aé", 99), "aé");
         assert_eq!(harmless_word("x\u{1b}yz", 2), "x␛");
+    }
+
+    #[test]
+    fn words_stay_apart_and_in_their_line() {
+        assert_eq!(shell_word("/usr/bin/ls"), "/usr/bin/ls");
+        assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("a b"), "'a b'");
+        assert_eq!(shell_word("it's\n\u{1b}[2J"), r"'it'\''s␊␛[2J'");
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::Serve;
 use crate::confine::{Needs, confine};
 use crate::error::Error;
-use crate::front::{Client, Front, Generation, Web, attend};
+use crate::front::{Client, Front, Generation, Questions, Web, attend};
 use crate::http::{Framing, framing};
 use crate::inet::Inet;
 use crate::lane::{Door, Pool};
@@ -83,7 +83,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
         tracing::info!(%address, tls = tls.is_some(), "serving HTTP");
     }
-    let front = Front::new(Generation::new(policy, pool), runs);
+    let front = Front::new(Generation::new(policy, pool), runs, Questions::new()?);
     let traced_by = telemetry.as_ref().map(|one| Arc::clone(one.telemetry()));
     let front = Arc::new(front.traced_by(traced_by));
     let stop = CancellationToken::new();

@@ -4,7 +4,7 @@
 use crate::cli::Stdio;
 use crate::confine::{Needs, confine};
 use crate::error::Error;
-use crate::front::{Client, Front, Generation, attend};
+use crate::front::{Client, Front, Generation, Questions, attend};
 use crate::lane::{Door, LaneError, Packets, Pool, pair};
 use crate::runs::Runs;
 use crate::{peer, signals, workspace};
@@ -60,7 +60,8 @@ pub(crate) async fn serve(options: Stdio) -> Result<(), Error> {
 
 async fn converse(policy: Policy, pool: &Arc<Pool>, runs: Arc<Runs>) -> Result<(), Error> {
     pool.warm_up().await?;
-    let front = Arc::new(Front::new(Generation::new(policy, Arc::clone(pool)), runs));
+    let generation = Generation::new(policy, Arc::clone(pool));
+    let front = Arc::new(Front::new(generation, runs, Questions::new()?));
     let answers = io::stdout().as_fd().try_clone_to_owned();
     let answers: Arc<OwnedFd> = Arc::new(answers.map_err(Error::Process)?);
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;

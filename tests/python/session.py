@@ -85,14 +85,15 @@ async def over_http(url: str, key: str | None = None, ca: str | None = None, soc
         yield streams
 
 
-def client(link: str, era: str) -> Client:
+def client(link: str, era: str, **options) -> Client:
     kind, _, rest = link.partition(":")
     if kind == "socket":
-        return Client(unix_socket(rest), mode=era)
+        return Client(unix_socket(rest), mode=era, **options)
     if kind == "http":
-        return Client(over_http(**json.loads(rest)), mode=era)
+        return Client(over_http(**json.loads(rest)), mode=era, **options)
     program, *arguments = json.loads(rest)
-    return Client(stdio_client(StdioServerParameters(command=program, args=arguments)), mode=era)
+    server = stdio_client(StdioServerParameters(command=program, args=arguments))
+    return Client(server, mode=era, **options)
 
 
 def summary(result) -> dict:

@@ -78,11 +78,19 @@ impl Client {
     /// # Panics
     /// When the server hangs up.
     pub fn initialize(&self) -> Value {
+        self.initialize_as("2025-11-25", &json!({}))
+    }
+
+    /// As [`Client::initialize`], in the revision `version`, with these capabilities.
+    ///
+    /// # Panics
+    /// When the server hangs up.
+    pub fn initialize_as(&self, version: &str, capabilities: &Value) -> Value {
         let answer = self.request(
             "initialize",
             &json!({
-                "protocolVersion": "2025-11-25",
-                "capabilities": {},
+                "protocolVersion": version,
+                "capabilities": capabilities,
                 "clientInfo": { "name": "mini-mcp-tests", "version": "0" },
             }),
         );

@@ -30,7 +30,10 @@ struct State {
 
 impl State {
     fn take(&mut self, id: u64) -> Option<Value> {
-        let answers = |message: &Value| message.get("id") == Some(&id.into());
+        // A server numbers its own requests likewise.
+        let answers = |message: &Value| {
+            message.get("id") == Some(&id.into()) && message.get("method").is_none()
+        };
         let at = self.messages.iter().position(answers)?;
         Some(self.messages.swap_remove(at))
     }

@@ -201,6 +201,23 @@ impl Lane {
         pipes
     }
 
+    /// As [`Lane::run`], of a call that is said to be confirmed.
+    pub fn run_confirmed(
+        &self,
+        site: &Site,
+        client: BorrowedFd<'_>,
+        tool: &str,
+        arguments: &[(&str, &str)],
+    ) -> Pipes {
+        let (pipes, [output, error]) = Pipes::new();
+        let run = Run {
+            confirmed: true,
+            ..request(site.digest(), tool, arguments)
+        };
+        self.say(&Request::Run(run), &[output.as_fd(), error.as_fd(), client]);
+        pipes
+    }
+
     /// As [`Lane::run`], decided under another policy.
     pub fn run_under(
         &self,
@@ -234,6 +251,7 @@ pub fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> 
         claim: None,
         key: None,
         background: false,
+        confirmed: false,
     }
 }
 

@@ -113,6 +113,9 @@ pub struct Run {
     /// The caller does not wait. How long it may run without him, the worker's policy
     /// says.
     pub background: bool,
+    /// The supervisor says that the user at the client has confirmed this call. Nobody
+    /// else can know: it never stands for an approval.
+    pub confirmed: bool,
 }
 
 /// What a request is known by, in logs, in the audit trail and to the client. It

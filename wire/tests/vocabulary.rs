@@ -76,6 +76,7 @@ fn request() -> impl Strategy<Value = Request> {
             claim: claim(&request),
             key: key(&request),
             background: request.len() % 2 == 1,
+            confirmed: request.len() % 3 == 1,
         })),
         (".{0,20}", ".{0,20}", ".{0,20}").prop_map(|(request, tool, reason)| {
             let denial = Denial {

@@ -394,6 +394,7 @@ mod tests {
                 approval: None,
                 background: false,
                 queued: None,
+                confirmed: false,
                 tool: tool.to_owned(),
                 arguments: None,
             },

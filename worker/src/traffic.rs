@@ -270,6 +270,7 @@ mod tests {
             approval: None,
             background: false,
             queued: None,
+            confirmed: false,
             tool: tool.to_owned(),
             arguments: None,
         }

@@ -10,11 +10,11 @@ use crate::examined::Tried;
 use crate::principal::Principal;
 use crate::quote::{listed, quoted};
 use crate::somebody::Unnamed;
-use crate::{Arguments, Caller, Decision, Effect, Policy};
+use crate::{Arguments, Caller, Confirmation, Decision, Effect, Policy};
 use std::sync::Arc;
 
 /// The keys besides those that say who calls.
-const KEYS: [&str; 4] = ["args", "expect", "code", "argv"];
+const KEYS: [&str; 5] = ["args", "expect", "confirm", "code", "argv"];
 
 const EXPECT: [(&str, Effect); 3] = [
     ("allow", Effect::Allow),
@@ -40,6 +40,8 @@ pub(super) struct Example<'r> {
     who: Who,
     arguments: Arguments,
     expect: Located<Effect>,
+    /// Whether the user at the client is expected to be asked first.
+    confirm: bool,
     code: Option<Located<String>>,
     argv: Option<Located<Vec<String>>>,
 }
@@ -68,6 +70,7 @@ fn example<'r>(
     let who = who(fields, principals);
     let arguments = arguments(fields);
     let effect = fields.word("expect", &EXPECT);
+    let confirm = fields.boolean("confirm").is_some_and(|flag| flag.value);
     let code = fields.text("code").map(owned);
     let argv = fields.texts("argv").map(|texts| Located {
         span: texts.span,
@@ -87,6 +90,10 @@ fn example<'r>(
             fields.reader.error(&fields.span(key)?, message);
         }
     }
+    if confirm && expect.value == Effect::Deny {
+        let message = "`confirm` does not go with `expect = \"deny\"`";
+        fields.reader.error(&fields.span("confirm")?, message);
+    }
     let (command, name) = match tries {
         Tries::Command(name) => (Some(name.to_owned()), name.to_owned()),
         Tries::Prompt(name) => {
@@ -104,6 +111,7 @@ fn example<'r>(
         who: who?,
         arguments,
         expect,
+        confirm,
         code,
         argv,
     })
@@ -143,7 +151,7 @@ impl Example<'_> {
     fn decide(&self, policy: &Policy, unnamed: &Unnamed) {
         match self.who.caller(unnamed) {
             Ok(caller) => match &self.command {
-                Some(command) => self.compare(&policy.decide(&caller, command, &self.arguments)),
+                Some(command) => self.compare(policy.decide(&caller, command, &self.arguments)),
                 None => self.compose(policy, &caller),
             },
             Err((principal, at)) => {
@@ -158,7 +166,7 @@ impl Example<'_> {
     fn compose(&self, policy: &Policy, caller: &Caller) {
         let name = self.name.trim_start_matches(crate::prompt::PREFIX);
         match policy.compose(caller, name, &self.arguments) {
-            Err(denial) => self.compare(&Decision::Deny(denial)),
+            Err(denial) => self.compare(Decision::Deny(denial)),
             Ok(_) if self.expect.value == Effect::Allow => {}
             Ok(_) => {
                 let expect = self.expect.value;
@@ -168,15 +176,22 @@ impl Example<'_> {
         }
     }
 
-    fn compare(&self, decision: &Decision) {
+    fn compare(&self, decision: Decision) {
+        let (confirm, decision) = match decision {
+            Decision::Confirm(held) => (true, held.confirmed(Confirmation::given()).into()),
+            other @ (Decision::Allow(_) | Decision::Ask(_) | Decision::Deny(_)) => (false, other),
+        };
         let decided = match decision {
             Decision::Allow(_) => Effect::Allow,
             Decision::Ask(_) => Effect::Ask,
-            Decision::Deny(_) => Effect::Deny,
+            // A confirmed call is one of the two above.
+            Decision::Deny(_) | Decision::Confirm(_) => Effect::Deny,
         };
         let (expect, at) = (self.expect.value, &self.expect.span);
-        match decision {
-            _ if decided == expect => self.details(decision),
+        match &decision {
+            _ if decided == expect && confirm != self.confirm => self.otherwise(confirm),
+            _ if decided == expect => self.details(&decision),
+            Decision::Confirm(_) => {}
             Decision::Allow(grant) => {
                 let message = format!("the example expects `{expect}`, but the call is allowed");
                 let hint = format!("by `{}`, as principal `{}`", grant.rule, grant.principal);
@@ -197,6 +212,22 @@ impl Example<'_> {
                 self.reader.error_hint(at, message, hint);
             }
         }
+    }
+
+    /// Notes that the user at the client is asked, or not, against what is expected.
+    fn otherwise(&self, asked: bool) {
+        let (message, hint) = if asked {
+            (
+                "the example expects no confirmation, but the user at the client must confirm the call",
+                "write `confirm = true`",
+            )
+        } else {
+            (
+                "the example expects a confirmation, but nobody is asked for one",
+                "the caller is none of the principals in `confirm` of the tool",
+            )
+        };
+        self.reader.error_hint(&self.expect.span, message, hint);
     }
 
     /// Compares what the example says beyond its `expect`.

@@ -228,6 +228,16 @@ impl<'r, 't> Fields<'r, 't> {
         })
     }
 
+    /// The strings in the array `key`, without a word about anything else.
+    pub(super) fn strings(&self, key: &str) -> Vec<&'t str> {
+        let array = self
+            .table
+            .get(key)
+            .and_then(|node| node.get_ref().as_array());
+        let nodes = array.into_iter().flat_map(|array| array.iter());
+        nodes.filter_map(|node| node.get_ref().as_str()).collect()
+    }
+
     /// One of the words of `table`, as what it means.
     pub(super) fn word<T: Copy>(&self, key: &str, table: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;

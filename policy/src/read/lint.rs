@@ -294,11 +294,28 @@ pub(super) fn tool(fields: &Fields<'_, '_>, tool: &Tool) {
         let hint = "with `mini-mcp stdio` there is no administrator: its calls are denied";
         fields.reader.warn(&at, message, hint);
     }
+    unguarded(fields, tool);
     let callable = tool.rules.iter().any(|rule| rule.effect != Effect::Deny);
     if !callable {
         let message = format!("nobody may call {}", fields.owner);
         let hint = "name principals in `allow` or `ask`";
         fields.reader.warn(&fields.head, message, hint);
+    }
+}
+
+/// Warns of a tool that may write as root where nobody but the client is asked.
+fn unguarded(fields: &Fields<'_, '_>, tool: &Tool) {
+    let root = matches!(tool.profile.run_as, RunAs::User { uid: 0, .. });
+    let allowed = tool.rules.iter().any(|rule| rule.effect == Effect::Allow);
+    if let (true, true, Some(at)) = (root, allowed, fields.span("confirm"))
+        && let Some(writes) = writes(tool)
+    {
+        let message = format!(
+            "{} runs as root, {writes}, and `confirm` is no approval",
+            fields.owner
+        );
+        let hint = "the client and the supervisor could make the answer up: with `ask` an administrator decides";
+        fields.reader.warn(&at, message, hint);
     }
 }
 

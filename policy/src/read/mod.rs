@@ -4,6 +4,7 @@
 mod approvals;
 mod command;
 mod condition;
+mod confirm;
 mod document;
 mod environment;
 mod example;

@@ -10,6 +10,7 @@ use super::resource::{UNITS, optional, title};
 use super::rules::rules;
 use super::tool::{Known, description};
 use super::{Located, lint};
+use crate::confirm::Confirming;
 use crate::prompt::{PREFIX, Piece};
 use crate::resource::narrowed;
 use crate::rule::Rules;
@@ -56,6 +57,7 @@ fn prompt<'r>(
     reader.name(name, "a prompt");
     fields.only(&KEYS);
     let description = description(&fields);
+    let title = title(&fields);
     let rules = rules(&fields, known.principals);
     let declared = parameters(&fields);
     declared.iter().for_each(|one| words_only(&fields, one));
@@ -89,7 +91,7 @@ fn prompt<'r>(
     }
     Some(Prompt {
         name: name.value.to_owned(),
-        title: title(&fields),
+        title,
         description: description?,
         pieces,
         form,
@@ -245,6 +247,7 @@ impl Form<'_> {
             sha256: None,
             profile: Arc::new(narrowed(&silent(self.name), place, directory)),
             rules: self.rules.clone(),
+            confirming: Confirming::default(),
             read_only: true,
             background: Background::Never,
             record: false,

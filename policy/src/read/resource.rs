@@ -8,6 +8,7 @@ use super::lint;
 use super::profile::silent;
 use super::rules::rules;
 use super::tool::{Known, description, profile, users_only};
+use crate::confirm::Confirming;
 use crate::resource::{PREFIX, Published, copying, listing, names_file, narrowed, origin};
 use crate::template::Template;
 use crate::{Background, FileKind, Limits, Parameter, PathRule, Profile, Resource, Tool};
@@ -57,6 +58,7 @@ fn resource<'r>(
     reader.name(name, "a resource");
     fields.only(&KEYS);
     let description = description(&fields);
+    let title = title(&fields);
     let published = published(&fields);
     let mime_type = mime_type(&fields);
     let size_max = fields.size("size_max", KIB..=16 * MIB);
@@ -92,7 +94,7 @@ fn resource<'r>(
     }
     Some(Resource {
         name: name.value.to_owned(),
-        title: title(&fields),
+        title,
         description: frame.description,
         mime_type,
         size_max,
@@ -131,6 +133,7 @@ impl Frame<'_> {
             sha256: None,
             profile: Arc::new(profile),
             rules: self.rules.clone(),
+            confirming: Confirming::default(),
             read_only: true,
             background: Background::Never,
             record: false,

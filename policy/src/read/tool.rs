@@ -1,5 +1,6 @@
 //! `[tool.NAME]`: commands that exist.
 
+use super::confirm::confirming;
 use super::document::{Document, Entry};
 use super::example::{Example, Tries, examples};
 use super::fields::Fields;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 22] = [
     "description",
     "command",
     "stdin",
@@ -28,7 +29,9 @@ const KEYS: [&str; 20] = [
     "allow",
     "ask",
     "deny",
+    "confirm",
     "approval_timeout",
+    "confirm_timeout",
     "read_only",
     "background",
     "outlives_connection",
@@ -72,6 +75,7 @@ fn tool<'r>(
     let description = description(&fields);
     let profile = profile(&fields, known.profiles);
     let rules = rules(&fields, known.principals);
+    let confirming = confirming(&fields, known.principals);
     let read_only = fields.boolean("read_only").is_some_and(|value| value.value);
     let background = background(&fields);
     let record = fields.boolean("record").is_some_and(|value| value.value);
@@ -105,6 +109,7 @@ fn tool<'r>(
         template: template?,
         sha256,
         rules: rules?,
+        confirming: confirming?,
         read_only,
         background,
         record,

@@ -73,6 +73,7 @@ pub(crate) fn allowed(decision: Decision) -> Grant {
     match decision {
         Decision::Allow(grant) => grant,
         Decision::Ask(ask) => panic!("to be approved: {ask:?}"),
+        Decision::Confirm(held) => panic!("to be confirmed: {held:?}"),
         Decision::Deny(denial) => panic!("denied: {denial:?}"),
     }
 }
@@ -82,6 +83,7 @@ pub(crate) fn denied(decision: Decision) -> Denial {
     match decision {
         Decision::Allow(grant) => panic!("allowed: {grant:?}"),
         Decision::Ask(ask) => ask.denial(),
+        Decision::Confirm(held) => held.denial(),
         Decision::Deny(denial) => denial,
     }
 }

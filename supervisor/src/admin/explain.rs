@@ -6,7 +6,8 @@ use super::{print, print_json, reading};
 use crate::error::Error;
 use crate::sanitize::harmless;
 use policy::{
-    Caller, Considered, Decision, Explanation, Key, Location, Outcome, Peer, Policy, Proof, Run,
+    Caller, Confirms, Considered, Decision, Explanation, Key, Location, Outcome, Peer, Policy,
+    Proof, Run,
 };
 use serde_json::{Map, Value as Json, json};
 use std::process::ExitCode;
@@ -64,16 +65,19 @@ fn document(policy: &Policy, caller: &Caller, explanation: &Explanation) -> Json
     let denial = match &explanation.decision {
         Decision::Allow(_) => None,
         Decision::Ask(ask) => Some(ask.denial()),
+        Decision::Confirm(held) => Some(held.denial()),
         Decision::Deny(denial) => Some(denial.clone()),
     };
     let rule = match &explanation.decision {
         Decision::Allow(grant) => grant.rule(),
         Decision::Ask(ask) => ask.rule(),
+        Decision::Confirm(held) => held.allowed_by(),
         Decision::Deny(denial) => &denial.rule,
     };
     let code = denial.as_ref().map(|denial| denial.code);
     let reason = denial.as_ref().map(|denial| &denial.reason);
     let rules = explanation.rules.iter().map(considered);
+    let confirming = explanation.confirming.iter().map(confirms);
     json!({
         "decision": word(&explanation.decision),
         "rule": rule,
@@ -82,6 +86,8 @@ fn document(policy: &Policy, caller: &Caller, explanation: &Explanation) -> Json
         "place": explanation.place.as_ref().map(place),
         "caller": who(policy, caller),
         "rules": rules.collect::<Vec<_>>(),
+        "confirm": confirming.collect::<Vec<_>>(),
+        "then": then(&explanation.decision),
         "run": explanation.run.as_ref().map(run),
     })
 }
@@ -108,8 +114,28 @@ fn word(decision: &Decision) -> &'static str {
     match decision {
         Decision::Allow(_) => "allow",
         Decision::Ask(_) => "ask",
+        Decision::Confirm(_) => "confirm",
         Decision::Deny(_) => "deny",
     }
+}
+
+/// What a call that is confirmed is then.
+fn then(decision: &Decision) -> Option<&'static str> {
+    match decision {
+        Decision::Confirm(held) if held.needs_approval() => Some("ask"),
+        Decision::Confirm(_) => Some("allow"),
+        Decision::Allow(_) | Decision::Ask(_) | Decision::Deny(_) => None,
+    }
+}
+
+/// One principal in `confirm`.
+fn confirms(confirms: &Confirms) -> Json {
+    json!({
+        "principal": confirms.principal,
+        "place": place(&confirms.place),
+        "matches": confirms.not_matched.is_none(),
+        "detail": confirms.not_matched,
+    })
 }
 
 fn place(location: &Location) -> Json {

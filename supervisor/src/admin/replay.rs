@@ -6,7 +6,9 @@ use crate::error::Error;
 use crate::peer;
 use crate::sanitize::harmless;
 use crate::trail::{Lines, event};
-use policy::{Arguments, Caller, Claim, Decision, Effect, Key, Peer, Policy, Proof, Value};
+use policy::{
+    Arguments, Caller, Claim, Confirmation, Decision, Effect, Key, Peer, Policy, Proof, Value,
+};
 use serde_json::{Map, Value as Json, json};
 use std::fmt;
 use std::fs::File;
@@ -30,6 +32,15 @@ const BY_ASKING: [&str; 5] = [
     "approval_expired",
     "approval_too_large",
     "too_many_waiting",
+];
+
+/// Codes by which a call is denied that the user at the client must confirm.
+const BY_CONFIRMING: [&str; 5] = [
+    "not_confirmed",
+    "declined",
+    "confirmation_unavailable",
+    "confirmation_too_large",
+    "too_many_unconfirmed",
 ];
 
 /// Decides the trails again: success when nothing is decided differently, 1 when
@@ -168,28 +179,36 @@ struct Call {
     who: Who,
     tool: String,
     arguments: Json,
-    was: Effect,
+    was: Was,
+    /// What it is now, once it is confirmed where it must be.
     decision: Decision,
+    /// Whether it must be confirmed now.
+    confirm: bool,
 }
 
 impl Call {
     /// What a line tells, decided by `policy`.
     fn told(entry: &Map<String, Json>, policy: &Policy) -> Told {
-        let Some(was) = effect(entry) else {
+        let Some(was) = Was::told(entry) else {
             return Told::Other;
         };
         Self::decided(entry, policy, was).map_or(Told::Untold, |call| Told::Call(Box::new(call)))
     }
 
-    fn decided(entry: &Map<String, Json>, policy: &Policy, was: Effect) -> Option<Self> {
+    fn decided(entry: &Map<String, Json>, policy: &Policy, was: Was) -> Option<Self> {
         let text = |name: &str| entry.get(name)?.as_str().map(str::to_owned);
         let told = entry.get("arguments")?;
         let arguments = arguments(told)?;
         let (caller, tool) = (caller(entry, policy)?, text("tool")?);
+        let (confirm, decision) = match policy.decide(&caller, &tool, &arguments) {
+            Decision::Confirm(held) => (true, held.confirmed(Confirmation::given()).into()),
+            other @ (Decision::Allow(_) | Decision::Ask(_) | Decision::Deny(_)) => (false, other),
+        };
         Some(Self {
             time: text("time").unwrap_or_default(),
             who: Who::of(&caller.proof),
-            decision: policy.decide(&caller, &tool, &arguments),
+            decision,
+            confirm,
             arguments: told.clone(),
             tool,
             was,
@@ -197,15 +216,21 @@ impl Call {
     }
 
     fn differs(&self) -> bool {
-        self.now() != self.was
+        let was = self.was;
+        was.effect.is_some_and(|was| was != self.now()) || was.confirm != self.confirm
     }
 
     fn now(&self) -> Effect {
         match &self.decision {
             Decision::Allow(_) => Effect::Allow,
             Decision::Ask(_) => Effect::Ask,
-            Decision::Deny(_) => Effect::Deny,
+            // A confirmed call is one of the two above.
+            Decision::Deny(_) | Decision::Confirm(_) => Effect::Deny,
         }
+    }
+
+    fn becomes(&self) -> String {
+        in_words(self.now(), self.confirm)
     }
 
     fn line(&self) -> String {
@@ -217,12 +242,13 @@ impl Call {
             ..
         } = self;
         let change = match self.differs() {
-            true => format!("was {}, would be {}", past(self.was), past(self.now())),
-            false => format!("is {} as before", past(self.was)),
+            true => format!("was {}, would be {}", self.was, self.becomes()),
+            false => format!("is {} as before", self.becomes()),
         };
         let reason = match &self.decision {
             Decision::Allow(grant) => format!("by {}", grant.rule()),
             Decision::Ask(ask) => format!("by {}", ask.rule()),
+            Decision::Confirm(held) => format!("by {}", held.rule()),
             Decision::Deny(denial) => format!("{}: {}", denial.code, denial.reason),
         };
         format!("{time} {who} {tool} {arguments}: {change}, {reason}\n")
@@ -233,6 +259,7 @@ impl Call {
             Decision::Allow(grant) => (grant.rule(), None, None),
             // It is not denied.
             Decision::Ask(ask) => (ask.rule(), Some("needs_approval"), None),
+            Decision::Confirm(held) => (held.rule(), Some("not_confirmed"), None),
             Decision::Deny(denial) => (
                 denial.rule.as_str(),
                 Some(denial.code),
@@ -245,13 +272,39 @@ impl Call {
             "key": self.who.key(),
             "tool": self.tool,
             "arguments": self.arguments,
-            "was": self.was.key(),
+            "was": self.was.effect.map(Effect::key),
             "now": self.now().key(),
+            "was_confirmed": self.was.confirm,
+            "now_confirmed": self.confirm,
             "rule": rule,
             "code": code,
             "reason": reason,
         })
     }
+}
+
+/// How the policy of then decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Was {
+    /// Not known of a call that was not confirmed.
+    effect: Option<Effect>,
+    /// Whether it had to be confirmed.
+    confirm: bool,
+}
+
+impl fmt::Display for Was {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.effect {
+            Some(effect) => f.write_str(&in_words(effect, self.confirm)),
+            None => f.write_str("left to the user at the client"),
+        }
+    }
+}
+
+/// What a call is that is decided so, and must perhaps be confirmed before.
+fn in_words(effect: Effect, confirm: bool) -> String {
+    let first = if confirm { " after a confirmation" } else { "" };
+    format!("{}{first}", past(effect))
 }
 
 fn past(effect: Effect) -> &'static str {
@@ -262,17 +315,22 @@ fn past(effect: Effect) -> &'static str {
     }
 }
 
-/// How the policy of then decided; `None` for a line that holds no decision.
-fn effect(entry: &Map<String, Json>) -> Option<Effect> {
-    let text = |name: &str| entry.get(name).and_then(Json::as_str);
-    match (text("event")?, text("code")) {
-        ("start", _) if entry.contains_key("approval") => Some(Effect::Ask),
-        ("start", _) => Some(Effect::Allow),
-        ("withdrawn", _) => Some(Effect::Ask),
-        ("deny", Some(code)) if BY_ASKING.contains(&code) => Some(Effect::Ask),
-        ("deny", Some(code)) if BY_LIMITS.contains(&code) => Some(Effect::Allow),
-        ("deny", _) => Some(Effect::Deny),
-        _ => None,
+impl Was {
+    /// What a line tells; `None` of one that holds no decision.
+    fn told(entry: &Map<String, Json>) -> Option<Self> {
+        let text = |name: &str| entry.get(name).and_then(Json::as_str);
+        let (effect, confirm) = match (text("event")?, text("code")) {
+            ("start", _) if entry.contains_key("approval") => (Some(Effect::Ask), None),
+            ("start", _) => (Some(Effect::Allow), None),
+            ("withdrawn", _) => (Some(Effect::Ask), None),
+            ("deny", Some(code)) if BY_CONFIRMING.contains(&code) => (None, Some(true)),
+            ("deny", Some(code)) if BY_ASKING.contains(&code) => (Some(Effect::Ask), None),
+            ("deny", Some(code)) if BY_LIMITS.contains(&code) => (Some(Effect::Allow), None),
+            ("deny", _) => (Some(Effect::Deny), None),
+            _ => return None,
+        };
+        let confirm = confirm.unwrap_or_else(|| entry.contains_key("confirmed"));
+        Some(Self { effect, confirm })
     }
 }
 

@@ -2,8 +2,9 @@
 //! told to the client meanwhile.
 
 use super::call::Denied;
+use super::confirm::{Asking, Asks, Returned, Verdict};
 use super::handler::Handler;
-use super::leave::Leave;
+use super::leave::{Leave, Passed};
 use super::result::{Ending, ending_fields};
 use super::traced::{decided, ended};
 use super::waiting::Standing;
@@ -13,7 +14,7 @@ use crate::http::Visitor;
 use crate::lane::LaneError;
 use crate::runs::Label;
 use crate::telemetry::Stage;
-use policy::{Arguments, Caller, Decision};
+use policy::{Arguments, Caller};
 use rmcp::RoleServer;
 use rmcp::model::JsonObject;
 use rmcp::service::RequestContext;
@@ -29,22 +30,46 @@ pub(super) enum How {
     Background,
 }
 
+/// A call as its client asks for it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) tool: String,
+    pub(super) arguments: JsonObject,
+    /// What the client sends back when it makes the call again.
+    pub(super) returned: Option<Returned>,
+    pub(super) how: How,
+}
+
+/// A call of a request: its name, the tool and the arguments.
+type Call<'a> = (&'a Correlation, &'a str, &'a Result<Arguments, Denial>);
+
 impl Handler {
-    /// Decides one call and carries it out, as far as `how` says.
+    /// Decides one call and carries it out, as far as it says.
+    ///
+    /// # Errors
+    /// What the client has to ask its user before.
     pub(super) async fn ending(
         &self,
         name: &Correlation,
-        (tool, arguments): (String, JsonObject),
+        asked: Asked,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
-        how: How,
-    ) -> Ending {
+    ) -> Result<Ending, Asks> {
+        let Asked {
+            tool,
+            arguments,
+            mut returned,
+            how,
+        } = asked;
         let typed = arguments::typed(&tool, arguments);
         let mut generation = self.generation();
         let ending = loop {
             let call = (name, &*tool, &typed);
-            match self.attempt(&generation, call, visitor, context, how).await {
-                Ok(ending) => break ending,
+            // An answer counts under the policy that it was given under, and once.
+            let returned = returned.take();
+            let attempt = self.attempt(&generation, call, visitor, context, (how, returned));
+            match attempt.await {
+                Ok(ending) => break ending?,
                 // The worker has gone on to another policy; nothing ran or was recorded.
                 Err(stale @ (LaneError::OtherPolicy(_) | LaneError::Stale)) => {
                     match self.front.after(&generation).await {
@@ -57,61 +82,80 @@ impl Handler {
         };
         log(&ending);
         ended(&generation.policy, &tool, &ending);
-        ending
+        Ok(ending)
     }
 
     /// Decides and carries out a call under one generation.
     async fn attempt(
         &self,
         generation: &Generation,
-        (name, tool, typed): (&Correlation, &str, &Result<Arguments, Denial>),
-        Visitor { client, gone }: &Visitor<Client>,
+        call @ (name, tool, typed): Call<'_>,
+        visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
-        how: How,
-    ) -> Result<Ending, LaneError> {
+        (how, returned): (How, Option<Returned>),
+    ) -> Result<Result<Ending, Asks>, LaneError> {
+        let Visitor { client, gone } = visitor;
         let deciding = Stage::begin("decide");
         let caller = client.caller(&generation.policy, context).await;
         let decision = decide(generation, &caller, tool, typed);
-        let leave = decision.as_ref().map(|(leave, _)| leave);
-        decided(&generation.policy, &caller, leave);
+        let passed = decision.as_ref().map(|(passed, _)| passed);
+        decided(&generation.policy, &caller, passed);
         deciding.end();
-        match decision {
-            Ok((leave, arguments)) => {
-                let standing = Standing::new(client);
-                let live = Arc::new(live::Live::default());
-                let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
-                let terms = (&caller, &leave, &standing);
-                let run = async {
-                    match how {
-                        How::Waiting => {
-                            self.run(generation, client, name, terms, arguments, wanted)
-                                .await
-                        }
-                        How::Background => {
-                            self.launch(generation, client, name, terms, arguments)
-                                .await
-                        }
-                    }
+        let standing = Standing::new(client);
+        let live = Arc::new(live::Live::default());
+        let passed = match decision {
+            Ok((Passed::On(leave), arguments)) => Ok((leave, arguments)),
+            Ok((Passed::Held(held), arguments)) => {
+                let asking = Asking {
+                    held: &held,
+                    generation,
+                    name,
+                    caller: &caller,
+                    arguments: &arguments,
+                    visitor,
+                    context,
+                    how,
                 };
-                tokio::select! {
-                    ending = run => ending,
-                    () = context.ct.cancelled() => Ok(cancelled()),
-                    () = gone.cancelled() => Ok(cancelled()),
+                let verdict = tokio::select! {
+                    verdict = self.confirmed(asking, &standing, returned) => verdict,
                     never = live.tell(context, &standing) => match never {},
+                };
+                match verdict {
+                    Verdict::Confirmed(given) => Ok((Leave::confirmed(*held, given), arguments)),
+                    Verdict::Denied(denial) => Err(denial),
+                    Verdict::Asks(asks) => return Ok(Err(asks)),
                 }
             }
-            // Recorded even when the client no longer wants to know.
+            Err(denial) => Err(denial),
+        };
+        let (leave, arguments) = match passed {
+            Ok(passed) => passed,
             Err(denial) => {
-                let _recording = Stage::begin("record");
-                let arguments = typed.as_ref().ok().cloned().map(in_packets);
-                let denied = Denied {
-                    denial,
-                    arguments,
-                    claim: in_words_of_the_wire(caller.claim.as_ref()),
-                };
-                report(generation, client, name, tool, denied).await
+                let ending = refused(generation, client, call, &caller, denial);
+                return ending.await.map(Ok);
             }
-        }
+        };
+        let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
+        let terms = (&caller, &leave, &standing);
+        let run = async {
+            match how {
+                How::Waiting => {
+                    self.run(generation, client, name, terms, arguments, wanted)
+                        .await
+                }
+                How::Background => {
+                    self.launch(generation, client, name, terms, arguments)
+                        .await
+                }
+            }
+        };
+        let ending = tokio::select! {
+            ending = run => ending,
+            () = context.ct.cancelled() => Ok(cancelled()),
+            () = gone.cancelled() => Ok(cancelled()),
+            never = live.tell(context, &standing) => match never {},
+        };
+        ending.map(Ok)
     }
 
     /// Runs the command of a call and waits for its end.
@@ -152,6 +196,23 @@ impl Handler {
     }
 }
 
+/// Records a denial, even when the client no longer wants to know.
+async fn refused(
+    generation: &Generation,
+    client: &Client,
+    (name, tool, typed): Call<'_>,
+    caller: &Caller,
+    denial: Denial,
+) -> Result<Ending, LaneError> {
+    let _recording = Stage::begin("record");
+    let denied = Denied {
+        denial,
+        arguments: typed.as_ref().ok().cloned().map(in_packets),
+        claim: in_words_of_the_wire(caller.claim.as_ref()),
+    };
+    report(generation, client, name, tool, denied).await
+}
+
 /// Has the command of a call started; or the ending of a call that is refused.
 pub(super) async fn start(
     generation: &Generation,
@@ -169,6 +230,7 @@ pub(super) async fn start(
         claim: in_words_of_the_wire(caller.claim.as_ref()),
         key: client.key.clone(),
         background,
+        confirmed: leave.is_confirmed(),
     };
     standing.enters("launch");
     match call::start(&generation.pool, client, run, standing).await {
@@ -202,7 +264,7 @@ fn decide(
     caller: &Caller,
     tool: &str,
     typed: &Result<Arguments, Denial>,
-) -> Result<(Leave, Arguments), Denial> {
+) -> Result<(Passed, Arguments), Denial> {
     let policy = &generation.policy;
     let sees = || {
         let tools = policy.tools_for(caller);
@@ -218,16 +280,21 @@ fn decide(
         Err(_) => Arguments::new(),
         Ok(arguments) => arguments.clone(),
     };
-    match policy.decide(caller, tool, &arguments) {
-        Decision::Allow(grant) => Ok((Leave::Allowed(Box::new(grant)), arguments)),
-        Decision::Ask(ask) => Ok((Leave::Asked(Box::new(ask)), arguments)),
-        Decision::Deny(denial) => Err(Denial {
-            code: denial.code.to_owned(),
-            rule: denial.rule,
-            reason: denial.reason,
-        }),
+    match Passed::by(policy.decide(caller, tool, &arguments)) {
+        Ok(passed) => Ok((passed, arguments)),
+        Err(denial) => Err(of_the_wire(denial)),
     }
 }
+
+/// `denial` as it goes to the worker.
+pub(super) fn of_the_wire(denial: policy::Denial) -> Denial {
+    Denial {
+        code: denial.code.to_owned(),
+        rule: denial.rule,
+        reason: denial.reason,
+    }
+}
+
 fn no_tool() -> Denial {
     Denial {
         code: "not_allowed".to_owned(),

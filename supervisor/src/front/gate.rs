@@ -249,7 +249,11 @@ mod tests {
         );
         let generation = super::super::Generation::new(policy.unwrap(), Arc::new(pool));
         let gate = Gate::new(
-            Arc::new(Front::new(generation, crate::runs::of_test().0)),
+            Arc::new(Front::new(
+                generation,
+                crate::runs::of_test().0,
+                crate::front::Questions::new().unwrap(),
+            )),
             proxies.into(),
         );
         let origin = |peer: &str, values: &[&'static str]| {

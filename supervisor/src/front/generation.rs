@@ -4,6 +4,7 @@
 //! under that one alone; when the worker has gone on to the next meanwhile, the
 //! call begins anew.
 
+use super::confirm::Questions;
 use super::schema::Catalogue;
 use crate::lane::Pool;
 use crate::runs::Runs;
@@ -63,19 +64,22 @@ pub(crate) struct Front {
     runs: Arc<Runs>,
     /// What is yet to be told of clients that are gone.
     farewells: TaskTracker,
+    questions: Arc<Questions>,
     /// Where calls are traced and counted, if they are.
     telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Front {
-    /// A front that begins with `generation` and keeps output in `runs`.
-    pub(crate) fn new(generation: Generation, runs: Arc<Runs>) -> Self {
+    /// A front that begins with `generation` and keeps output in `runs`, and what its
+    /// clients are asked in `questions`.
+    pub(crate) fn new(generation: Generation, runs: Arc<Runs>, questions: Questions) -> Self {
         Self {
             current: watch::Sender::new(Arc::new(generation)),
             stale: Notify::new(),
             asking: Mutex::default(),
             runs,
             farewells: TaskTracker::new(),
+            questions: Arc::new(questions),
             telemetry: None,
         }
     }
@@ -98,6 +102,11 @@ impl Front {
     /// What is yet to be told of clients that are gone.
     pub(crate) fn farewells(&self) -> &TaskTracker {
         &self.farewells
+    }
+
+    /// What clients were asked and have not answered.
+    pub(super) fn questions(&self) -> &Arc<Questions> {
+        &self.questions
     }
 
     /// The generation in force.

@@ -2,7 +2,8 @@
 
 use super::address::Address;
 use super::attached::Attached;
-use super::carry::How;
+use super::carry::{Asked, How};
+use super::confirm::Returned;
 use super::page::{Page, page};
 use super::read::Reader;
 use super::result::answer;
@@ -27,6 +28,7 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
@@ -69,6 +71,8 @@ does not change it: choose other arguments or another tool, or tell the user whi
 reason says when to try again. \
 A tool whose description says that an administrator must approve each call waits for him, \
 minutes perhaps; the answer `approval_expired` means that nobody was there. \
+One whose description says that the user must confirm each call has this client ask him first: \
+`declined` is his answer, `not_confirmed` means that he has given none; tell him, do not repeat. \
 A result `failed [code] reason` means that an allowed call could not be carried out. \
 `[exit code N]` comes from the command itself. `[blocked by the sandbox: …]` tells what its \
 confinement stopped; files and system calls that are refused with an error show only in its own \
@@ -80,6 +84,10 @@ pub(crate) struct Handler {
     pub(super) whose: Whose,
     /// The client's coming, once it is recorded.
     pub(super) attached: OnceCell<Option<Attached>>,
+    /// Which of all connections is his.
+    number: u64,
+    /// Told when the client of a connection has finished sending.
+    pub(super) silent: CancellationToken,
     /// Told when the handler ends, and so its session.
     ended: CancellationToken,
     _end: DropGuard,
@@ -97,12 +105,16 @@ pub(crate) enum Whose {
 
 impl Handler {
     /// Serves from `front` the clients that `whose` tells.
-    pub(crate) fn new(front: Arc<Front>, whose: Whose) -> Self {
+    /// `silent` is told when such a client as [`Whose::One`] has finished sending.
+    pub(crate) fn new(front: Arc<Front>, whose: Whose, silent: CancellationToken) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
         let ended = CancellationToken::new();
         Self {
             front,
             whose,
             attached: OnceCell::new(),
+            number: COUNT.fetch_add(1, Ordering::Relaxed),
+            silent,
             _end: ended.clone().drop_guard(),
             ended,
         }
@@ -140,6 +152,16 @@ impl Handler {
     /// The generation in force.
     pub(super) fn generation(&self) -> Arc<Generation> {
         self.front.generation()
+    }
+
+    /// The connection that all requests come on, if they do.
+    pub(super) fn connection(&self) -> Option<u64> {
+        self.stays_connected().then_some(self.number)
+    }
+
+    /// The end of this handler.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 
     /// Whether clients have a connection of their own, which is watched.
@@ -363,7 +385,7 @@ impl ServerHandler for Handler {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let visitor = self.visitor(&context.extensions)?;
@@ -375,16 +397,22 @@ impl ServerHandler for Handler {
             .traced(&name, &request.name, &visitor.client, &context);
         let call = async {
             if self.is_own(&request.name, &visitor.client, &context).await {
-                let result = self.call_own(name, request, &visitor, &context).await;
-                return Ok(result.into());
+                return Ok(self.call_own(name, request, &visitor, &context).await);
             }
             if self.is_task(&request.name, &visitor.client, &context).await {
                 return self.call_task(name, request, &visitor, &context).await;
             }
-            let tool = request.name.into_owned();
-            let asked = (tool.clone(), request.arguments.unwrap_or_default());
-            let ending = self.ending(&name, asked, &visitor, &context, How::Waiting);
-            answer(&tool, ending.await).map(CallToolResponse::from)
+            let asked = Asked {
+                returned: Returned::of(&mut request),
+                tool: request.name.into_owned(),
+                arguments: request.arguments.unwrap_or_default(),
+                how: How::Waiting,
+            };
+            let tool = asked.tool.clone();
+            match self.ending(&name, asked, &visitor, &context).await {
+                Ok(ending) => answer(&tool, ending).map(CallToolResponse::from),
+                Err(asks) => Ok(asks.into()),
+            }
         };
         observed(traced, error_of, call.instrument(span)).await
     }

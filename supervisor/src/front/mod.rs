@@ -10,6 +10,7 @@ mod attached;
 mod call;
 mod carry;
 mod complete;
+mod confirm;
 mod correlated;
 mod correlation;
 mod gate;
@@ -34,6 +35,7 @@ mod web;
 mod who;
 mod words;
 
+pub(crate) use confirm::Questions;
 pub(crate) use generation::{Front, Generation, Verdict};
 pub(crate) use handler::RELOAD;
 pub(crate) use web::Web;
@@ -129,10 +131,11 @@ pub(crate) async fn attend<R, W>(
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let changes = front.changes();
+    let silent = CancellationToken::new();
     let serving = serve(
         changes,
-        Correlated(Handler::new(front, Whose::One(client))),
-        Orderly::new(reader, writer),
+        Correlated(Handler::new(front, Whose::One(client), silent.clone())),
+        Orderly::new(reader, writer, silent),
         stop.clone(),
     );
     tokio::pin!(serving);

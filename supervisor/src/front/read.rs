@@ -137,6 +137,8 @@ impl<'a> Reader<'a> {
             claim,
             key: client.key.clone(),
             background: false,
+            // Nothing that is read has to be.
+            confirmed: false,
         };
         tokio::select! {
             read = run_for(generation, client, run, max) => read,

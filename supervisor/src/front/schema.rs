@@ -37,8 +37,13 @@ impl Catalogue {
                 Cow::Borrowed(tool) => self.tools.get(tool.name())?.clone(),
                 Cow::Owned(tool) => describe(tool, &self.output),
             };
+            let described = if tool.needs_confirmation(caller) {
+                needing(described, "The user must confirm each call.")
+            } else {
+                described
+            };
             Some(if tool.needs_approval(caller) {
-                needing_approval(described)
+                needing(described, "An administrator must approve each call.")
             } else {
                 described
             })
@@ -70,10 +75,10 @@ fn describe(tool: &policy::Tool, output: &Arc<JsonObject>) -> Tool {
         .with_annotations(annotations)
 }
 
-/// `tool` for a caller whose calls wait for an administrator.
-fn needing_approval(mut tool: Tool) -> Tool {
+/// `tool` for a caller whose calls wait for somebody, of whom `sentence` tells.
+fn needing(mut tool: Tool, sentence: &str) -> Tool {
     let words = tool.description.as_deref().unwrap_or_default();
-    let words = format!("{words}\nAn administrator must approve each call.");
+    let words = format!("{words}\n{sentence}");
     tool.description = Some(words.into());
     tool
 }

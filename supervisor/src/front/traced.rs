@@ -2,7 +2,7 @@
 //! how it ended. Names and codes alone: no argument, output or key, and no sentence,
 //! since sentences repeat what clients say.
 
-use super::leave::Leave;
+use super::leave::Passed;
 use super::result::{Ending, succeeded};
 use super::{Client, Front};
 use crate::sanitize::harmless_word;
@@ -57,10 +57,10 @@ pub(super) fn error_of(answer: &Result<CallToolResponse, ErrorData>) -> Option<C
 }
 
 /// Tells what the supervisor decided.
-pub(super) fn decided(policy: &Policy, caller: &Caller, leave: Result<&Leave, &Denial>) {
+pub(super) fn decided(policy: &Policy, caller: &Caller, passed: Result<&Passed, &Denial>) {
     let Some(call) = Call::current() else { return };
-    let (decision, principal) = match leave {
-        Ok(leave) => (leave.decision(), leave.principal().to_owned()),
+    let (decision, principal) = match passed {
+        Ok(passed) => (passed.decision(), passed.principal().to_owned()),
         Err(_) => ("deny", policy.principals_of(caller).join(" ")),
     };
     call.tell([

@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio_util::sync::CancellationToken;
 
 /// Most requests of one client that are not yet answered, and most bytes of them, by
 /// when the last one came. Beyond, its next message is left unread, a cancellation too.
@@ -32,6 +33,8 @@ pub(crate) struct Orderly<R, W> {
     complaint: Option<Sending>,
     unanswered: Arc<Unanswered>,
     ended: bool,
+    /// Told when the client has finished sending.
+    silent: CancellationToken,
 }
 
 type Sending = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
@@ -42,13 +45,15 @@ where
     W: AsyncWrite + Send + Unpin + 'static,
 {
     /// Brings order to a stream of `reader` and `writer`.
-    pub(crate) fn new(reader: R, writer: W) -> Self {
+    /// `silent` is told when the client has finished sending.
+    pub(crate) fn new(reader: R, writer: W, silent: CancellationToken) -> Self {
         Self {
             lines: Lines::new(reader),
             answers: Answers(Arc::new(AsyncMutex::new(writer))),
             complaint: None,
             unanswered: Arc::default(),
             ended: false,
+            silent,
         }
     }
 }
@@ -129,7 +134,10 @@ where
                     ));
                 }
                 Line::Fault(error) => self.complain(error),
-                Line::End => self.ended = true,
+                Line::End => {
+                    self.ended = true;
+                    self.silent.cancel();
+                }
             }
         }
         self.unanswered.until(Waiting::is_empty).await;
@@ -238,7 +246,10 @@ mod tests {
     fn orderly() -> (Ours, DuplexStream) {
         let (here, there) = duplex(1 << 20);
         let (reader, writer) = split(here);
-        (Orderly::new(reader, writer), there)
+        (
+            Orderly::new(reader, writer, CancellationToken::new()),
+            there,
+        )
     }
 
     fn ping(id: usize) -> String {

@@ -11,6 +11,8 @@ use wire::Reply;
 /// What a call waits for.
 #[derive(Debug)]
 enum For {
+    /// The user at the client, before it has begun.
+    User,
     /// An administrator, who knows it by this name.
     Approval(String),
     /// A place, when so many others have had theirs.
@@ -64,9 +66,21 @@ impl Standing {
     /// What its client is told while it waits.
     pub(super) fn words(&self) -> Option<String> {
         Some(match self.waiting.borrow().as_ref()? {
+            For::User => "waiting for the confirmation of the user at the client".to_owned(),
             For::Approval(id) => format!("waiting for an administrator's approval of request {id}"),
             For::Place(ahead) => format!("waiting for a place; {ahead} ahead"),
         })
+    }
+
+    /// It waits for the user at the client, before it has begun.
+    pub(super) fn asks(&self) {
+        self.waits(For::User);
+    }
+
+    /// It does so no longer.
+    pub(super) fn heard(&self) {
+        self.leaves();
+        self.waiting.send_replace(None);
     }
 
     /// Waits until it begins to wait, or goes on.
@@ -77,11 +91,13 @@ impl Standing {
 
     fn waits(&self, what: For) {
         match &what {
+            For::User => {}
             For::Approval(id) => tracing::info!(approval = id, "call waits for approval"),
             For::Place(ahead) => tracing::debug!(ahead, "call waits for a place"),
         }
         self.keep(None);
         match what {
+            For::User => self.enters("confirm"),
             For::Approval(_) => self.enters("approval"),
             // It is told again how many are ahead.
             For::Place(_) if self.waits_for_a_place() => {}

@@ -108,5 +108,11 @@ fn named(mut request: Request<Incoming>) -> (Request<Incoming>, Correlation) {
 
 fn each(front: &Arc<Front>) -> impl Fn() -> Correlated + Send + Sync + 'static {
     let front = Arc::clone(front);
-    move || Correlated(Handler::new(Arc::clone(&front), Whose::Each))
+    move || {
+        Correlated(Handler::new(
+            Arc::clone(&front),
+            Whose::Each,
+            CancellationToken::new(),
+        ))
+    }
 }

@@ -367,6 +367,7 @@ mod tests {
             claim: None,
             key: None,
             background: false,
+            confirmed: false,
         });
         let mut lane = pool.submit("a", &run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());

@@ -195,6 +195,11 @@ pub(super) fn with_call(line: Object, call: &Call, key: &Key) -> Object {
         Some(queued) => line.literal("queued_us", queued.as_micros()),
         None => line,
     };
+    let line = match call.confirmed {
+        // That is the supervisor's word.
+        true => line.text("confirmed", "client"),
+        false => line,
+    };
     match &call.arguments {
         Some(told) => line.object("arguments", with_arguments(told, key)),
         None => line,

@@ -249,6 +249,9 @@ pub(crate) struct Call {
     pub background: bool,
     /// How long it has waited for a place; the first process counts.
     pub queued: Option<Duration>,
+    /// The policy wants the user at the client to confirm it, and the supervisor says
+    /// that he has.
+    pub confirmed: bool,
 }
 
 /// Who a caller is, for certain.

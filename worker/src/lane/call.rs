@@ -14,7 +14,7 @@ use crate::explain::explain;
 use crate::launcher::Streams;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Background, Caller, Decision, Grant, Proof, Secret, Stdin};
+use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
@@ -36,6 +36,7 @@ impl Lane {
             tool: run.tool.clone(),
             background: run.background,
             queued: None,
+            confirmed: false,
         };
         let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
@@ -49,12 +50,18 @@ impl Lane {
             client: client.as_ref(),
             key: run.key.as_ref(),
         };
-        match self
-            .launcher
-            .context
-            .policy
-            .decide(&caller, &run.tool, &arguments(run))
-        {
+        let policy = &self.launcher.context.policy;
+        let decision = match policy.decide(&caller, &run.tool, &arguments(run)) {
+            Decision::Confirm(held) if run.confirmed => {
+                call.confirmed = true;
+                held.confirmed(Confirmation::given()).into()
+            }
+            decision @ (Decision::Allow(_)
+            | Decision::Ask(_)
+            | Decision::Confirm(_)
+            | Decision::Deny(_)) => decision,
+        };
+        match decision {
             Decision::Allow(grant) => {
                 let allowed = self.in_background(run, client.as_ref(), |connected| {
                     grant.in_background(connected)
@@ -81,6 +88,10 @@ impl Lane {
                     }
                     None => Ok(()),
                 }
+            }
+            Decision::Confirm(held) => {
+                let denial = in_words_of_the_wire(held.denial());
+                self.deny(call, &caller, Decider::Worker, denial)
             }
             Decision::Deny(denial) => {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
@@ -205,6 +216,7 @@ impl Lane {
             tool: report.tool,
             background: false,
             queued: None,
+            confirmed: false,
         };
         let client = descriptors.pop();
         let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {

@@ -51,6 +51,7 @@ pub(super) fn granted(options: &Once) -> Result<Granted, OnceError> {
             grant,
         }),
         Decision::Ask(ask) => Err(OnceError::Denied(ask.denial())),
+        Decision::Confirm(held) => Err(OnceError::Denied(held.denial())),
         Decision::Deny(denial) => Err(OnceError::Denied(denial)),
     }
 }

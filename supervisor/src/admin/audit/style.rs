@@ -1,6 +1,6 @@
 //! Colours, where somebody sees them, and text that does not drive his terminal.
 
-use crate::sanitize::harmless;
+pub(crate) use crate::sanitize::{one_line, shell_word};
 use std::io::{self, IsTerminal};
 
 /// What a piece of text means.
@@ -47,34 +47,5 @@ impl Style {
         } else {
             text.to_owned()
         }
-    }
-}
-
-/// `text` in one line, in which every character is what it looks like.
-pub(crate) fn one_line(text: &str) -> String {
-    harmless(text.as_bytes())
-        .replace('\n', "␊")
-        .replace('\t', "␉")
-}
-
-/// `word` as a shell would need it, so that it can be told where it ends.
-pub(crate) fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", one_line(word).replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_stay_apart_and_in_their_line() {
-        assert_eq!(shell_word("/usr/bin/ls"), "/usr/bin/ls");
-        assert_eq!(shell_word(""), "''");
-        assert_eq!(shell_word("a b"), "'a b'");
-        assert_eq!(shell_word("it's\n\u{1b}[2J"), r"'it'\''s␊␛[2J'");
     }
 }

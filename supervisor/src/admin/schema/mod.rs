@@ -205,6 +205,10 @@ fn tool() -> Json {
             texts("principals that may not call it, whatever else they are"),
         ),
         (
+            "confirm",
+            texts("principals whose calls the user at the client must confirm first"),
+        ),
+        (
             "approval_timeout",
             time(
                 "with `ask`: how long a call waits for its approval, instead of that of `[approvals]`",
@@ -213,6 +217,13 @@ fn tool() -> Json {
         (
             "queue_timeout",
             time("how long a call waits for a place, instead of that of `[limits]`"),
+        ),
+        (
+            "confirm_timeout",
+            by_default(
+                time("with `confirm`: how long a call waits for its confirmation"),
+                "2min",
+            ),
         ),
         (
             "read_only",
@@ -331,6 +342,13 @@ fn example() -> Json {
         (
             "expect",
             word("how it is decided", &["allow", "ask", "deny"]),
+        ),
+        (
+            "confirm",
+            flag(
+                "with \"allow\" and \"ask\": whether the user at the client must confirm first",
+                false,
+            ),
         ),
         (
             "code",

@@ -3,7 +3,7 @@
 
 use crate::front::Client;
 use crate::front::call::{Denied, Sink, Started};
-use crate::front::carry::{in_packets, log, report, start};
+use crate::front::carry::{in_packets, log, of_the_wire, report, start};
 use crate::front::generation::Generation;
 use crate::front::handler::Handler;
 use crate::front::leave::Leave;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tracing::Instrument;
-use wire::{Correlation, Denial, Failure};
+use wire::{Correlation, Failure};
 
 impl Handler {
     /// Starts the command of a call that nobody waits for; the ending tells the run.
@@ -33,11 +33,7 @@ impl Handler {
     ) -> Result<Ending, LaneError> {
         if let Err(denial) = leave.in_background(self.stays_connected()) {
             let denied = Denied {
-                denial: Denial {
-                    code: denial.code.to_owned(),
-                    rule: denial.rule,
-                    reason: denial.reason,
-                },
+                denial: of_the_wire(denial),
                 arguments: Some(in_packets(arguments)),
                 claim: in_words_of_the_wire(caller.claim.as_ref()),
             };

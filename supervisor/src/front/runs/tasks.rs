@@ -7,7 +7,8 @@ use super::background::{Answer, kept_answer};
 use super::own::startable;
 use super::tools::{ended, how};
 use crate::front::Client;
-use crate::front::carry::{How, cancelled};
+use crate::front::carry::{Asked, How, cancelled};
+use crate::front::confirm::Returned;
 use crate::front::handler::Handler;
 use crate::front::result::answer;
 use crate::front::schema::object;
@@ -55,14 +56,22 @@ impl Handler {
     pub(in crate::front) async fn call_task(
         &self,
         name: Correlation,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let tool = request.name.to_string();
-        let request = (tool.clone(), request.arguments.unwrap_or_default());
-        let ending = self.ending(&name, request, visitor, context, How::Background);
-        let run = match ending.await.started() {
+        let asked = Asked {
+            tool: tool.clone(),
+            returned: Returned::of(&mut request),
+            arguments: request.arguments.unwrap_or_default(),
+            how: How::Background,
+        };
+        let ending = match self.ending(&name, asked, visitor, context).await {
+            Ok(ending) => ending,
+            Err(asks) => return Ok(asks.into()),
+        };
+        let run = match ending.started() {
             Ok(run) => run,
             Err(ending) => return answer(&tool, ending).map(CallToolResponse::from),
         };

@@ -5,7 +5,8 @@ use super::own::{CANCEL, OUTPUT, START, WAIT_MAX, startable};
 use super::page::Part;
 use super::uri::{self, Page};
 use crate::front::Client;
-use crate::front::carry::How;
+use crate::front::carry::{Asked, How};
+use crate::front::confirm::Returned;
 use crate::front::handler::Handler;
 use crate::front::live::Live;
 use crate::front::result::{answer_own, result, status_of};
@@ -14,7 +15,9 @@ use crate::http::Visitor;
 use crate::runs::{Run, Stream};
 use crate::sanitize::harmless_word;
 use rmcp::RoleServer;
-use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, JsonObject, Resource};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, Resource,
+};
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -51,28 +54,35 @@ impl Handler {
     pub(in crate::front) async fn call_own(
         &self,
         name: Correlation,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
-    ) -> CallToolResult {
+    ) -> CallToolResponse {
+        let returned = Returned::of(&mut request);
         let given = Given(request.arguments.unwrap_or_default());
         let owner = visitor.client.owner();
+        if request.name == START {
+            let started = self
+                .run_start(name, given, returned, visitor, context)
+                .await;
+            return started.unwrap_or_else(|reason| invalid(&reason).into());
+        }
         let done = match &*request.name {
-            START => self.run_start(name, given, visitor, context).await,
             OUTPUT => self.run_output(&owner, &given, visitor, context).await,
             CANCEL => self.run_cancel(&owner, &given).await,
             _ => Err("no such tool".to_owned()),
         };
-        done.unwrap_or_else(|reason| invalid(&reason))
+        done.unwrap_or_else(|reason| invalid(&reason)).into()
     }
 
     async fn run_start(
         &self,
         name: Correlation,
         mut given: Given,
+        returned: Option<Returned>,
         visitor: &Visitor<Client>,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, String> {
+    ) -> Result<CallToolResponse, String> {
         given.only(&["tool", "arguments"])?;
         let tool = given.text("tool")?.ok_or("`tool` is missing")?.to_owned();
         let arguments = match given.0.remove("arguments") {
@@ -80,12 +90,21 @@ impl Handler {
             Some(Value::Object(arguments)) => arguments,
             Some(_) => return Err("`arguments` is an object".to_owned()),
         };
-        let request = (tool, arguments);
-        let ending = self.ending(&name, request, visitor, context, How::Background);
-        Ok(match ending.await.started() {
+        let asked = Asked {
+            tool,
+            arguments,
+            returned,
+            how: How::Background,
+        };
+        let ending = match self.ending(&name, asked, visitor, context).await {
+            Ok(ending) => ending,
+            Err(asks) => return Ok(asks.into()),
+        };
+        let result = match ending.started() {
             Ok(run) => started(&run),
             Err(ending) => answer_own(ending),
-        })
+        };
+        Ok(result.into())
     }
 
     async fn run_output(

@@ -67,6 +67,7 @@ fn start() -> Entry {
             arguments: None,
             background: false,
             queued: None,
+            confirmed: false,
         },
         principal: "p".into(),
         rule: "r".into(),
