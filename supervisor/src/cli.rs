@@ -2,10 +2,12 @@
 
 use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{
-    Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Pending, Reload, Replay,
-    Revoke, Run, Schema, Status, Test, Tools,
+    Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Metrics, Pending, Reload,
+    Replay, Revoke, Run, Schema, Status, Test, Tools,
 };
 use crate::inet::Http;
+use crate::log::Logging;
+use crate::metrics::Address;
 use crate::runs::Spool;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -54,6 +56,7 @@ pub(crate) enum Command {
     Audit(Audit),
     Report(Report),
     Status(Status),
+    Metrics(Metrics),
     Pending(Pending),
     Approve(Approve),
     Deny(Deny),
@@ -95,10 +98,16 @@ pub(crate) struct Serve {
         default_value = "/run/mini-mcp-worker/worker.sock"
     )]
     pub(crate) worker: PathBuf,
+    /// Serve this process's own numbers at /metrics: on an address of this host, such as
+    /// 127.0.0.1:9465, or at a Unix socket, unix:PATH; `mini-mcp metrics` has the worker's
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<Address>,
     #[command(flatten)]
     pub(crate) http: Http,
     #[command(flatten)]
     pub(crate) spool: Spool,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
 }
 
 /// Pass bytes between standard input and output and the service's socket.
@@ -146,6 +155,8 @@ pub(crate) struct Stdio {
     pub(crate) worker_program: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) spool: Spool,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
 }
 
 #[cfg(test)]

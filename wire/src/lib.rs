@@ -18,6 +18,8 @@
 mod admin;
 mod frame;
 mod message;
+mod metrics;
+pub mod systemd;
 
 pub use admin::{
     ADMIN_VERSION, About, Answer, Approve, Asked, AuditHead, Calling, Covers, PAGE_MAX, Question,
@@ -29,6 +31,7 @@ pub use message::{
     Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest,
     Value, Welcome,
 };
+pub use metrics::{AuditNumbers, BUCKETS_US, Calls, Counted, Metrics, Process, Stage, StageTimes};
 
 /// Version of the vocabulary; both sides refuse any other.
 pub const VERSION: u16 = 7;

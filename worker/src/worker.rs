@@ -4,6 +4,7 @@
 
 mod approving;
 mod lanes;
+mod numbers;
 mod status;
 mod wrong_keys;
 
@@ -18,6 +19,9 @@ use crate::explain::explain;
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
 use crate::lane::{Lane, send_note};
+pub(crate) use crate::log::say;
+use crate::log::tell;
+use crate::metrics::Metrics;
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::tree;
 use crate::service::{Manager, ServiceError};
@@ -38,6 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use wire::systemd::Severity;
 use wire::{Denial, Failure, PolicyDigest};
 use wrong_keys::WrongKeys;
 
@@ -92,6 +97,8 @@ pub(crate) struct Worker {
     /// Whom requests are told that wait for approval.
     hook: Hook,
     wrong_keys: WrongKeys,
+    /// What administrators are told in numbers.
+    metrics: Metrics,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -134,6 +141,7 @@ impl Worker {
             approvals: Approvals::new(),
             hook,
             wrong_keys: WrongKeys::default(),
+            metrics: Metrics::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -142,9 +150,10 @@ impl Worker {
     /// Works until told to stop. In the process of a new lane, returns that lane.
     pub(crate) fn run(mut self) -> Result<Option<Lane>, WorkerError> {
         self.let_approvers_in();
-        self.manager.ready(&self.state())?;
+        let ready = self.manager.ready(&self.state());
+        ready.map_err(ServiceError::from)?;
         while self.deadline.is_none() || !self.lanes.is_empty() {
-            self.manager.feed();
+            self.manager.feed(|| self.log.is_writable());
             let mut ready = [EpollEvent::empty(); 32];
             let count = match self.events.wait(&mut ready, self.patience()) {
                 Err(Errno::EINTR) => 0,
@@ -237,12 +246,15 @@ impl Worker {
         match &result {
             Ok(()) => {
                 (self.since.policy, self.since.kept) = (Instant::now(), None);
-                say("the policy was loaded again");
+                self.metrics.policy_loads += 1;
+                tell(Severity::Info, "the policy was loaded again", &[]);
                 self.manager.status(&self.state());
                 self.tell_lanes(&Note::Retire);
             }
             Err(reason) => {
-                say(&format!("the former policy stays in force: {reason}"));
+                self.metrics.policy_failures += 1;
+                let text = format!("the former policy stays in force: {reason}");
+                tell(Severity::Error, &text, &[("code", "policy_kept")]);
                 self.since.kept = Some(reason.clone());
                 self.manager
                     .status(&format!("former policy in force: {reason}"));
@@ -322,9 +334,10 @@ impl Worker {
             Visit::Closed => self.stop(),
             Visit::Nobody => {}
             Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
-            Visit::Stranger(user) => say(&format!(
-                "cannot let user {user} in: he is not the supervisor"
-            )),
+            Visit::Stranger(user) => {
+                let text = format!("cannot let user {user} in: he is not the supervisor");
+                tell(Severity::Warning, &text, &[("uid", &user.to_string())]);
+            }
             Visit::Connection(_) if self.lanes.len() >= LANES_MAX => {
                 say(&format!(
                     "cannot let the supervisor in: it has {LANES_MAX} connections already"
@@ -360,6 +373,7 @@ impl Worker {
                         approved: None,
                         places: Places::default(),
                         user: None,
+                        counting: None,
                     },
                 );
                 self.next_lane += 1;
@@ -386,6 +400,10 @@ impl Worker {
             Some(Ask::<Entry>::Record(entry)) => self.record(number, entry),
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
             Some(Ask::Leave(left)) => self.leave(number, left),
+            Some(Ask::Ended(entry, times)) => {
+                self.metrics.took(&times);
+                self.record(number, entry)
+            }
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
                 Ok(()) => Note::Recorded(None),
                 Err(reason) => Note::Failed(reason),
@@ -446,7 +464,11 @@ impl Worker {
             self.admission.leave(std::mem::take(&mut lane.places));
         }
         match written {
-            Ok(()) => Note::Recorded(lane.note_recorded(entry)),
+            Ok(()) => {
+                let policy = &self.context.policy;
+                self.metrics.recorded(policy, &mut lane.counting, entry);
+                Note::Recorded(lane.note_recorded(entry))
+            }
             Err(error) => {
                 lane.note_lost(entry);
                 lost_line(&error)
@@ -487,7 +509,11 @@ impl Worker {
             return Note::Stop;
         };
         match self.log.record(&entry, None) {
-            Ok(()) => Note::Denied(denial),
+            Ok(()) => {
+                let policy = &self.context.policy;
+                self.metrics.recorded(policy, &mut None, &entry);
+                Note::Denied(denial)
+            }
             Err(error) => lost_line(&error),
         }
     }
@@ -515,6 +541,7 @@ impl Worker {
         let _deleted_already = self.events.delete(&lane.records);
         self.admission.leave(lane.places);
         self.context.containment.tidy(lane.process.pid);
+        self.metrics.ended(lane.counting, "lost");
         let Some(run) = lane.run else { return };
         let living = self.lanes.values().map(|lane| lane.process.pid);
         let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
@@ -522,7 +549,8 @@ impl Worker {
         lane.user.iter().for_each(|user| self.users.leave(*user));
         let reason =
             format!("cannot tell how the command ended: its lane was lost (wait status {status})");
-        say(&format!("{reason}; run {run}"));
+        let fields = [("run", &*run), ("code", "lane_lost")];
+        tell(Severity::Warning, &format!("{reason}; run {run}"), &fields);
         let failure = Failure {
             code: "lane_lost".to_owned(),
             reason,
@@ -559,11 +587,6 @@ fn readable(data: u64) -> EpollEvent {
 /// What a lane is told when a line cannot be written.
 fn lost_line(error: &AuditError) -> Note {
     let reason = explain(error);
-    say(&reason);
+    tell(Severity::Error, &reason, &[("code", "audit")]);
     Note::Failed(reason)
-}
-
-/// One line for the administrator, on standard error.
-pub(crate) fn say(text: &str) {
-    eprintln!("mini-mcp-worker: {text}");
 }

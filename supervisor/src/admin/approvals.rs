@@ -180,13 +180,14 @@ fn do_it(socket: &Path, about: About, done: &str) -> Result<bool, Error> {
     Err(unexpected(answer))
 }
 
-fn unexpected(answer: Answer) -> Error {
+pub(super) fn unexpected(answer: Answer) -> Error {
     match answer {
         Answer::Refused(why) => Error::NotDone(one_line(&why)),
         Answer::Status(_)
         | Answer::Pending(..)
         | Answer::Grants(..)
         | Answer::Done
+        | Answer::Metrics(_)
         | Answer::Version(_) => Error::OtherVersion,
     }
 }

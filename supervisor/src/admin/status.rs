@@ -1,5 +1,6 @@
 //! `mini-mcp status`: how the service is, asked of the worker itself.
 
+use super::approvals::unexpected;
 use super::audit::{Style, Tone, one_line};
 use super::options::Status;
 use super::{print, print_json};
@@ -36,10 +37,7 @@ pub(crate) fn status(options: &Status) -> ExitCode {
 fn told(options: &Status) -> Result<bool, Error> {
     let status = match ask(&options.socket, About::Status)? {
         Answer::Status(status) => status,
-        Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
-        Answer::Pending(..) | Answer::Grants(..) | Answer::Done | Answer::Version(_) => {
-            return Err(Error::OtherVersion);
-        }
+        other => return Err(unexpected(other)),
     };
     let complaints = complaints(&status);
     if options.json {

@@ -16,6 +16,7 @@ use rmcp::RoleServer;
 use rmcp::model::JsonObject;
 use rmcp::service::RequestContext;
 use std::sync::Arc;
+use tracing::Span;
 use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
 
 /// Whether a call is answered when its command has ended, or has begun.
@@ -69,6 +70,9 @@ impl Handler {
         let caller = client.caller(&generation.policy, context).await;
         match decide(generation, &caller, tool, typed) {
             Ok((leave, arguments)) => {
+                Span::current()
+                    .record("principal", leave.principal())
+                    .record("decision", leave.word());
                 let standing = Standing::new(client);
                 let live = Arc::new(live::Live::default());
                 let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
@@ -94,6 +98,7 @@ impl Handler {
             }
             // Recorded even when the client no longer wants to know.
             Err(denial) => {
+                Span::current().record("decision", "deny");
                 let arguments = typed.as_ref().ok().cloned().map(in_packets);
                 let denied = Denied {
                     denial,

@@ -359,7 +359,7 @@ impl ServerHandler for Handler {
         let visitor = self.visitor(&context.extensions)?;
         let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
-        let span = tracing::info_span!("call", tool);
+        let span = visitor.client.span(&tool);
         let call = async {
             if self.is_own(&request.name, &visitor.client, &context).await {
                 let result = self.call_own(name, request, &visitor, &context).await;

@@ -18,6 +18,7 @@ pub(crate) use log::{AuditError, Log};
 pub(crate) use moment::since_boot;
 
 use crate::admission::Bound;
+use crate::metrics::Times;
 use policy::Proof;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -334,6 +335,8 @@ pub(crate) enum Ask<E> {
     /// To let go what waits. Answered with [`Note::Left`], or [`Note::Denied`] when its
     /// time is up; nothing more comes of it.
     Leave(Left),
+    /// To write the end of a run, which took so long.
+    Ended(E, Times),
 }
 
 /// What the first process tells a lane.

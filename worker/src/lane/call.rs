@@ -10,6 +10,7 @@ use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, T
 use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Streams;
+use crate::metrics::Stopwatch;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
 use policy::{Arguments, Background, Caller, Decision, Grant, Proof, Secret, Stdin};
@@ -17,12 +18,14 @@ use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
 use wire::{
-    Argument, Claim, Correlation, Denial, Failure, Given, Presented, Reply, Report, Run, Value,
+    Argument, Claim, Correlation, Denial, Failure, Given, Presented, Reply, Report, Run, Stage,
+    Value,
 };
 
 impl Lane {
     /// Decides `run` again, carries it out, and answers.
     pub(super) fn call(&mut self, run: &Run, descriptors: Vec<OwnedFd>) -> Result<(), HangUp> {
+        self.watch = Stopwatch::start();
         let (streams, client) = streams(descriptors)?;
         let mut call = Call {
             correlation: sound(run.correlation.clone()),
@@ -57,6 +60,7 @@ impl Lane {
                     Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
                 };
                 let bounds = bounds(grant.limits(), &caller);
+                self.watch.lap(Stage::Decide);
                 self.carry_out(call, bounds, grant, streams, client.as_ref())
             }
             Decision::Ask(ask) => {
@@ -72,8 +76,10 @@ impl Lane {
                     key: run.key.as_ref(),
                 };
                 let bounds = bounds(ask.limits(), &caller);
+                self.watch.lap(Stage::Decide);
                 match self.approval(&mut call, &caller, ask, proofs)? {
                     Some(grant) => {
+                        self.watch.lap(Stage::Approve);
                         let client = client.filter(|_| kept);
                         self.carry_out(call, bounds, grant, streams, client.as_ref())
                     }
@@ -125,6 +131,7 @@ impl Lane {
         };
         let sandbox = self.terms.digest(&grant);
         let began = self.records.record(&start(call, bounds, &grant, sandbox))?;
+        self.watch.lap(Stage::Admit);
         let Began { run: name, user } = match began {
             Ok(began) => began.unwrap_or_default(),
             Err(refusal) => return self.reply(&refusal.into()),
@@ -139,6 +146,7 @@ impl Lane {
                 return self.end(Ending::Failed(failure.clone()), (), &Reply::Failed(failure));
             }
         };
+        self.watch.lap(Stage::Launch);
         // The readers must see the end of the output when the command's tree has ended.
         drop((streams, files));
 
@@ -150,6 +158,7 @@ impl Lane {
         let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
+        self.watch.lap(Stage::Run);
         let floor = self.launcher.context.containment.floor();
         let mut outcome = outcome(name, reason, &end, floor)?;
         outcome.denied = self.launcher.explain(first, &end);
@@ -262,7 +271,9 @@ impl Lane {
             drop(remains);
             launcher.prepare();
         };
-        match self.records.record_during(&Entry::End(ending), tidy)? {
+        let times = self.watch.stop();
+        let end = Entry::End(ending);
+        match self.records.ended_during(&end, times, tidy)? {
             Ok(_) => self.reply(reply),
             Err(refusal) => self.reply(&refusal.into()),
         }

@@ -20,6 +20,7 @@ use crate::audit::Entry;
 use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Launcher;
+use crate::metrics::Stopwatch;
 use crate::sys;
 use call::sound;
 use keyring::Keyring;
@@ -71,6 +72,8 @@ pub(crate) struct Lane {
     /// Room for one packet.
     buffer: Vec<u8>,
     terms: Terms,
+    /// Times the call that was asked for last.
+    watch: Stopwatch,
     /// A command has finished, and the supervisor may tell what it printed.
     finished: bool,
     /// Nothing more is taken from the supervisor.
@@ -90,6 +93,7 @@ impl Lane {
             keyring: Keyring::default(),
             buffer: vec![0; wire::FRAME_MAX],
             terms: Terms::default(),
+            watch: Stopwatch::start(),
             finished: false,
             deaf: false,
             hung_up: false,

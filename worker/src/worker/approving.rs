@@ -38,6 +38,7 @@ impl Worker {
         if let Err(error) = self.log.approving(&Approving::Waiting(&waiting)) {
             return lost_line(&error);
         }
+        self.metrics.approval("waiting");
         self.hook.tell(&id, &waiting);
         self.approvals.wait(request, number, waiting, now);
         Note::Waiting(id)
@@ -78,7 +79,10 @@ impl Worker {
             why: &why,
         };
         match self.log.approving(&what) {
-            Ok(()) => Note::Left,
+            Ok(()) => {
+                self.metrics.approval("withdrawn");
+                Note::Left
+            }
             Err(error) => lost_line(&error),
         }
     }
@@ -110,7 +114,12 @@ impl Worker {
             denial: &denial,
         };
         match self.log.approving(&what) {
-            Ok(()) => Note::Denied(denial),
+            Ok(()) => {
+                let policy = &self.context.policy;
+                self.metrics.approval("denied");
+                self.metrics.denied(policy, &waiting.call.tool, &denial);
+                Note::Denied(denial)
+            }
             Err(error) => lost_line(&error),
         }
     }
@@ -146,6 +155,7 @@ impl Worker {
         if let Err(error) = self.log.approving(&what) {
             return Answer::Refused(explain(&error));
         }
+        self.metrics.approval("approved");
         self.approvals.answered(id);
         if let Some(further) = further {
             let stands = (id.as_str(), waiting);

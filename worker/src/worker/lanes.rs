@@ -2,6 +2,7 @@
 
 use crate::admission::Places;
 use crate::audit::{Began, Entry};
+use crate::metrics::Counting;
 use crate::sys::Process;
 use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,6 +22,8 @@ pub(super) struct LaneProcess {
     pub(super) places: Places,
     /// The user that is its own.
     pub(super) user: Option<u32>,
+    /// As what the run that has begun is counted.
+    pub(super) counting: Option<Counting>,
 }
 
 /// Names runs: unique over restarts without randomness.

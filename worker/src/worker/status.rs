@@ -75,6 +75,7 @@ impl Worker {
                 Answer::Grants(page, more)
             }
             About::Revoke(id) => self.revoke(asker, &id),
+            About::Metrics => Answer::Metrics(Box::new(self.numbers())),
         }
     }
 
