@@ -34,6 +34,7 @@ mod runs;
 mod scratch;
 mod site;
 mod small_disk;
+pub mod systemd;
 mod users;
 mod wait;
 pub mod web;

@@ -4,8 +4,10 @@
 //! It is little: calls are told by the supervisor's log and by the audit trail.
 
 use crate::audit::json::Object;
+use std::io;
 use std::sync::OnceLock;
 use std::time::SystemTime;
+use thiserror::Error;
 use wire::systemd::{Journal, Record, Severity};
 
 /// What messages are known by in the journal.
@@ -33,13 +35,18 @@ enum Output {
     Journal(Journal),
 }
 
+/// A journal was asked for, and none is there.
+#[derive(Debug, Error)]
+#[error("cannot reach the journal")]
+pub(crate) struct NoJournal(#[from] io::Error);
+
 static OUTPUT: OnceLock<Output> = OnceLock::new();
 
 /// Begins to write messages as `format` says. Before that they are text.
 ///
 /// # Errors
 /// A journal that was asked for and is not there.
-pub(crate) fn start(format: Format) -> std::io::Result<()> {
+pub(crate) fn start(format: Format) -> Result<(), NoJournal> {
     let output = match format {
         Format::Auto => Journal::of_stderr().map_or(Output::Text, Output::Journal),
         Format::Text => Output::Text,
@@ -83,7 +90,7 @@ fn json(severity: Severity, text: &str, fields: &[(&str, &str)]) -> String {
     let object = fields
         .iter()
         .fold(object, |object, (name, value)| object.text(name, value));
-    format!("{}}}", object.so_far())
+    object.finish()
 }
 
 #[cfg(test)]
