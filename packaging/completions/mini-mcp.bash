@@ -49,6 +49,9 @@ _mini__mcp() {
             mini__mcp,learn-stub)
                 cmd="mini__mcp__subcmd__learn__subcmd__stub"
                 ;;
+            mini__mcp,metrics)
+                cmd="mini__mcp__subcmd__metrics"
+                ;;
             mini__mcp,pending)
                 cmd="mini__mcp__subcmd__pending"
                 ;;
@@ -110,7 +113,7 @@ _mini__mcp() {
 
     case "${cmd}" in
         mini__mcp)
-            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status pending approve deny grants revoke reload key run schema"
+            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status metrics pending approve deny grants revoke reload key run schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -513,6 +516,28 @@ _mini__mcp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mini__subcmd__mcp__subcmd__metrics)
+            opts="-h --listen --anywhere --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mini__subcmd__mcp__subcmd__pending)
             opts="-h --watch --json --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -712,7 +737,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --help"
+            opts="-h --policy --packs --socket --worker --metrics --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -731,6 +756,10 @@ _mini__mcp() {
                     return 0
                     ;;
                 --worker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -770,6 +799,10 @@ _mini__mcp() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto text json journal" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -796,7 +829,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__stdio)
-            opts="-h --policy --packs --workspace --audit --worker-program --spool --spool-quota --spool-max --spool-expiry --help"
+            opts="-h --policy --packs --workspace --audit --worker-program --spool --spool-quota --spool-max --spool-expiry --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -836,6 +869,10 @@ _mini__mcp() {
                     ;;
                 --spool-expiry)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto text json journal" -- "${cur}"))
                     return 0
                     ;;
                 *)

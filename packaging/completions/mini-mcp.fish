@@ -39,6 +39,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "replay" -d 'Decid
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "audit" -d 'Tell what the audit trail holds: who called what, and what became of it'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "report" -d 'Write a page about the audit trail: calls over time, by principal and tool, denials, the slowest and heaviest runs, and whether the trail is whole'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "status" -d 'Tell how the service is: for people, and by its exit status for monitoring'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "metrics" -d 'Print the worker\'s numbers in the text format of Prometheus, or serve them'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "pending" -d 'Tell which calls wait for an administrator\'s approval: those that a policy says `ask` for'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "approve" -d 'Approve a call that waits: this one, or with --for further ones too'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "deny" -d 'Deny a call that waits for approval'
@@ -52,6 +53,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l policy -d 'P
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l packs -d 'Directory of the packs that the policy includes' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l socket -d 'Unix socket to listen on' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l worker -d 'Unix socket of the worker' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l metrics -d 'Serve this process\'s own numbers at /metrics: on an address of this host, such as 127.0.0.1:9465, or at a Unix socket, unix:PATH; `mini-mcp metrics` has the worker\'s' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http -d 'Serve MCP over HTTP at /mcp on this address too, to principals with an API key' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http-host -d 'Name by which clients reach it, in the Host header, beside the address itself and localhost; may be given several times' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-proxy -d 'Address or network of a reverse proxy that speaks TLS and tells the client\'s address in X-Forwarded-For; may be given several times' -r
@@ -61,6 +63,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool -d 'Di
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-max -d 'How much output is kept for all of them' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l log-format -d 'How messages are written' -r -f -a "auto\t'To the journal where standard error is connected to it, else as text'
+text\t'Lines for people, on standard error'
+json\t'One JSON object a line, on standard error'
+journal\t'To the journal, with fields'"
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -l socket -d 'Unix socket of the service' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -73,6 +79,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool -d 'Di
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-max -d 'How much output is kept for all of them' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l log-format -d 'How messages are written' -r -f -a "auto\t'To the journal where standard error is connected to it, else as text'
+text\t'Lines for people, on standard error'
+json\t'One JSON object a line, on standard error'
+journal\t'To the journal, with fields'"
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand check" -l packs -d 'Directory of the packs that policies include' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand check" -l workspace -d 'With --single-user: directory that `${workspace}` stands for [default: the current one]' -r -F
@@ -156,6 +166,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand report" -s h -l help -
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -l socket -d 'Unix socket where the worker answers administrators' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -l json -d 'Print one JSON document'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -l listen -d 'Serve them at /metrics, until interrupted: on an address of this host, or at a Unix socket, unix:PATH' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -l anywhere -d 'The address may be reached from beyond this host, by anybody, in the clear'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l socket -d 'Unix socket where the worker answers administrators' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l watch -d 'Tell of further requests as they come, until interrupted'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l json -d 'Print one JSON document; with --watch one in each line'

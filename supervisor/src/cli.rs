@@ -26,12 +26,14 @@ Examples:
   mini-mcp doctor                      what of the sandbox holds on this machine
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp pending                     which calls wait for an approval
+  mini-mcp metrics                     numbers for Prometheus
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
   mini-mcp run --profile isolated -- ls /
                                        run a command in the sandbox of a profile
 
-Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
+Logs go to the journal under systemd, else to standard error; MINI_MCP_LOG=debug shows
+more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
 )]
 pub(crate) struct Cli {
