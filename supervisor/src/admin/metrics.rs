@@ -1,6 +1,7 @@
 //! `mini-mcp metrics`: the worker's numbers, once or for a monitoring system that comes
 //! for them.
 
+use super::approvals::unexpected;
 use super::options::Metrics;
 use super::print;
 use super::status::ask;
@@ -63,8 +64,9 @@ impl AsyncPage for Page {
 }
 
 fn numbers(socket: &Path) -> Result<wire::Metrics, Error> {
-    match ask(socket, About::Metrics)? {
-        Answer::Metrics(metrics) => Ok(*metrics),
-        other => Err(super::approvals::unexpected(other)),
+    let answer = ask(socket, About::Metrics)?;
+    if let Answer::Metrics(metrics) = answer {
+        return Ok(*metrics);
     }
+    Err(unexpected(answer))
 }

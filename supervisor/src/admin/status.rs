@@ -35,9 +35,9 @@ pub(crate) fn status(options: &Status) -> ExitCode {
 }
 
 fn told(options: &Status) -> Result<bool, Error> {
-    let status = match ask(&options.socket, About::Status)? {
-        Answer::Status(status) => status,
-        other => return Err(unexpected(other)),
+    let answer = ask(&options.socket, About::Status)?;
+    let Answer::Status(status) = answer else {
+        return Err(unexpected(answer));
     };
     let complaints = complaints(&status);
     if options.json {

@@ -57,9 +57,9 @@ impl Fields {
 
     /// Each field as text.
     pub(super) fn texts(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.all.iter().map(|(name, value)| match value {
-            Json::String(text) => (*name, text.clone()),
-            other => (*name, other.to_string()),
+        self.all.iter().map(|(name, value)| {
+            let text = value.as_str().map(str::to_owned);
+            (*name, text.unwrap_or_else(|| value.to_string()))
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 use wire::systemd::{Journal, Record, Severity};
 
 /// What messages are known by in the journal.
@@ -49,7 +49,7 @@ where
         for span in context
             .event_scope(event)
             .into_iter()
-            .flat_map(|spans| spans.from_root())
+            .flat_map(Scope::from_root)
         {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.extend(outer);
@@ -125,7 +125,7 @@ mod tests {
         fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
             let mut fields = Fields::default();
             let spans = context.event_scope(event).into_iter();
-            for span in spans.flat_map(|spans| spans.from_root()) {
+            for span in spans.flat_map(Scope::from_root) {
                 fields.extend(span.extensions().get::<Fields>().unwrap());
             }
             event.record(&mut fields);

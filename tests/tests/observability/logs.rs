@@ -101,7 +101,7 @@ fn the_journal_gets_fields_of_both_processes() {
     refusals(&site, &journal);
 
     // A lane that is lost with its command, by the worker.
-    let call = client.start_call("sleep", &json!({"time": "600"}));
+    client.start_call("sleep", &json!({"time": "600"}));
     let start = site.audited("the start", |entry| entry.is("start", "sleep"));
     let lanes = site.lanes().into_iter();
     let mut lanes = lanes.filter(|lane| !lane.children().is_empty());
@@ -109,7 +109,6 @@ fn the_journal_gets_fields_of_both_processes() {
     let wanted = [("MINI_MCP_CODE", "lane_lost"), ("PRIORITY", "4")];
     let lost = message(&journal, &wanted);
     assert_fields(&lost, &[("MINI_MCP_RUN", start.text("run"))]);
-    drop(call);
     // Nothing went to standard error instead.
     for name in ["worker", "supervisor"] {
         assert_eq!(site.log_text(name), "", "{name}");
@@ -155,7 +154,7 @@ fn each_line_of_json_is_an_object_with_the_fields() {
         .worker_option("--log-format", "json")
         .start();
     let client = Client::attach(&site, ALICE);
-    client.call("true", &json!({}));
+    assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
     site.file("policy.toml", "version = 1\n[nonsense]\n");
     for process in [site.worker(), site.supervisor()] {
         process.hang_up();

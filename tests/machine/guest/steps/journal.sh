@@ -36,11 +36,13 @@ word = { type = "string" }
 END
 has "$(call alice hush '{"key": "canary-of-the-journal", "word": "no-secret"}')" 'no-secret'
 call alice hush '{"key": ["canary-of-the-journal"], "word": 1}' >/dev/null || true
-call alice no_such_tool '{"key": "canary-of-the-journal"}' >/dev/null || true
 no_policy
-[ "$(messages --boot | wc -l)" -gt 100 ] || fail "the journal is empty"
-lacks "$(messages --boot)" 'canary-of-the-journal'
-lacks "$(cat "$trail"*)" 'canary-of-the-journal'
+# What other programs log has the command line of the client in it, `_CMDLINE`.
+said=$(messages --unit mini-mcp.service --unit mini-mcp-worker.service)
+[ "$(wc -l <<<"$said")" -gt 50 ] || fail "the journal is empty"
+for found in "$said" "$(cat "$trail"*)"; do
+    ! grep -q 'canary-of-the-journal' <<<"$found" || fail "$(grep 'canary-of-the-journal' <<<"$found" | head -n 3)"
+done
 rm -r /run/systemd/system/mini-mcp.service.d
 systemctl daemon-reload
 systemctl restart mini-mcp.service
