@@ -4,7 +4,7 @@
 //! It is little: calls are told by the supervisor's log and by the audit trail.
 
 use crate::audit::json::Object;
-use std::io;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 use thiserror::Error;
@@ -73,12 +73,17 @@ pub(crate) fn tell(severity: Severity, text: &str, fields: &[(&str, &str)]) {
                 .fold(record, |record, (name, value)| record.with(name, value));
             if journal.send(&record).is_err() {
                 // The journal reads the number as the priority, sd-daemon(3).
-                eprintln!("<{}>{PROGRAM}: {text}", severity as u8);
+                print(&format!("<{}>{PROGRAM}: {text}", severity as u8));
             }
         }
-        Some(Output::Json) => eprintln!("{}", json(severity, text, fields)),
-        Some(Output::Text) | None => eprintln!("{PROGRAM}: {text}"),
+        Some(Output::Json) => print(&json(severity, text, fields)),
+        Some(Output::Text) | None => print(&format!("{PROGRAM}: {text}")),
     }
+}
+
+/// Without standard error, nobody is left to be told.
+fn print(line: &str) {
+    let _untold = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn json(severity: Severity, text: &str, fields: &[(&str, &str)]) -> String {
