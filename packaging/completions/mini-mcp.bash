@@ -737,7 +737,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --metrics --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --log-format --help"
+            opts="-h --policy --packs --socket --worker --metrics --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --log-format --otlp --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -801,6 +801,10 @@ _mini__mcp() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "auto text json journal" -- "${cur}"))
+                    return 0
+                    ;;
+                --otlp)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -67,6 +67,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l log-format -
 text\t'Lines for people, on standard error'
 json\t'One JSON object a line, on standard error'
 journal\t'To the journal, with fields'"
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l otlp -d 'Send traces and metrics of calls by OTLP to this collector: http://HOST:PORT, unix:PATH, or `environment` for what OTEL_EXPORTER_OTLP_ENDPOINT says' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -l socket -d 'Unix socket of the service' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'

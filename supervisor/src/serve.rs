@@ -12,6 +12,7 @@ use crate::metrics::{AsyncPage, Exporter, FRONT, Now};
 use crate::reload::{Reloading, state};
 use crate::runs::service_directory;
 use crate::service::{Manager, feed};
+use crate::telemetry::{Exporting, Prepared};
 use crate::vanish::vanished;
 use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -56,6 +57,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         Some(address) => Some(Exporter::listen(address, false).await?),
         None => None,
     };
+    let telemetry = Prepared::new(&options.otlp)?;
     let places = places(raise_descriptor_limit());
     let pool = Arc::new(Pool::new(
         Door::Socket(options.worker.clone()),
@@ -79,6 +81,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
             .collect(),
         socket: listener.is_own().then(|| directory(&options.socket)),
         spool: runs.directory(),
+        collector: telemetry.as_ref().and_then(|one| one.collector().network()),
         child: false,
     };
     confine(&needs)?;
@@ -86,7 +89,9 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
         tracing::info!(%address, tls = tls.is_some(), "serving HTTP");
     }
-    let front = Arc::new(Front::new(Generation::new(policy, pool), runs));
+    let front = Front::new(Generation::new(policy, pool), runs);
+    let traced_by = telemetry.as_ref().map(|one| Arc::clone(one.telemetry()));
+    let front = Arc::new(front.traced_by(traced_by));
     let stop = CancellationToken::new();
     let service = Service {
         web: Arc::new(Web::new(&front, &options.http, &stop)),
@@ -95,6 +100,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         places: Arc::new(Semaphore::new(places)),
         clients: TaskTracker::new(),
     };
+    let exporting = telemetry.map(|telemetry| service.export(telemetry));
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
     let reloading =
         Reloading::watch(&options, &service.front, &manager, tls).map_err(Error::Process)?;
@@ -104,13 +110,16 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         () = service.accept_all(&listener) => {}
         () = service.accept_network(inet.as_ref()) => {}
         never = feed(&manager, async || service.works().await) => match never {},
-        never = service.export(exporter) => match never {},
+        never = service.serve_metrics(exporter) => match never {},
         never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
     }
     manager.stopping();
     drop((listener, inet));
     service.say_farewell().await;
+    if let Some(exporting) = exporting {
+        exporting.end().await;
+    }
     Ok(())
 }
 
@@ -206,7 +215,7 @@ impl Service {
     }
 
     /// Serves this process's own numbers, where that is asked for.
-    async fn export(&self, exporter: Option<Exporter>) -> Infallible {
+    async fn serve_metrics(&self, exporter: Option<Exporter>) -> Infallible {
         let Some(exporter) = exporter else {
             return std::future::pending().await;
         };
@@ -223,6 +232,16 @@ impl Service {
     /// Whether a call could be carried out: the worker answers.
     async fn works(&self) -> Result<(), Error> {
         Ok(self.front.generation().pool().probe().await?)
+    }
+
+    /// Exports traces and metrics from now on.
+    fn export(&self, telemetry: Prepared) -> Exporting {
+        tracing::info!(collector = %telemetry.collector(), "exporting traces and metrics");
+        let (clients, front) = (self.clients.clone(), Arc::clone(&self.front));
+        telemetry.begin(
+            move || clients.len(),
+            move || front.generation().pool().lanes(),
+        )
     }
 
     async fn say_farewell(&self) {

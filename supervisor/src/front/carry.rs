@@ -5,12 +5,14 @@ use super::call::Denied;
 use super::handler::Handler;
 use super::leave::Leave;
 use super::result::{Ending, ending_fields};
+use super::traced::{decided, ended};
 use super::waiting::Standing;
 use super::who::in_words_of_the_wire;
 use super::{Client, Generation, arguments, call, live};
 use crate::http::Visitor;
 use crate::lane::LaneError;
 use crate::runs::Label;
+use crate::telemetry::Stage;
 use policy::{Arguments, Caller, Decision};
 use rmcp::RoleServer;
 use rmcp::model::JsonObject;
@@ -55,6 +57,7 @@ impl Handler {
             }
         };
         log(&ending);
+        ended(&generation.policy, &tool, &ending);
         ending
     }
 
@@ -67,12 +70,17 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         how: How,
     ) -> Result<Ending, LaneError> {
+        let deciding = Stage::begin("decide");
         let caller = client.caller(&generation.policy, context).await;
-        match decide(generation, &caller, tool, typed) {
+        let decision = decide(generation, &caller, tool, typed);
+        let leave = decision.as_ref().map(|(leave, _)| leave);
+        decided(&generation.policy, &caller, leave);
+        deciding.end();
+        match decision {
             Ok((leave, arguments)) => {
                 Span::current()
                     .record("principal", leave.principal())
-                    .record("decision", leave.word());
+                    .record("decision", leave.decision());
                 let standing = Standing::new(client);
                 let live = Arc::new(live::Live::default());
                 let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
@@ -99,6 +107,7 @@ impl Handler {
             // Recorded even when the client no longer wants to know.
             Err(denial) => {
                 Span::current().record("decision", "deny");
+                let _recording = Stage::begin("record");
                 let arguments = typed.as_ref().ok().cloned().map(in_packets);
                 let denied = Denied {
                     denial,
@@ -120,6 +129,7 @@ impl Handler {
         arguments: Arguments,
         live: Option<Arc<live::Live>>,
     ) -> Result<Ending, LaneError> {
+        standing.enters("queue");
         if !standing.begin().await {
             return Ok(cancelled());
         }
@@ -165,6 +175,7 @@ pub(super) async fn start(
         key: client.key.clone(),
         background,
     };
+    standing.enters("launch");
     match call::start(&generation.pool, client, run, standing).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {

@@ -30,8 +30,8 @@ impl Leave {
         }
     }
 
-    /// The decision, for the log.
-    pub(super) fn word(&self) -> &'static str {
+    /// What the policy says of the call, in one word.
+    pub(super) fn decision(&self) -> &'static str {
         match self {
             Self::Allowed(_) => "allow",
             Self::Asked(_) => "ask",
