@@ -14,6 +14,7 @@ mod bounds;
 mod context;
 mod create;
 mod denials;
+mod discard;
 mod doctor;
 mod door;
 mod explain;

@@ -85,7 +85,7 @@ impl Metrics {
                 let tool = self.tool(policy, &call.tool);
                 self.count(tool, Decision::Refuse, "failed");
             }
-            Entry::Output(_) | Entry::WrongKey { .. } => {}
+            Entry::Output(_) | Entry::WrongKey { .. } | Entry::Violation { .. } => {}
         }
     }
 

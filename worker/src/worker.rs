@@ -5,20 +5,22 @@
 mod approving;
 mod lanes;
 mod numbers;
+mod sparing;
 mod status;
-mod wrong_keys;
+mod violation;
 
 use crate::admin::Admin;
 use crate::admission::{Admission, Now, Places};
 use crate::approvals::Approvals;
-use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, RunUser};
+use crate::audit::{ASK_MAX, Ask, AuditError, Ending, Entry, Log, Note, Offender, RunUser};
 use crate::bounds;
 use crate::context::Context;
+use crate::discard::discard;
 use crate::door::{Door, DoorError, Visit};
 use crate::explain::explain;
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
-use crate::lane::{Lane, send_note};
+use crate::lane::Lane;
 pub(crate) use crate::log::say;
 use crate::log::tell;
 use crate::metrics::Metrics;
@@ -37,14 +39,15 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use policy::Policy;
+use sparing::Sparing;
 use status::Since;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use violation::Violations;
 use wire::systemd::Severity;
 use wire::{Denial, Failure, PolicyDigest};
-use wrong_keys::WrongKeys;
 
 /// Most lanes at once; the supervisor opens fewer.
 const LANES_MAX: usize = 128;
@@ -96,7 +99,9 @@ pub(crate) struct Worker {
     approvals: Approvals,
     /// Whom requests are told that wait for approval.
     hook: Hook,
-    wrong_keys: WrongKeys,
+    wrong_keys: Sparing,
+    /// What was done on sockets that nobody may do there.
+    violations: Violations,
     /// What administrators are told in numbers.
     metrics: Metrics,
     /// Room for one ask of a lane.
@@ -140,7 +145,8 @@ impl Worker {
             admission: Admission::default(),
             approvals: Approvals::new(),
             hook,
-            wrong_keys: WrongKeys::default(),
+            wrong_keys: Sparing::default(),
+            violations: Violations::default(),
             metrics: Metrics::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
@@ -298,7 +304,7 @@ impl Worker {
 
     fn tell_lanes(&self, note: &Note) {
         for lane in self.lanes.values() {
-            let _lost_already = send_note(lane.records.as_fd(), note);
+            lane.tell(note);
         }
     }
 
@@ -334,14 +340,21 @@ impl Worker {
             Visit::Closed => self.stop(),
             Visit::Nobody => {}
             Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
-            Visit::Stranger(user) => {
-                let text = format!("cannot let user {user} in: he is not the supervisor");
-                tell(Severity::Warning, &text, &[("uid", &user.to_string())]);
+            Visit::Stranger(user, connection) => {
+                discard(connection);
+                self.violated(
+                    Offender::NoSupervisor(user.as_raw()),
+                    &format!("cannot let user {user} in: he is not the supervisor"),
+                );
             }
-            Visit::Connection(_) if self.lanes.len() >= LANES_MAX => {
-                say(&format!(
-                    "cannot let the supervisor in: it has {LANES_MAX} connections already"
-                ));
+            Visit::Connection(connection) if self.lanes.len() >= LANES_MAX => {
+                discard(connection);
+                self.violated(
+                    Offender::Supervisor,
+                    &format!(
+                        "cannot let the supervisor in: it has {LANES_MAX} connections already"
+                    ),
+                );
             }
             Visit::Connection(connection) => match self.fork(connection) {
                 Ok(lane) => return Ok(lane),
@@ -415,7 +428,7 @@ impl Worker {
             }
         };
         if let Some(lane) = self.lanes.get(&number) {
-            let _lost_already = send_note(lane.records.as_fd(), &note);
+            lane.tell(&note);
         }
         Ok(())
     }
@@ -425,6 +438,9 @@ impl Worker {
         if !self.is_approved(number, &entry) {
             return Note::Stop;
         }
+        if self.is_stale(&entry) {
+            return self.turn_away(&entry);
+        }
         if let Entry::Start { bounds, .. } = &entry
             && let Some(denial) = self.admission.refusal(bounds, now)
         {
@@ -433,11 +449,8 @@ impl Worker {
         if let Some(denial) = self.give_user(number, &mut entry) {
             return self.deny(&entry, denial);
         }
-        if let Entry::WrongKey { left_out, .. } = &mut entry {
-            match self.wrong_keys.room(Instant::now()) {
-                Some(others) => *left_out = others,
-                None => return Note::Recorded(None),
-            }
+        if !self.is_worth_a_line(&mut entry) {
+            return Note::Recorded(None);
         }
         let entry = &entry;
         let Some(lane) = self.lanes.get_mut(&number) else {

@@ -99,6 +99,15 @@ pub(crate) enum Entry {
         /// How many before it were not recorded; the first process counts.
         left_out: u64,
     },
+    /// Somebody did on a socket what nobody may; not every one of many is recorded.
+    Violation {
+        /// Who, and where.
+        offender: Offender,
+        /// What, in one sentence.
+        reason: String,
+        /// How many before it were not recorded; the first process counts.
+        left_out: u64,
+    },
     /// The call is allowed, or its caller unknown, but it could not be carried out.
     Refuse {
         /// The call.
@@ -106,6 +115,19 @@ pub(crate) enum Entry {
         /// Why.
         failure: wire::Failure,
     },
+}
+
+/// Who does on a socket of the worker what nobody may; users by their id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Offender {
+    /// The supervisor, on its own.
+    Supervisor,
+    /// Somebody who may not connect there.
+    NoSupervisor(u32),
+    /// An administrator, on that of administrators.
+    Administrator(u32),
+    /// Somebody who may not connect there.
+    NoAdministrator(u32),
 }
 
 /// Whose user a command runs as.
@@ -143,6 +165,15 @@ impl Entry {
             by: Decider::Worker,
             denial,
         })
+    }
+
+    /// The refusal of a call that was about to start; `None` of anything else.
+    pub(crate) fn refused(&self, failure: wire::Failure) -> Option<Self> {
+        let Self::Start { call, .. } = self else {
+            return None;
+        };
+        let call = call.clone();
+        Some(Self::Refuse { call, failure })
     }
 }
 

@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use policy::{Approval, Ask, Caller, Grant, Proof, Stdin};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
-use wire::{Denial, Failure, Presented, Reply, Request, Shown};
+use wire::{Denial, Failure, Presented, Reply, Shown};
 
 /// What came of the waiting.
 enum Answer {
@@ -112,11 +112,9 @@ impl Lane {
         }
     }
 
-    /// The supervisor may take the call back; whatever else it says now is too early.
+    /// The supervisor takes the call back, or goes away.
     fn taken_back(&mut self) -> Answer {
-        if !matches!(self.receive(), Ok(Some((Request::Cancel, _)))) {
-            self.hung_up = true;
-        }
+        let _or_hung_up = self.heard_meanwhile();
         Answer::Left(Left::Cancelled)
     }
 

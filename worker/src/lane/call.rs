@@ -402,7 +402,7 @@ pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {
     }
 }
 
-pub(super) fn stale() -> Failure {
+pub(crate) fn stale() -> Failure {
     let reason = "cannot run under another policy than the worker has loaded\nhint: restart or reload both processes";
     Failure {
         code: "stale_policy".to_owned(),

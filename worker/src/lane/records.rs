@@ -2,10 +2,12 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
+use super::call::stale;
 use crate::audit::{ASK_MAX, Ask, Began, Entry, Left, Note, Waiting};
 use crate::metrics::Times;
 use crate::sys;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use nix::sys::socket::{MsgFlags, send};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
 
 /// The socket to the first process.
@@ -21,6 +23,8 @@ pub(super) struct Records {
 pub(super) enum Refusal {
     /// A limit leaves no room for the call; the denial is recorded.
     Denied(Denial),
+    /// It was decided under a former policy; that is recorded.
+    Stale,
     /// The trail cannot be written, for this reason.
     Unwritten(String),
 }
@@ -29,6 +33,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let reason = match refusal {
             Refusal::Denied(denial) => denial.reason,
+            Refusal::Stale => return stale(),
             Refusal::Unwritten(reason) => reason,
         };
         Self {
@@ -42,7 +47,7 @@ impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Denied(denial) => Self::Denied(denial),
-            Refusal::Unwritten(_) => Self::Failed(refusal.into()),
+            Refusal::Stale | Refusal::Unwritten(_) => Self::Failed(refusal.into()),
         }
     }
 }
@@ -130,7 +135,8 @@ impl Records {
                 Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
-                Note::Waiting(_) | Note::Approved(_) | Note::Stale | Note::Left => {
+                Note::Stale => return Ok(Err(Refusal::Stale)),
+                Note::Waiting(_) | Note::Approved(_) | Note::Left => {
                     return Err(HangUp::Records);
                 }
             }
@@ -142,6 +148,7 @@ impl Records {
         match self.send(&Ask::Approval(Box::new(waiting)))? {
             Ok(()) => self.next(),
             Err(Refusal::Denied(denial)) => Ok(Note::Denied(denial)),
+            Err(Refusal::Stale) => Ok(Note::Stale),
             Err(Refusal::Unwritten(reason)) => Ok(Note::Failed(reason)),
         }
     }
@@ -221,8 +228,10 @@ impl Records {
     }
 }
 
-/// From the first process to a lane.
+/// From the first process to a lane; it does not wait for room.
 pub(crate) fn send_note(lane: BorrowedFd<'_>, note: &Note) -> Result<(), SendError> {
     let packet = wire::encode(note).map_err(|error: FrameError| SendError::Frame(error))?;
-    wire::send(lane, &packet, &[])
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    let sent = send(lane.as_raw_fd(), &packet, flags);
+    sent.map(drop).map_err(SendError::Socket)
 }

@@ -4,10 +4,8 @@ use super::{Worker, lost_line, say};
 use crate::admin::Asker;
 use crate::admission::Now;
 use crate::approvals::caller_uid;
-use crate::audit::{Approving, Entry, Left, Note, Waiting, since_boot};
+use crate::audit::{Approving, Entry, Left, Note, Offender, Waiting, since_boot};
 use crate::explain::explain;
-use crate::lane::send_note;
-use std::os::fd::AsFd;
 use std::time::Duration;
 use wire::{Answer, Approve, Denial, Failure};
 
@@ -22,7 +20,8 @@ impl Worker {
         }
         let now = since_boot();
         if let Some(id) = self.approvals.covering(&waiting, now) {
-            self.approved(number, &id);
+            waiting.call.approval = Some(id.clone());
+            self.approved(number, waiting);
             return Note::Approved(id);
         }
         // Nobody is asked to approve a call that could not run now, or that nobody can see.
@@ -59,11 +58,8 @@ impl Worker {
             .lanes
             .get_mut(&number)
             .and_then(|lane| lane.approved.take());
-        if let Some(id) = unused {
-            say(&format!(
-                "approval {id} was given too late: {}",
-                why(left).reason
-            ));
+        if let Some(waiting) = unused {
+            return self.withdrawn(&waiting, &too_late(left));
         }
         let Some(pending) = self.approvals.left(number) else {
             return Note::Left;
@@ -73,11 +69,12 @@ impl Worker {
             let denial = expired(&waiting);
             return self.turned_down(&waiting, None, denial);
         }
-        let why = why(left);
-        let what = Approving::Withdrawn {
-            waiting: &waiting,
-            why: &why,
-        };
+        self.withdrawn(&waiting, &why(left))
+    }
+
+    /// Records that a call does not run, whether or not it was approved.
+    fn withdrawn(&mut self, waiting: &Waiting, why: &Failure) -> Note {
+        let what = Approving::Withdrawn { waiting, why };
         match self.log.approving(&what) {
             Ok(()) => {
                 self.metrics.approval("withdrawn");
@@ -93,12 +90,15 @@ impl Worker {
         let lane = self.lanes.get_mut(&number);
         let given = lane.and_then(|lane| lane.approved.take());
         match entry {
-            Entry::Start { call, .. } => call.approval == given,
+            Entry::Start { call, .. } => {
+                call.approval == given.and_then(|waiting| waiting.call.approval)
+            }
             Entry::End(_)
             | Entry::Output(_)
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
-            | Entry::WrongKey { .. } => true,
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. } => true,
         }
     }
 
@@ -124,10 +124,10 @@ impl Worker {
         }
     }
 
-    /// Remembers that the lane may start one call by the approval `id`.
-    fn approved(&mut self, number: u64, id: &str) {
+    /// Remembers that the lane may start `waiting`, once, by the approval that is named there.
+    fn approved(&mut self, number: u64, waiting: Waiting) {
         if let Some(lane) = self.lanes.get_mut(&number) {
-            lane.approved = Some(id.to_owned());
+            lane.approved = Some(Box::new(waiting));
         }
     }
 
@@ -158,10 +158,10 @@ impl Worker {
         self.metrics.approval("approved");
         self.approvals.answered(id);
         if let Some(further) = further {
-            let stands = (id.as_str(), waiting);
+            let stands = (id.as_str(), waiting.clone());
             self.approvals.stand(stands, further, asker.uid, now);
         }
-        self.approved(lane, id);
+        self.approved(lane, waiting);
         self.tell(lane, &Note::Approved(id.clone()));
         Answer::Done
     }
@@ -226,21 +226,23 @@ impl Worker {
     }
 
     /// Whether `asker` may answer request `id`, which must wait.
-    fn answerable(&self, asker: &Asker, id: &str, now: Duration) -> Result<(), Answer> {
+    fn answerable(&mut self, asker: &Asker, id: &str, now: Duration) -> Result<(), Answer> {
         let Some(pending) = self.approvals.pending(id, now) else {
             return Err(unknown(id));
         };
         let own = caller_uid(&pending.waiting) == Some(asker.uid);
         if own && !self.context.policy.approvals().self_approval {
             let why = "it is a call of your own, and the policy does not say `self_approval`";
-            return Err(Answer::Refused(format!("cannot answer `{id}`: {why}")));
+            let why = format!("cannot answer `{id}`: {why}");
+            self.violated(Offender::Administrator(asker.uid), &why);
+            return Err(Answer::Refused(why));
         }
         Ok(())
     }
 
     fn tell(&self, lane: u64, note: &Note) {
         if let Some(lane) = self.lanes.get(&lane) {
-            let _lost_already = send_note(lane.records.as_fd(), note);
+            lane.tell(note);
         }
     }
 }
@@ -275,6 +277,13 @@ fn why(left: Left) -> Failure {
         code: "withdrawn".to_owned(),
         reason: reason.to_owned(),
     }
+}
+
+/// The same, of an approval that was given meanwhile.
+fn too_late(left: Left) -> Failure {
+    let Failure { code, reason } = why(left);
+    let reason = format!("it was approved too late: {reason}");
+    Failure { code, reason }
 }
 
 /// `text` in one line that is not too long.

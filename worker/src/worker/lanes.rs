@@ -1,10 +1,12 @@
 //! Lanes and their runs, as the first process keeps count of them.
 
 use crate::admission::Places;
-use crate::audit::{Began, Entry};
+use crate::audit::{Began, Entry, Note, Waiting};
+use crate::lane::send_note;
 use crate::metrics::Counting;
 use crate::sys::Process;
-use std::os::fd::OwnedFd;
+use nix::sys::signal::{Signal, kill};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A lane as the first process sees it.
@@ -16,8 +18,8 @@ pub(super) struct LaneProcess {
     pub(super) run: Option<String>,
     /// The run that has ended last, until its output is told.
     pub(super) ended: Option<String>,
-    /// The approval by which it may start one call.
-    pub(super) approved: Option<String>,
+    /// The call that is approved and that it may start, once.
+    pub(super) approved: Option<Box<Waiting>>,
     /// What that run occupies.
     pub(super) places: Places,
     /// The user that is its own.
@@ -51,14 +53,23 @@ impl RunNames {
 }
 
 impl LaneProcess {
+    /// Tells it, and never waits for it: a lane that does not listen is ended.
+    pub(super) fn tell(&self, note: &Note) {
+        if send_note(self.records.as_fd(), note).is_err() {
+            let _ended_already = kill(self.process.pid, Signal::SIGKILL);
+        }
+    }
+
     /// The name of the run that `entry` is about.
     pub(super) fn name(&mut self, entry: &Entry, runs: &mut RunNames) -> Option<String> {
         match entry {
             Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
             Entry::Output(_) => self.ended.take(),
-            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } | Entry::WrongKey { .. } => {
-                self.run.clone()
-            }
+            Entry::End(_)
+            | Entry::Deny { .. }
+            | Entry::Refuse { .. }
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. } => self.run.clone(),
         }
     }
 
@@ -76,7 +87,8 @@ impl LaneProcess {
             Entry::Output(_)
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
-            | Entry::WrongKey { .. } => None,
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. } => None,
         }
     }
 

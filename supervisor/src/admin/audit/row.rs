@@ -62,6 +62,7 @@ impl Rows {
                 ),
             ),
             "wrong_key" => (Tone::Odd, wrong_key(event)),
+            "violation" => (Tone::Bad, violation(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
         let words = self.style.tone(tone, &one_line(&words));
@@ -83,12 +84,25 @@ impl Rows {
 }
 
 fn wrong_key(event: &Event) -> String {
+    format!(
+        "a wrong key from {}{}",
+        text(event, "address"),
+        others(event)
+    )
+}
+
+fn violation(event: &Event) -> String {
+    let (socket, reason) = (text(event, "socket"), text(event, "reason"));
+    format!("on the {socket} socket: {reason}{}", others(event))
+}
+
+/// How many of the same kind got no line.
+fn others(event: &Event) -> String {
     let others = event.get("left_out").and_then(Json::as_u64);
-    let others = match others.unwrap_or_default() {
+    match others.unwrap_or_default() {
         0 => String::new(),
         others => format!(", and {others} before it that were not recorded"),
-    };
-    format!("a wrong key from {}{others}", text(event, "address"))
+    }
 }
 
 /// The user by his name of now, or what is known of him; `names` are those already known.
