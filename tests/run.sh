@@ -79,11 +79,11 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 # The system's interpreter, which every user can execute.
 venv=target/venv
-if ! "$venv/bin/python" -c 'import importlib.metadata as m; assert m.version("mcp").startswith("2.3.") and m.version("tombi").startswith("1.9.")' 2>/dev/null; then
-    echo "installing the official Python client and a TOML language server into $venv"
+if ! "$venv/bin/python" -c 'import importlib.metadata as m; assert m.version("mcp").startswith("2.3.") and m.version("tombi").startswith("1.9."); m.version("prometheus_client")' 2>/dev/null; then
+    echo "installing the official Python client, a TOML language server and a parser of metrics into $venv"
     rm -rf "$venv"
     /usr/bin/python3 -m venv "$venv"
-    "$venv/bin/pip" --quiet --disable-pip-version-check install 'mcp==2.3.*' 'tombi==1.9.*'
+    "$venv/bin/pip" --quiet --disable-pip-version-check install 'mcp==2.3.*' 'tombi==1.9.*' 'prometheus_client>=0.20'
 fi
 # The public conformance suite, the official TypeScript clients and the inspector, and the
 # interpreter that they need.

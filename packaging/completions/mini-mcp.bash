@@ -49,6 +49,9 @@ _mini__mcp() {
             mini__mcp,learn-stub)
                 cmd="mini__mcp__subcmd__learn__subcmd__stub"
                 ;;
+            mini__mcp,metrics)
+                cmd="mini__mcp__subcmd__metrics"
+                ;;
             mini__mcp,pending)
                 cmd="mini__mcp__subcmd__pending"
                 ;;
@@ -524,6 +527,28 @@ _mini__mcp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mini__subcmd__mcp__subcmd__metrics)
+            opts="-h --listen --anywhere --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mini__subcmd__mcp__subcmd__pending)
             opts="-h --watch --json --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -723,7 +748,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --otlp --help"
+            opts="-h --policy --packs --socket --worker --metrics --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --log-format --otlp --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -742,6 +767,10 @@ _mini__mcp() {
                     return 0
                     ;;
                 --worker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -781,6 +810,10 @@ _mini__mcp() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto text json journal" -- "${cur}"))
+                    return 0
+                    ;;
                 --otlp)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -811,7 +844,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__stdio)
-            opts="-h --policy --packs --workspace --audit --worker-program --spool --spool-quota --spool-max --spool-expiry --help"
+            opts="-h --policy --packs --workspace --audit --worker-program --spool --spool-quota --spool-max --spool-expiry --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -851,6 +884,10 @@ _mini__mcp() {
                     ;;
                 --spool-expiry)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto text json journal" -- "${cur}"))
                     return 0
                     ;;
                 *)

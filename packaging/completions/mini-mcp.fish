@@ -53,6 +53,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l policy -d 'P
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l packs -d 'Directory of the packs that the policy includes' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l socket -d 'Unix socket to listen on' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l worker -d 'Unix socket of the worker' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l metrics -d 'Serve this process\'s own numbers at /metrics: on an address of this host, such as 127.0.0.1:9465, or at a Unix socket, unix:PATH; `mini-mcp metrics` has the worker\'s' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http -d 'Serve MCP over HTTP at /mcp on this address too, to principals with an API key' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l http-host -d 'Name by which clients reach it, in the Host header, beside the address itself and localhost; may be given several times' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-proxy -d 'Address or network of a reverse proxy that speaks TLS and tells the client\'s address in X-Forwarded-For; may be given several times' -r
@@ -62,6 +63,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool -d 'Di
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-max -d 'How much output is kept for all of them' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l log-format -d 'How messages are written' -r -f -a "auto\t'To the journal where standard error is connected to it, else as text'
+text\t'Lines for people, on standard error'
+json\t'One JSON object a line, on standard error'
+journal\t'To the journal, with fields'"
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l otlp -d 'Send traces and metrics of calls by OTLP to this collector: http://HOST:PORT, unix:PATH, or `environment` for what OTEL_EXPORTER_OTLP_ENDPOINT says' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -l socket -d 'Unix socket of the service' -r -F
@@ -75,6 +80,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool -d 'Di
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-max -d 'How much output is kept for all of them' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l log-format -d 'How messages are written' -r -f -a "auto\t'To the journal where standard error is connected to it, else as text'
+text\t'Lines for people, on standard error'
+json\t'One JSON object a line, on standard error'
+journal\t'To the journal, with fields'"
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand check" -l packs -d 'Directory of the packs that policies include' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand check" -l workspace -d 'With --single-user: directory that `${workspace}` stands for [default: the current one]' -r -F

@@ -2,10 +2,12 @@
 
 use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{
-    Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Pending, Reload, Replay,
-    Revoke, Run, Schema, Status, Test, Tools, Top,
+    Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Metrics, Pending, Reload,
+    Replay, Revoke, Run, Schema, Status, Test, Tools, Top,
 };
 use crate::inet::Http;
+use crate::log::Logging;
+use crate::metrics::Address;
 use crate::runs::Spool;
 use crate::telemetry::Otlp;
 use clap::{Args, Parser, Subcommand};
@@ -26,12 +28,14 @@ Examples:
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp top                         what runs, waits and was denied, as it changes
   mini-mcp pending                     which calls wait for an approval
+  mini-mcp metrics                     numbers for Prometheus
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
   mini-mcp run --profile isolated -- ls /
                                        run a command in the sandbox of a profile
 
-Logs go to standard error; MINI_MCP_LOG=debug shows more of them.
+Logs go to the journal under systemd, else to standard error; MINI_MCP_LOG=debug shows
+more of them.
 Exit status: 0 fine, 1 error, 2 wrong usage."
 )]
 pub(crate) struct Cli {
@@ -57,6 +61,7 @@ pub(crate) enum Command {
     Report(Report),
     Status(Status),
     Top(Top),
+    Metrics(Metrics),
     Pending(Pending),
     Approve(Approve),
     Deny(Deny),
@@ -99,10 +104,16 @@ pub(crate) struct Serve {
         default_value = "/run/mini-mcp-worker/worker.sock"
     )]
     pub(crate) worker: PathBuf,
+    /// Serve this process's own numbers at /metrics: on an address of this host, such as
+    /// 127.0.0.1:9465, or at a Unix socket, unix:PATH; `mini-mcp metrics` has the worker's
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<Address>,
     #[command(flatten)]
     pub(crate) http: Http,
     #[command(flatten)]
     pub(crate) spool: Spool,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
     #[command(flatten)]
     pub(crate) otlp: Otlp,
 }
@@ -152,6 +163,8 @@ pub(crate) struct Stdio {
     pub(crate) worker_program: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) spool: Spool,
+    #[command(flatten)]
+    pub(crate) logging: Logging,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::confine::ConfineError;
 use crate::lane::LaneError;
+use crate::metrics::Address;
 use crate::tls::TlsError;
 use policy::Diagnostics;
 use policy_files::{KeysError, ReadError};
@@ -44,8 +45,14 @@ pub(crate) enum Error {
     Occupied { path: PathBuf },
     #[error("cannot take over the socket of the service manager for `{}`", path.display())]
     TakeOver { path: PathBuf, source: io::Error },
-    #[error("cannot reach the service manager at NOTIFY_SOCKET")]
-    Notify(#[source] io::Error),
+    #[error(transparent)]
+    Notify(#[from] wire::systemd::ManagerError),
+    #[error("cannot serve metrics at {address}")]
+    ListenMetrics { address: Address, source: io::Error },
+    #[error("cannot serve metrics at {0}: everybody who reaches it could read them")]
+    Exposed(SocketAddr),
+    #[error("cannot reach the journal")]
+    Journal(#[source] io::Error),
     #[error("cannot start the worker `{}`", path.display())]
     StartWorker { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -134,6 +141,9 @@ impl Error {
             {
                 Some("name another policy file")
             }
+            Self::Exposed(_) => {
+                Some("listen on 127.0.0.1, or at unix:PATH; `mini-mcp metrics` has --anywhere")
+            }
             Self::ReadTrail { source, .. } => cure(TRAIL_CURES, source),
             Self::Endpoint(_) => Some(
                 "http://ADDRESS:PORT or unix:PATH; a collector of this host speaks TLS with others",
@@ -205,6 +215,8 @@ impl Error {
             | Self::WriteLearned { .. }
             | Self::Bridge(_)
             | Self::Notify(_)
+            | Self::Journal(_)
+            | Self::ListenMetrics { .. }
             | Self::Repeated { .. }
             | Self::Print(_)
             | Self::Export(_)

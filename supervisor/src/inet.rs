@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::front::Web;
+use crate::metrics::FRONT;
 use crate::tls::Tls;
 use clap::Args;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -153,11 +154,13 @@ impl Inet {
         stop: &CancellationToken,
     ) {
         if self.proxies_alone && !web.is_proxy(peer.ip()) {
-            tracing::warn!(%peer, "connection refused: it is of no trusted proxy");
+            FRONT.refused();
+            tracing::warn!(address = %peer.ip(), code = "no_proxy", "connection refused: it is of no trusted proxy");
             return;
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!(%peer, "connection refused: there are {CONNECTIONS_MAX}");
+            FRONT.refused();
+            tracing::warn!(address = %peer.ip(), code = "too_many_connections", "connection refused: there are {CONNECTIONS_MAX}");
             return;
         };
         let (web, stop, tls) = (Arc::clone(web), stop.child_token(), self.tls.clone());

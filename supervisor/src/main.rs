@@ -20,6 +20,7 @@ mod lane;
 mod listener;
 mod log;
 mod message;
+mod metrics;
 mod output;
 mod peer;
 mod reload;
@@ -82,11 +83,11 @@ fn tell(usage: &clap::Error) -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Serve(options) => {
-            log::start("info")?;
+            log::start("info", options.logging)?;
             block_on(serve::serve(options))?;
         }
         Command::Stdio(options) => {
-            log::start("warn")?;
+            log::start("warn", options.logging)?;
             block_on(stdio::serve(options))?;
         }
         Command::Connect(options) => connect::connect(&options)?,
@@ -102,6 +103,10 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Explain(options) => return Ok(admin::explain(&options)),
         Command::Status(options) => return Ok(admin::status(&options)),
         Command::Top(options) => return Ok(admin::top(&options)),
+        Command::Metrics(options) if options.listen.is_some() => {
+            block_on(admin::export(&options))?;
+        }
+        Command::Metrics(options) => admin::metrics(&options)?,
         Command::Pending(options) => return Ok(admin::pending(&options)),
         Command::Approve(options) => return Ok(admin::approve(&options)),
         Command::Deny(options) => return Ok(admin::deny(&options)),

@@ -73,8 +73,12 @@ impl Reloading {
         match self.tls.as_ref().map(|tls| tls.reload()) {
             Some(Ok(())) => tracing::info!("certificate loaded again"),
             Some(Err(error)) => {
-                tracing::error!("the former certificate stays in use");
-                Error::from(error).report();
+                let reason = Error::from(error).text();
+                tracing::error!(
+                    code = "certificate_kept",
+                    reason,
+                    "the former certificate stays in use: {reason}"
+                );
             }
             None => {}
         }
@@ -91,11 +95,14 @@ impl Reloading {
                 Ok(generation)
             }
             Err(error) => {
-                tracing::error!("the former policy stays in force");
+                let text = error.text();
+                tracing::error!(
+                    code = "policy_kept",
+                    "the former policy stays in force: {text}"
+                );
                 self.manager
                     .status(&format!("former policy in force: {error}"));
-                error.report();
-                Err(error.text())
+                Err(text)
             }
         }
     }

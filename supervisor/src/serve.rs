@@ -8,9 +8,10 @@ use crate::http::{Framing, framing};
 use crate::inet::Inet;
 use crate::lane::{Door, Pool};
 use crate::listener::Listener;
+use crate::metrics::{AsyncPage, Exporter, FRONT, Now};
 use crate::reload::{Reloading, state};
 use crate::runs::service_directory;
-use crate::service::Manager;
+use crate::service::{Manager, feed};
 use crate::telemetry::{Exporting, Prepared};
 use crate::vanish::vanished;
 use crate::{peer, signals};
@@ -18,6 +19,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{Shutdown, shutdown};
 use policy::{Proof, Setting};
 use policy_files::PolicyFiles;
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -51,6 +53,10 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     let manager = Arc::new(Manager::find()?);
     // Before this process confines itself, after which it can make no such socket.
     let inet = options.http.listen().await?;
+    let exporter = match &options.metrics {
+        Some(address) => Some(Exporter::listen(address, false).await?),
+        None => None,
+    };
     let telemetry = Prepared::new(&options.otlp)?;
     let places = places(raise_descriptor_limit());
     let pool = Arc::new(Pool::new(
@@ -103,7 +109,8 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     tokio::select! {
         () = service.accept_all(&listener) => {}
         () = service.accept_network(inet.as_ref()) => {}
-        never = manager.feed() => match never {},
+        never = feed(&manager, async || service.works().await) => match never {},
+        never = service.serve_metrics(exporter) => match never {},
         never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
     }
@@ -163,21 +170,29 @@ impl Service {
         let proof = Proof::Peer(peer);
         // Root may ask for a new policy, whether or not he may call anything.
         if !proof.is_root() && !self.front.generation().policy().knows(&proof) {
+            FRONT.refused();
             tracing::warn!(
                 uid,
                 pid,
+                code = "unknown_principal",
                 "client refused: no principal of the policy matches"
             );
             return Ok(());
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!(uid, pid, "client refused: there are too many");
+            FRONT.refused();
+            tracing::warn!(
+                uid,
+                pid,
+                code = "too_many_clients",
+                "client refused: there are too many"
+            );
             return Ok(());
         };
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
         let client = Client::new(proof, Some(Arc::clone(&socket)));
         let client = Arc::new(client);
-        let span = tracing::info_span!("client", number, uid);
+        let span = tracing::info_span!("client", client = number, uid, pid);
         let stop = self.stop.child_token();
         let (front, web) = (Arc::clone(&self.front), Arc::clone(&self.web));
         let attending = async move {
@@ -197,6 +212,26 @@ impl Service {
         };
         self.clients.spawn(attending.instrument(span));
         Ok(())
+    }
+
+    /// Serves this process's own numbers, where that is asked for.
+    async fn serve_metrics(&self, exporter: Option<Exporter>) -> Infallible {
+        let Some(exporter) = exporter else {
+            return std::future::pending().await;
+        };
+        if let Ok(address) = exporter.address() {
+            tracing::info!(%address, "serving metrics");
+        }
+        let page = Page {
+            web: Arc::clone(&self.web),
+            clients: self.clients.clone(),
+        };
+        exporter.serve(page).await
+    }
+
+    /// Whether a call could be carried out: the worker answers.
+    async fn works(&self) -> Result<(), Error> {
+        Ok(self.front.generation().pool().probe().await?)
     }
 
     /// Exports traces and metrics from now on.
@@ -220,6 +255,22 @@ impl Service {
         if tokio::time::timeout(FAREWELL, gone).await.is_err() {
             tracing::warn!("some clients did not read their last answers");
         }
+    }
+}
+
+/// What tells this process's numbers.
+#[derive(Clone)]
+struct Page {
+    web: Arc<Web>,
+    clients: TaskTracker,
+}
+
+impl AsyncPage for Page {
+    async fn page(&self) -> String {
+        FRONT.text(Now {
+            connections: self.clients.len(),
+            sessions: self.web.sessions().await,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::confine::{Needs, confine};
 use crate::error::Error;
 use crate::front::{Client, Front, Generation, Questions, attend};
 use crate::lane::{Door, LaneError, Packets, Pool, pair};
+use crate::log::Logging;
 use crate::runs::Runs;
 use crate::{peer, signals, workspace};
 use policy::{Policy, Proof, Setting};
@@ -44,8 +45,12 @@ pub(crate) async fn serve(options: Stdio) -> Result<(), Error> {
     };
     let runs = options.spool.open(spool_directory())?;
     let program = options.worker_program.unwrap_or_else(worker_program);
-    let (control, mut worker) =
-        start(&program, &setting, (policy_file.as_deref(), &packs), &audit)?;
+    let (control, mut worker) = start(
+        &program,
+        &setting,
+        (policy_file.as_deref(), &packs),
+        (&audit, options.logging),
+    )?;
     confine(&Needs {
         child: true,
         spool: runs.directory(),
@@ -89,7 +94,7 @@ fn start(
     program: &Path,
     setting: &Setting,
     (policy, packs): (Option<&Path>, &Path),
-    audit: &Path,
+    (audit, logging): (&Path, Logging),
 ) -> Result<(Packets, Child), Error> {
     let (ours, theirs) = pair().map_err(Error::Process)?;
     let mut command = Command::new(program);
@@ -102,6 +107,7 @@ fn start(
     }
     command.arg("--packs").arg(packs);
     command.arg("--audit").arg(audit);
+    command.args(["--log-format", logging.for_worker()]);
     command
         .env_clear()
         .stdin(Streams::from(theirs))

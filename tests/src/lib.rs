@@ -38,6 +38,7 @@ mod runs;
 mod scratch;
 mod site;
 mod small_disk;
+pub mod systemd;
 mod terminal;
 mod trail;
 mod users;

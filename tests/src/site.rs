@@ -107,6 +107,32 @@ impl Site {
         self.await_listener("supervisor", &self.front());
     }
 
+    /// As [`Site::start_worker`], from a shell `script`, as root, that ends in `exec "$@"`.
+    ///
+    /// # Panics
+    /// When it ends or does not listen in time.
+    pub fn start_worker_by(&mut self, script: &str) {
+        let mut command = by(script, &self.worker_command());
+        self.worker = Some(command.stderr(self.log("worker")).spawn().expect("a shell"));
+        self.await_listener("worker", &self.worker_socket());
+    }
+
+    /// As [`Site::start_supervisor`], from a shell `script`, as root, that ends in
+    /// `exec "$@"`.
+    ///
+    /// # Panics
+    /// When it ends or does not listen in time.
+    pub fn start_supervisor_by(&mut self, script: &str) {
+        let mut command = by(script, &self.supervisor_command());
+        self.supervisor = Some(
+            command
+                .stderr(self.log("supervisor"))
+                .spawn()
+                .expect("a shell"),
+        );
+        self.await_listener("supervisor", &self.front());
+    }
+
     /// Another option of a worker that is not started yet, and its value.
     pub fn add_worker_option(&mut self, name: &str, value: &str) {
         let words = [name.to_owned(), value.to_owned()];
@@ -389,6 +415,15 @@ impl Site {
             Process::mentioning(&text).is_empty().then_some(())
         });
     }
+}
+
+/// A shell that runs `script`, whose arguments are `command`.
+fn by(script: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-euc", script, "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.stdin(Stdio::null());
+    shell
 }
 
 impl Drop for Site {

@@ -52,7 +52,7 @@ fn exposure(unit: &Path) -> f64 {
 #[test]
 fn systemd_has_nothing_to_say_of_the_units() {
     let (_folder, units) = installed();
-    assert_eq!(units.len(), 5, "{units:?}");
+    assert_eq!(units.len(), 6, "{units:?}");
     let mut arguments = vec!["verify", "--man=no", "--recursive-errors=no"];
     arguments.extend(units.iter().map(String::as_str));
     let said = analyze(&arguments);
@@ -83,6 +83,8 @@ fn the_exposure_stays_below_what_is_promised() {
     assert!(exposure(&supervisor) <= 0.4, "{}", exposure(&supervisor));
     let worker = folder.path().join("mini-mcp-worker.service");
     assert!(exposure(&worker) <= 4.5, "{}", exposure(&worker));
+    let metrics = folder.path().join("mini-mcp-metrics.service");
+    assert!(exposure(&metrics) <= 1.5, "{}", exposure(&metrics));
     assert!(exposed(&folder, &worker, "read-only.conf") <= 2.0);
     assert!(exposed(&folder, &worker, "namespaces.conf") <= 4.8);
     assert!(exposed(&folder, &worker, "explain-denials.conf") <= 4.5);

@@ -1,7 +1,7 @@
 //! What an administrator and the worker say to each other, on a socket of their own
 //! that the supervisor cannot connect to: one question, one answer, one packet each.
 
-use crate::{Overview, PolicyDigest};
+use crate::{Metrics, Overview, PolicyDigest};
 use serde::{Deserialize, Serialize};
 
 /// Version of this vocabulary; the worker answers no other.
@@ -42,6 +42,8 @@ pub enum About {
     Revoke(String),
     /// What runs, waits and was denied; for root alone.
     Overview,
+    /// What the worker has counted and measured since it began.
+    Metrics,
 }
 
 /// How a request is approved.
@@ -157,6 +159,8 @@ pub enum Answer {
     Version(u16),
     /// Answers [`About::Overview`].
     Overview(Box<Overview>),
+    /// Answers [`About::Metrics`].
+    Metrics(Box<Metrics>),
 }
 
 /// How a worker is.

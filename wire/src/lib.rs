@@ -19,7 +19,9 @@
 mod admin;
 mod frame;
 mod message;
+mod metrics;
 mod overview;
+pub mod systemd;
 
 pub use admin::{
     ADMIN_VERSION, About, Answer, Approve, Asked, AuditHead, Calling, Covers, PAGE_MAX, Question,
@@ -31,6 +33,7 @@ pub use message::{
     Outcome, Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Speech, Status,
     StreamDigest, Value, Welcome,
 };
+pub use metrics::{AuditNumbers, BUCKETS_US, Calls, Counted, Metrics, Process, Stage, StageTimes};
 pub use overview::{Denied, Listed, Overview, Queues, Rate, Runs, Second, Used, Waits, Who};
 
 /// Version of the vocabulary; both sides refuse any other.

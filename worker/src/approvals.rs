@@ -204,6 +204,12 @@ impl Approvals {
         self.standing.get(&self.number(id)?)
     }
 
+    /// How many stand.
+    pub(crate) fn standing_now(&mut self, now: Duration) -> usize {
+        self.expire(now);
+        self.standing.len()
+    }
+
     /// Takes the approval `id` back.
     pub(crate) fn revoke(&mut self, id: &str) {
         if let Some(number) = self.number(id) {

@@ -26,6 +26,8 @@ mod hook;
 mod input;
 mod lane;
 mod launcher;
+mod log;
+mod metrics;
 mod once;
 mod open;
 mod options;
@@ -57,6 +59,7 @@ use service::Manager;
 use source::Source;
 use std::error::Error;
 use std::process::ExitCode;
+use wire::systemd::Severity;
 use worker::{Worker, say};
 
 fn main() -> ExitCode {
@@ -76,7 +79,7 @@ fn main() -> ExitCode {
         Ok(Action::Work(options)) => match work(&options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                say(&explain(error.as_ref()));
+                log::tell(Severity::Error, &explain(error.as_ref()), &[]);
                 ExitCode::FAILURE
             }
         },
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
 fn work(options: &Options) -> Result<(), Box<dyn Error>> {
     // Commands of the same user must not read our memory or descriptors.
     nix::sys::prctl::set_dumpable(false)?;
+    log::start(options.log_format)?;
     let manager = Manager::find()?;
     // Before other descriptors are opened.
     let handed_over = service::handed_over()?;
@@ -203,11 +207,12 @@ const NOT_SHUT: &str = "commands in the default strength may change mode, owner,
 /// What the administrator must know before the first call fails.
 fn announce(options: &Options, policy: &Policy, containment: &Containment, shut: Shut) {
     if matches!(options.mode, Mode::System { .. }) {
-        say(&format!(
+        let text = format!(
             "ready: containment {}, Landlock ABI {}",
             containment.name(),
             sys::landlock_abi()
-        ));
+        );
+        log::tell(Severity::Info, &text, &[]);
     }
     if shut == Shut::Never {
         say(NOT_SHUT);

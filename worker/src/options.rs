@@ -2,6 +2,7 @@
 
 use crate::audit::{Durable, Keeping};
 use crate::fresh_users::SYSTEMD;
+use crate::log::Format;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -60,6 +61,9 @@ Options:
   --explain-denials    tell what Landlock refused a command that failed, from the
                        host's audit records: needs CAP_AUDIT_READ, and auditing
                        to be on (`auditctl -e 1`)
+  --log-format HOW     how messages are written: auto (default), to the journal with
+                       fields where standard error is connected to it, else text;
+                       text, json or journal
   --json               the report of `doctor` as JSON
   -h, --help           print this text
   -V, --version        print the version
@@ -130,6 +134,8 @@ pub(crate) struct Options {
     pub containment: Preference,
     /// Whether the audit records of the host are read for explanations.
     pub explain_denials: bool,
+    /// How messages are written.
+    pub log_format: Format,
 }
 
 /// For whom a worker works.
@@ -197,6 +203,9 @@ pub(crate) enum UsageError {
     /// A value that an option does not know.
     #[error("cannot hold process trees by `{0}`: choose auto, cgroup, pid-namespace or subreaper")]
     Containment(String),
+    /// A value that an option does not know.
+    #[error("cannot write messages as `{0}`: choose auto, text, json or journal")]
+    LogFormat(String),
     /// No range of user ids.
     #[error(
         "cannot give commands users of `{0}`: write a range without root and nobody, such as 61184-65519"
@@ -228,6 +237,7 @@ struct Given {
     containment: Option<String>,
     dynamic_users: Option<String>,
     explain_denials: bool,
+    log_format: Option<String>,
     json: bool,
 }
 
@@ -254,6 +264,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Act
             Arg::Long("workspace") => given.workspace = Some(parser.value()?.into()),
             Arg::Long("audit") => given.audit = Some(parser.value()?.into()),
             Arg::Long("explain-denials") => given.explain_denials = true,
+            Arg::Long("log-format") => given.log_format = Some(parser.value()?.string()?),
             Arg::Long("json") => given.json = true,
             Arg::Long("audit-key") => given.audit_key = Some(parser.value()?.into()),
             Arg::Long("audit-sync") => given.audit_sync = Some(parser.value()?.string()?),
@@ -323,7 +334,18 @@ impl Given {
             record_max: self.record_max.map_or(Ok(RECORD_MAX), size)?,
             containment: preference(self.containment.as_deref())?,
             explain_denials: self.explain_denials,
+            log_format: log_format(self.log_format.as_deref())?,
         })
+    }
+}
+
+fn log_format(word: Option<&str>) -> Result<Format, UsageError> {
+    match word {
+        None | Some("auto") => Ok(Format::Auto),
+        Some("text") => Ok(Format::Text),
+        Some("json") => Ok(Format::Json),
+        Some("journal") => Ok(Format::Journal),
+        Some(other) => Err(UsageError::LogFormat(other.to_owned())),
     }
 }
 
@@ -411,6 +433,7 @@ mod tests {
             record_max: 16 << 20,
             containment: Preference::Subreaper,
             explain_denials: false,
+            log_format: Format::Auto,
         };
         assert_eq!(action, Action::Work(Box::new(expected)));
     }

@@ -6,6 +6,7 @@ mod approving;
 mod clients;
 mod keeping;
 mod lanes;
+mod numbers;
 mod overview;
 mod recording;
 mod reloading;
@@ -24,6 +25,8 @@ use crate::door::{Door, DoorError};
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
 use crate::lane::Lane;
+pub(crate) use crate::log::say;
+use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::recordings::Recordings;
 use crate::service::{Manager, ServiceError};
@@ -105,6 +108,8 @@ pub(crate) struct Worker {
     clients: Clients,
     client_names: RunNames,
     recordings: Recordings,
+    /// What administrators are told in numbers.
+    metrics: Metrics,
     /// Room for one ask of a lane.
     buffer: Vec<u8>,
     /// Set once the worker is to end.
@@ -153,6 +158,7 @@ impl Worker {
             clients: Clients::default(),
             client_names: RunNames::new(),
             recordings,
+            metrics: Metrics::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
         })
@@ -161,9 +167,10 @@ impl Worker {
     /// Works until told to stop. In the process of a new lane, returns that lane.
     pub(crate) fn run(mut self) -> Result<Option<Lane>, WorkerError> {
         self.let_approvers_in();
-        self.manager.ready(&self.state())?;
+        let ready = self.manager.ready(&self.state());
+        ready.map_err(ServiceError::from)?;
         while self.deadline.is_none() || !self.lanes.is_empty() {
-            self.manager.feed();
+            self.manager.feed(|| self.log.is_writable());
             let mut ready = [EpollEvent::empty(); 32];
             let count = match self.events.wait(&mut ready, self.patience()) {
                 Err(Errno::EINTR) => 0,
@@ -288,9 +295,4 @@ pub(crate) fn block_signals() -> Result<SignalFd, Errno> {
 
 fn readable(data: u64) -> EpollEvent {
     EpollEvent::new(EpollFlags::EPOLLIN, data)
-}
-
-/// One line for the administrator, on standard error.
-pub(crate) fn say(text: &str) {
-    eprintln!("mini-mcp-worker: {text}");
 }

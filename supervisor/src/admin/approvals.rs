@@ -182,7 +182,7 @@ fn do_it(socket: &Path, about: About, done: &str) -> Result<bool, Error> {
     Err(unexpected(answer))
 }
 
-fn unexpected(answer: Answer) -> Error {
+pub(super) fn unexpected(answer: Answer) -> Error {
     match answer {
         Answer::Refused(why) => Error::NotDone(one_line(&why)),
         Answer::Status(_)
@@ -190,7 +190,8 @@ fn unexpected(answer: Answer) -> Error {
         | Answer::Grants(..)
         | Answer::Done
         | Answer::Version(_)
-        | Answer::Overview(_) => Error::OtherVersion,
+        | Answer::Overview(_)
+        | Answer::Metrics(_) => Error::OtherVersion,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `mini-mcp status`: how the service is, asked of the worker itself.
 
+use super::approvals::unexpected;
 use super::audit::{Style, Tone, one_line};
 use super::options::Status;
 use super::{print, print_json};
@@ -34,16 +35,9 @@ pub(crate) fn status(options: &Status) -> ExitCode {
 }
 
 fn told(options: &Status) -> Result<bool, Error> {
-    let status = match ask(&options.place.socket, About::Status)? {
-        Answer::Status(status) => status,
-        Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
-        Answer::Pending(..)
-        | Answer::Grants(..)
-        | Answer::Done
-        | Answer::Version(_)
-        | Answer::Overview(_) => {
-            return Err(Error::OtherVersion);
-        }
+    let answer = ask(&options.place.socket, About::Status)?;
+    let Answer::Status(status) = answer else {
+        return Err(unexpected(answer));
     };
     let complaints = complaints(&status);
     if options.json {

@@ -19,6 +19,7 @@ use rmcp::RoleServer;
 use rmcp::model::JsonObject;
 use rmcp::service::RequestContext;
 use std::sync::Arc;
+use tracing::Span;
 use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
 
 /// Whether a call is answered when its command has ended, or has begun.
@@ -100,6 +101,11 @@ impl Handler {
         let decision = decide(generation, &caller, tool, typed);
         let passed = decision.as_ref().map(|(passed, _)| passed);
         decided(&generation.policy, &caller, passed);
+        if let Ok(passed) = passed {
+            Span::current()
+                .record("principal", passed.principal())
+                .record("decision", passed.decision());
+        }
         deciding.end();
         let standing = Standing::new(client);
         let live = Arc::new(live::Live::default());
@@ -131,6 +137,7 @@ impl Handler {
         let (leave, arguments) = match passed {
             Ok(passed) => passed,
             Err(denial) => {
+                Span::current().record("decision", "deny");
                 let ending = refused(generation, client, call, &caller, denial);
                 return ending.await.map(Ok);
             }

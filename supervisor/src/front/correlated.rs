@@ -2,6 +2,7 @@
 
 use super::correlation::{self, mark_error};
 use super::handler::Handler;
+use crate::metrics::FRONT;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CancelledNotificationParam,
     CompleteRequestParams, CompleteResult, CustomNotification, CustomRequest, CustomResult,
@@ -15,6 +16,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use std::borrow::Cow;
+use std::time::Instant;
 use tracing::Instrument;
 use wire::Correlation;
 
@@ -32,6 +34,7 @@ impl Correlated {
         T: Marked,
         F: Future<Output = Result<T, ErrorData>>,
     {
+        let begin = Instant::now();
         let correlation = correlation::of(&context);
         context.extensions.insert(correlation.clone());
         let claimed = context.meta.client_info();
@@ -41,6 +44,7 @@ impl Correlated {
         let mut answer = work(context)
             .instrument(correlation::span(&correlation))
             .await;
+        FRONT.served(begin.elapsed());
         match &mut answer {
             Ok(result) => result.mark(&correlation),
             Err(error) => mark_error(&correlation, error),

@@ -59,8 +59,8 @@ pub(super) fn found(extensions: &Extensions) -> Correlation {
 pub(super) fn span(correlation: &Correlation) -> Span {
     let Correlation { request, trace } = correlation;
     match trace {
-        Some(trace) => tracing::info_span!("request", id = request, trace),
-        None => tracing::info_span!("request", id = request),
+        Some(trace) => tracing::info_span!("request", request_id = request, traceparent = trace),
+        None => tracing::info_span!("request", request_id = request),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Nothing is remembered of a key that could let it in: the worker is asked each time,
 //! so that what is revoked is refused from then on.
 
-use super::throttle::Throttle;
+use super::throttle::{Noise, Throttle};
 use super::{Client, Front, RUNNING_MAX};
 use crate::http::{Reply, plain};
 use crate::lane::LaneError;
@@ -32,12 +32,12 @@ pub(super) enum Refusal {
     WrongKey,
     /// Too many wrong keys came from its address; in so long it may try again.
     TooMany(Duration),
-    /// Its key is of nobody whom the policy knows, there.
-    Unknown,
+    /// Its key, of this name, is of nobody whom the policy knows, there.
+    Unknown(String),
     /// Its proxy does not say whom it speaks for.
     NoAddress,
-    /// The worker cannot be asked.
-    Worker,
+    /// The worker cannot be asked, for this reason.
+    Worker(String),
 }
 
 /// Decides who comes in.
@@ -45,6 +45,7 @@ pub(super) struct Gate {
     front: Arc<Front>,
     proxies: Vec<Subnet>,
     throttle: Throttle,
+    noise: Noise,
     /// What the commands of one key share, by its name.
     running: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
@@ -56,6 +57,7 @@ impl Gate {
             front,
             proxies,
             throttle: Throttle::default(),
+            noise: Noise::default(),
             running: Mutex::default(),
         }
     }
@@ -67,7 +69,20 @@ impl Gate {
         headers: &HeaderMap,
         correlation: &Correlation,
     ) -> Result<Arc<Client>, Refusal> {
-        let address = self.origin(peer, headers).ok_or(Refusal::NoAddress)?;
+        let address = self.origin(peer, headers);
+        let admitted = match address {
+            Some(address) => self.admit_from(address, headers, correlation).await,
+            None => Err(Refusal::NoAddress),
+        };
+        admitted.inspect_err(|refusal| self.tell(refusal, address.unwrap_or(peer)))
+    }
+
+    async fn admit_from(
+        &self,
+        address: IpAddr,
+        headers: &HeaderMap,
+        correlation: &Correlation,
+    ) -> Result<Arc<Client>, Refusal> {
         let key = bearer(headers).ok_or(Refusal::NoKey)?;
         if let Some(wait) = self.throttle.wait(address, key, Instant::now()) {
             return Err(Refusal::TooMany(wait));
@@ -80,12 +95,12 @@ impl Gate {
             presented: presented.clone(),
             correlation: correlation.clone(),
         };
-        let name = self.front.identify(&question).await.map_err(|error| {
-            tracing::warn!(reason = ?error.failure().reason, "cannot verify a key");
-            Refusal::Worker
-        })?;
+        let name = self
+            .front
+            .identify(&question)
+            .await
+            .map_err(|error| Refusal::Worker(error.failure().reason))?;
         let Some(name) = name else {
-            tracing::warn!(%address, "client refused: its key is not valid");
             self.throttle.failed(address, key, Instant::now());
             return Err(Refusal::WrongKey);
         };
@@ -101,11 +116,36 @@ impl Gate {
             address,
         });
         if !self.front.generation().policy().knows(&proof) {
-            tracing::warn!(key = name, %address, "client refused: no principal of the policy matches");
-            return Err(Refusal::Unknown);
+            return Err(Refusal::Unknown(name));
         }
         let running = self.running(&name);
         Ok(Arc::new(Client::with_key(name, key, running)))
+    }
+
+    /// Logs why somebody does not come in, as long as there are not too many.
+    fn tell(&self, refusal: &Refusal, address: IpAddr) {
+        let Some(left_out) = self.noise.room(Instant::now()) else {
+            return;
+        };
+        let left_out = (left_out > 0).then_some(left_out);
+        let (status, code, why) = refusal.words();
+        let (key, reason) = match refusal {
+            Refusal::Unknown(name) => (Some(&**name), None),
+            Refusal::Worker(reason) => (None, Some(&**reason)),
+            Refusal::NoKey | Refusal::WrongKey | Refusal::TooMany(_) | Refusal::NoAddress => {
+                (None, None)
+            }
+        };
+        let status = status.as_u16();
+        tracing::warn!(
+            status,
+            code,
+            %address,
+            key,
+            reason,
+            left_out,
+            "client refused: {why}"
+        );
     }
 
     /// Names of valid keys only, so there are not many.
@@ -146,7 +186,7 @@ impl Refusal {
             Self::NoKey => challenge("Bearer realm=\"mini-mcp\""),
             Self::WrongKey => challenge("Bearer realm=\"mini-mcp\", error=\"invalid_token\""),
             Self::TooMany(wait) => too_many(*wait),
-            Self::Unknown => plain(
+            Self::Unknown(_) => plain(
                 StatusCode::FORBIDDEN,
                 "Forbidden: the policy knows no principal with this key at your address",
             ),
@@ -154,9 +194,43 @@ impl Refusal {
                 StatusCode::BAD_REQUEST,
                 "Bad Request: the proxy must say in X-Forwarded-For whom it speaks for",
             ),
-            Self::Worker => plain(
+            Self::Worker(_) => plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Service Unavailable: keys cannot be verified now",
+            ),
+        }
+    }
+}
+
+impl Refusal {
+    /// The status it is answered with, and a word and a sentence for the log.
+    fn words(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NoKey => (StatusCode::UNAUTHORIZED, "no_key", "it has no key"),
+            Self::WrongKey => (
+                StatusCode::UNAUTHORIZED,
+                "wrong_key",
+                "its key is not valid",
+            ),
+            Self::TooMany(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_wrong_keys",
+                "too many wrong keys came from its address",
+            ),
+            Self::Unknown(_) => (
+                StatusCode::FORBIDDEN,
+                "unknown_principal",
+                "no principal of the policy matches",
+            ),
+            Self::NoAddress => (
+                StatusCode::BAD_REQUEST,
+                "no_address",
+                "its proxy does not say whom it speaks for",
+            ),
+            Self::Worker(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "worker",
+                "its key cannot be verified",
             ),
         }
     }

@@ -391,7 +391,7 @@ impl ServerHandler for Handler {
         let visitor = self.visitor(&context.extensions)?;
         let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
-        let span = tracing::info_span!("call", tool);
+        let span = visitor.client.span(&tool);
         let traced = self
             .front
             .traced(&name, &request.name, &visitor.client, &context);

@@ -55,6 +55,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
+use tracing::field::{Empty, display};
 use transport::Orderly;
 use wire::Presented;
 
@@ -106,6 +108,27 @@ impl Client {
             key: Some(key),
             running,
         }
+    }
+
+    /// What every log line about a call of his is in; who he is matched as, and what is
+    /// decided, comes later.
+    fn span(&self, tool: &str) -> Span {
+        let span = tracing::info_span!(
+            "call",
+            tool,
+            uid = Empty,
+            key = Empty,
+            address = Empty,
+            principal = Empty,
+            decision = Empty
+        );
+        match &self.proof {
+            Proof::Peer(peer) => span.record("uid", peer.uid),
+            Proof::Key(key) => span
+                .record("key", &*key.name)
+                .record("address", display(key.address)),
+        };
+        span
     }
 
     /// By what name his sessions are told from those of others.

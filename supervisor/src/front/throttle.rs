@@ -20,6 +20,38 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Most addresses, and most keys, that are remembered.
 const REMEMBERED: usize = 4096;
 
+/// Most refusals that are logged within [`WINDOW`]: whoever tries must not fill the log.
+const LINES_MAX: u32 = 60;
+
+/// How much was logged lately.
+#[derive(Debug, Default)]
+pub(super) struct Noise(Mutex<Lately>);
+
+#[derive(Debug, Default)]
+struct Lately {
+    /// When the window began, and how many lines there are in it.
+    window: Option<(Instant, u32)>,
+    /// What got no line since the last that did.
+    left_out: u64,
+}
+
+impl Noise {
+    /// Whether there is room for one more line; how many it stands for beside itself.
+    pub(super) fn room(&self, now: Instant) -> Option<u64> {
+        let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (began, lines) = match lately.window {
+            Some((began, lines)) if now.saturating_duration_since(began) < WINDOW => (began, lines),
+            _ => (now, 0),
+        };
+        if lines >= LINES_MAX {
+            lately.left_out += 1;
+            return None;
+        }
+        lately.window = Some((began, lines + 1));
+        Some(std::mem::take(&mut lately.left_out))
+    }
+}
+
 /// What happened lately.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
@@ -144,6 +176,19 @@ mod tests {
         assert_eq!(throttle.wait(here, "right", now), None);
         throttle.failed(here, "right", now);
         assert!(throttle.wait(here, "right", now).is_some());
+    }
+
+    #[test]
+    fn refusals_without_a_line_are_counted_in_the_next_one() {
+        let (noise, start) = (Noise::default(), Instant::now());
+        for _ in 0..LINES_MAX {
+            assert_eq!(noise.room(start), Some(0));
+        }
+        for _ in 0..3 {
+            assert_eq!(noise.room(start + WINDOW / 2), None);
+        }
+        assert_eq!(noise.room(start + WINDOW), Some(3));
+        assert_eq!(noise.room(start + WINDOW), Some(0));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use super::handler::{Handler, Whose};
 use super::{Client, Front};
 use crate::http::{Endpoint, Reach, Reply, converse};
 use crate::inet::Http;
+use crate::metrics::FRONT;
 use crate::vanish::vanished;
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use tracing::field::display;
 use wire::Correlation;
 
 /// The endpoints for clients that speak HTTP.
@@ -38,6 +40,11 @@ impl Web {
         }
     }
 
+    /// How many sessions there are.
+    pub(crate) async fn sessions(&self) -> usize {
+        self.socket.sessions().await + self.network.sessions().await
+    }
+
     /// Whether a proxy that is trusted is at `address`.
     pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
         self.gate.is_proxy(address)
@@ -53,7 +60,7 @@ impl Web {
             let (request, correlation) = named(request);
             let mut reply = self.answer_network(peer, request, &correlation).await;
             mark_reply(&correlation, &mut reply);
-            reply
+            counted(reply)
         };
         converse(stream, answer, stop).await;
     }
@@ -68,7 +75,9 @@ impl Web {
         match admitting.instrument(span(correlation)).await {
             Ok(client) => {
                 let owner = client.owner();
-                self.network.answer(request, client, &owner).await
+                let reply = self.network.answer(request, client, &owner).await;
+                tell(&reply, correlation, Some(peer));
+                reply
             }
             Err(refusal) => refusal.reply(),
         }
@@ -90,12 +99,35 @@ impl Web {
             let client = Arc::clone(&client);
             let mut reply = self.socket.answer(request, client, &owner).await;
             mark_reply(&correlation, &mut reply);
-            reply
+            tell(&reply, &correlation, None);
+            counted(reply)
         };
         tokio::select! {
             () = converse(stream, answer, stop) => {}
             () = vanished(socket) => tracing::debug!("client vanished"),
         }
+    }
+}
+
+/// Counts `reply`.
+fn counted(reply: Reply) -> Reply {
+    FRONT.answered(reply.status().as_u16());
+    reply
+}
+
+/// Tells of a request that was refused for what a browser may have been tricked into.
+fn tell(reply: &Reply, correlation: &Correlation, address: Option<IpAddr>) {
+    if reply.status() == StatusCode::FORBIDDEN {
+        let status = reply.status().as_u16();
+        let address = address.map(display);
+        span(correlation).in_scope(|| {
+            tracing::warn!(
+                status,
+                code = "foreign_origin",
+                address,
+                "request refused: its Host or Origin is not allowed"
+            );
+        });
     }
 }
 

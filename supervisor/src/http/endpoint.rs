@@ -97,6 +97,11 @@ impl<S: ServerHandler> Endpoint<S> {
         }
     }
 
+    /// How many sessions there are.
+    pub(crate) async fn sessions(&self) -> usize {
+        self.manager.sessions.read().await.len()
+    }
+
     /// Answers a request of `client`, who goes by the name of `owner`. When the answer
     /// is no longer waited for, or no longer read, the handler is told.
     pub(crate) async fn answer<B, C>(

@@ -59,6 +59,17 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether the worker answers a greeting, on a lane of its own.
+    ///
+    /// # Errors
+    /// Why it does not. One that is of another policy is well.
+    pub(crate) async fn probe(&self) -> Result<(), LaneError> {
+        match self.open().await {
+            Ok(_) | Err(LaneError::OtherPolicy(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends `request` of `caller` on a lane of its own, when it is his turn.
     ///
     /// A lane that ended before it took the request is replaced; a request is never

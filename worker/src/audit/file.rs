@@ -1,6 +1,7 @@
 //! The file that lines are appended to: a line stands there whole or not at all.
 
 use nix::fcntl::{AT_FDCWD, FcntlArg, RenameFlags, fcntl, renameat2};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -50,6 +51,14 @@ impl TrailFile {
     /// Its size in bytes; `None` of a device.
     pub(super) fn size(&self) -> Option<u64> {
         self.size
+    }
+
+    /// Whether its file system takes more: it is neither full nor read-only.
+    pub(super) fn has_room(&self) -> bool {
+        self.size.is_none()
+            || fstatvfs(&self.file).is_ok_and(|system| {
+                system.blocks_free() > 0 && !system.flags().contains(FsFlags::ST_RDONLY)
+            })
     }
 
     /// Appends `bytes` by one write(2), and waits for the disk if it is to be `durable`.

@@ -21,12 +21,14 @@ use super::key::Key;
 use super::moment::Moment;
 use super::{Approving, Durable, Entry, Keeping, line};
 use crate::explain::explain;
-use crate::worker::say;
+use crate::log::{say, tell};
 use place::{free, head};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
+use wire::systemd::Severity;
+use write::TIME_UNSIGNED;
 
 /// Lines after which a checkpoint follows at once.
 const LINES_UNSIGNED: u32 = 256;
@@ -52,6 +54,8 @@ pub(crate) struct Log {
     finding: Option<String>,
     /// Why the last line could not be written.
     failure: Option<String>,
+    /// Lines that could not be written.
+    failures: u64,
     /// Lines since the last checkpoint.
     unsigned: u32,
     /// When the next checkpoint is to be made, if there is anything to sign.
@@ -84,6 +88,7 @@ impl Log {
             running: history.running,
             finding: history.finding,
             failure: None,
+            failures: 0,
             unsigned: 0,
             due: None,
         })
@@ -101,15 +106,18 @@ impl Log {
                 .text("key", &key)
         })?;
         if let Some(finding) = self.finding.clone() {
-            say(&format!(
+            let text = format!(
                 "the audit trail was tampered with, or lost lines: {finding}\n\
                  hint: `mini-mcp audit verify` says where"
-            ));
+            );
+            tell(Severity::Error, &text, &[("code", "tamper")]);
             self.write("tamper", |object| object.text("reason", &finding))?;
         }
         for run in std::mem::take(&mut self.running) {
             let failure = cut_off();
-            say(&format!("{}; run {run}", failure.reason));
+            let text = format!("{}; run {run}", failure.reason);
+            let fields = [("run", &*run), ("code", &*failure.code)];
+            tell(Severity::Warning, &text, &fields);
             let ending = super::Ending::Failed(failure);
             self.write("end", |object| line::end(object.text("run", &run), &ending))?;
         }
@@ -187,6 +195,32 @@ impl Log {
     pub(crate) fn beside(&self, ending: &str) -> Option<PathBuf> {
         self.file.size()?;
         Some(beside(self.file.path(), ending))
+    }
+
+    /// The trail in numbers, for an administrator.
+    pub(crate) fn numbers(&self) -> wire::AuditNumbers {
+        // A checkpoint is due so long after the first line that has no signature.
+        let signed_by = self.due.map(|due| due.checked_sub(TIME_UNSIGNED));
+        let age = signed_by.flatten().map(|first| first.elapsed());
+        wire::AuditNumbers {
+            lines: self.last.seq,
+            bytes: self.file.size().unwrap_or_default(),
+            unsigned: self.unsigned,
+            unsigned_age_ms: age
+                .map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            writable: self.failure.is_none(),
+            failures: self.failures,
+            whole: self.finding.is_none(),
+        }
+    }
+
+    /// Whether a line could be written now. After one that could not, a checkpoint is
+    /// tried, so that room that was made is noticed when nobody calls.
+    pub(crate) fn is_writable(&mut self) -> bool {
+        match self.failure {
+            None => self.file.has_room(),
+            Some(_) => self.checkpoint().is_ok(),
+        }
     }
 
     /// When [`Self::tick`] is to be called next.

@@ -19,6 +19,7 @@ pub(crate) use log::{AuditError, Log};
 pub(crate) use moment::since_boot;
 
 use crate::admission::Bound;
+use crate::metrics::Times;
 use policy::Proof;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -425,6 +426,8 @@ pub(crate) enum Ask<E> {
     /// time is up; nothing more comes of it. Where it waited for a place, [`Note::Left`]
     /// is the last answer, whatever comes before.
     Leave(Left),
+    /// To write the end of a run, which took so long.
+    Ended(E, Times),
 }
 
 /// What the first process tells a lane.

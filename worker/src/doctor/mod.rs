@@ -7,6 +7,7 @@
 
 mod feature;
 mod host;
+mod missing;
 mod report;
 mod trial;
 mod verdict;
@@ -15,6 +16,7 @@ use crate::options::Doctor;
 use crate::sandbox::delegation::Visit;
 use crate::source::Source;
 use host::Host;
+pub(crate) use missing::missing;
 use nix::unistd::geteuid;
 use policy::{Policy, Setting};
 use std::error::Error;

@@ -12,6 +12,7 @@ use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, T
 use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Streams;
+use crate::metrics::Stopwatch;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
 use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
@@ -19,12 +20,14 @@ use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::os::fd::OwnedFd;
 use wire::{
-    Argument, Claim, Correlation, Denial, Failure, Given, Presented, Reply, Report, Run, Value,
+    Argument, Claim, Correlation, Denial, Failure, Given, Presented, Reply, Report, Run, Stage,
+    Value,
 };
 
 impl Lane {
     /// Decides `run` again, carries it out, and answers.
     pub(super) fn call(&mut self, run: &Run, descriptors: Vec<OwnedFd>) -> Result<(), HangUp> {
+        self.watch = Stopwatch::start();
         let (streams, client) = streams(descriptors)?;
         let mut call = Call {
             correlation: sound(run.correlation.clone()),
@@ -70,6 +73,7 @@ impl Lane {
                     Ok(kept) => kept,
                     Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
                 };
+                self.watch.lap(Stage::Decide);
                 let watched = proofs.watched(kept);
                 self.carry_out(call, grant, streams, (&caller, watched))
             }
@@ -81,8 +85,10 @@ impl Lane {
                     Ok(kept) => kept,
                     Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
                 };
+                self.watch.lap(Stage::Decide);
                 match self.approval(&mut call, &caller, ask, proofs)? {
                     Some(grant) => {
+                        self.watch.lap(Stage::Approve);
                         let watched = proofs.watched(kept);
                         self.carry_out(call, grant, streams, (&caller, watched))
                     }
@@ -144,9 +150,11 @@ impl Lane {
         // What waits holds no file open.
         let close = || drop(opened.take());
         let place = self.place(&start, grant.queue_timeout(), (caller, proofs), close)?;
-        let Some(Place { began, .. }) = place else {
+        let Some(Place { began, waited }) = place else {
             return Ok(());
         };
+        let admitted = if waited { Stage::Queue } else { Stage::Admit };
+        self.watch.lap(admitted);
         let Began {
             run: name,
             user,
@@ -172,6 +180,7 @@ impl Lane {
             Ok(running) => running,
             Err(refused) => return self.nothing_ran(refused.into()),
         };
+        self.watch.lap(Stage::Launch);
         // The readers must see the end of the output when the command's tree has ended.
         drop((streams, files));
 
@@ -186,6 +195,7 @@ impl Lane {
         let (end, remains) = running
             .end()
             .map_err(|error| HangUp::Broken(explain(&error)))?;
+        self.watch.lap(Stage::Run);
         let floor = self.launcher.context.containment.floor();
         let mut outcome = outcome(name, reason, &end, floor)?;
         outcome.denied = self.launcher.explain(first, &end);
@@ -321,7 +331,9 @@ impl Lane {
             drop(remains);
             launcher.prepare();
         };
-        match self.records.record_during(&Entry::End(ending), tidy)? {
+        let times = self.watch.stop();
+        let end = Entry::End(ending);
+        match self.records.ended_during(&end, times, tidy)? {
             Ok(_) => self.reply(reply),
             Err(refusal) => self.reply(&refusal.into()),
         }

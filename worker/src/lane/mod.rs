@@ -24,6 +24,7 @@ use crate::audit::{Entry, Offender};
 use crate::context::Context;
 use crate::explain::explain;
 use crate::launcher::Launcher;
+use crate::metrics::Stopwatch;
 use crate::sys;
 use clients::Told;
 use keyring::Keyring;
@@ -90,6 +91,8 @@ pub(crate) struct Lane {
     /// Room for one packet.
     buffer: Vec<u8>,
     terms: Terms,
+    /// Times the call that was asked for last.
+    watch: Stopwatch,
     /// A command has finished, and the supervisor may tell what it printed.
     finished: bool,
     /// What it printed is recorded, and the supervisor has nothing to add.
@@ -117,6 +120,7 @@ impl Lane {
             told: Told::default(),
             buffer: vec![0; wire::FRAME_MAX],
             terms: Terms::default(),
+            watch: Stopwatch::start(),
             finished: false,
             recorded: false,
             deaf: false,

@@ -4,6 +4,7 @@
 use super::HangUp;
 use super::call::stale;
 use crate::audit::{ASK_MAX, Ask, Attachment, Began, Entry, Left, Note, Waiting};
+use crate::metrics::Times;
 use crate::sys;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::io::IoSlice;
@@ -131,13 +132,15 @@ impl Records {
         }))
     }
 
-    /// As [`Self::record`], and does `work` meanwhile, on which the entry does not depend.
-    pub(super) fn record_during(
+    /// As [`Self::record`] for the end of a run, and does `work` meanwhile, on which the
+    /// entry does not depend.
+    pub(super) fn ended_during(
         &mut self,
         entry: &Entry,
+        times: Times,
         work: impl FnOnce(),
     ) -> Result<Result<Option<Began>, Refusal>, HangUp> {
-        let asked = self.send(&Ask::Record(entry))?;
+        let asked = self.send(&Ask::Ended(entry, times))?;
         work();
         match asked {
             Ok(()) => self.answer(),

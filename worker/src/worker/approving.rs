@@ -37,6 +37,7 @@ impl Worker {
         if let Err(error) = self.log.approving(&Approving::Waiting(&waiting)) {
             return lost_line(&error);
         }
+        self.metrics.approval("waiting");
         self.hook.tell(&id, &waiting);
         self.approvals.wait(request, number, waiting, now);
         Note::Waiting(id)
@@ -78,7 +79,10 @@ impl Worker {
     fn withdrawn(&mut self, waiting: &Waiting, why: &Failure) -> Note {
         let what = Approving::Withdrawn { waiting, why };
         match self.log.approving(&what) {
-            Ok(()) => Note::Left,
+            Ok(()) => {
+                self.metrics.approval("withdrawn");
+                Note::Left
+            }
             Err(error) => lost_line(&error),
         }
     }
@@ -118,6 +122,9 @@ impl Worker {
         };
         match self.log.approving(&what) {
             Ok(()) => {
+                let policy = &self.context.policy;
+                self.metrics.approval("denied");
+                self.metrics.denied(policy, &waiting.call.tool, &denial);
                 self.seen_denied(waiting, &denial);
                 Note::Denied(denial)
             }
@@ -156,6 +163,7 @@ impl Worker {
         if let Err(error) = self.log.approving(&what) {
             return Answer::Refused(explain(&error));
         }
+        self.metrics.approval("approved");
         self.approvals.answered(id);
         self.hook.forget(id);
         if let Some(further) = further {

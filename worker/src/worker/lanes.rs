@@ -10,6 +10,8 @@ use crate::discard::discard;
 use crate::door::Visit;
 use crate::explain::explain;
 use crate::lane::{Lane, hand_note};
+use crate::log::tell;
+use crate::metrics::Counting;
 use crate::recordings::Recording;
 use crate::sandbox::tree;
 use crate::sys::{self, Fork, Process};
@@ -20,6 +22,7 @@ use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wire::systemd::Severity;
 use wire::{Failure, Runs};
 
 impl Worker {
@@ -80,6 +83,7 @@ impl Worker {
                         places: Places::default(),
                         user: None,
                         recording: None,
+                        counting: None,
                     },
                 );
                 self.next_lane += 1;
@@ -117,6 +121,7 @@ impl Worker {
         let _deleted_already = self.events.delete(&lane.records);
         self.admission.leave(std::mem::take(&mut lane.places));
         self.context.containment.tidy(lane.process.pid);
+        self.metrics.ended(lane.counting.take(), "lost");
         let Some(run) = lane.run.clone() else {
             return;
         };
@@ -126,7 +131,8 @@ impl Worker {
         lane.user.iter().for_each(|user| self.users.leave(*user));
         let reason =
             format!("cannot tell how the command ended: its lane was lost (wait status {status})");
-        say(&format!("{reason}; run {run}"));
+        let fields = [("run", &*run), ("code", "lane_lost")];
+        tell(Severity::Warning, &format!("{reason}; run {run}"), &fields);
         self.keep_of_lost(&lane, &run);
         let failure = Failure {
             code: "lane_lost".to_owned(),
@@ -159,6 +165,8 @@ pub(super) struct LaneProcess {
     pub(super) user: Option<u32>,
     /// Where what it prints is recorded.
     pub(super) recording: Option<Recording>,
+    /// As what the run that has begun is counted.
+    pub(super) counting: Option<Counting>,
 }
 
 /// Names runs: unique over restarts without randomness.

@@ -1,14 +1,16 @@
 //! What lanes ask for and have recorded.
 
-use super::{Worker, WorkerError, say};
+use super::{Worker, WorkerError};
 use crate::admission::Now;
 use crate::audit::{Ask, AuditError, Entry, Note, RunUser};
 use crate::explain::explain;
+use crate::log::tell;
 use crate::recordings::Recording;
 use crate::sys;
 use nix::sys::signal::{Signal, kill};
 use std::os::fd::AsFd;
 use wire::Denial;
+use wire::systemd::Severity;
 
 impl Worker {
     /// Does what a lane asks for, and answers.
@@ -23,6 +25,10 @@ impl Worker {
             Some(Ask::<Entry>::Record(entry)) => self.take_down(number, entry),
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
             Some(Ask::Leave(left)) => self.leave(number, left),
+            Some(Ask::Ended(entry, times)) => {
+                self.metrics.took(&times);
+                self.take_down(number, entry)
+            }
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
                 Ok(()) => Note::Recorded(None),
                 Err(reason) => Note::Failed(reason),
@@ -108,6 +114,8 @@ impl Worker {
         }
         match written {
             Ok(()) => {
+                let policy = &self.context.policy;
+                self.metrics.recorded(policy, &mut lane.counting, entry);
                 let began = lane.note_recorded(entry);
                 self.seen(entry);
                 Note::Recorded(began)
@@ -149,6 +157,8 @@ impl Worker {
         };
         match self.log.record(&entry, None) {
             Ok(()) => {
+                let policy = &self.context.policy;
+                self.metrics.recorded(policy, &mut None, &entry);
                 self.seen(&entry);
                 Note::Denied(denial)
             }
@@ -169,6 +179,6 @@ pub(super) fn no_user_left() -> Denial {
 /// What a lane is told when a line cannot be written.
 pub(super) fn lost_line(error: &AuditError) -> Note {
     let reason = explain(error);
-    say(&reason);
+    tell(Severity::Error, &reason, &[("code", "audit")]);
     Note::Failed(reason)
 }

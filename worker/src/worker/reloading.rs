@@ -1,14 +1,16 @@
 //! Another policy takes the place of the former one, or does not.
 
-use super::{Worker, say};
+use super::Worker;
 use crate::audit::Note;
 use crate::bounds;
 use crate::explain::explain;
+use crate::log::tell;
 use crate::sandbox::seccomp::Filters;
 use caps::CapSet;
 use policy::Policy;
 use std::time::Instant;
 use wire::PolicyDigest;
+use wire::systemd::Severity;
 
 impl Worker {
     /// Loads the policy again and lets it take the place of the former one, or
@@ -31,12 +33,15 @@ impl Worker {
         match &result {
             Ok(()) => {
                 (self.since.policy, self.since.kept) = (Instant::now(), None);
-                say("the policy was loaded again");
+                self.metrics.policy_loads += 1;
+                tell(Severity::Info, "the policy was loaded again", &[]);
                 self.manager.status(&self.state());
                 self.tell_lanes(&Note::Retire);
             }
             Err(reason) => {
-                say(&format!("the former policy stays in force: {reason}"));
+                self.metrics.policy_failures += 1;
+                let text = format!("the former policy stays in force: {reason}");
+                tell(Severity::Error, &text, &[("code", "policy_kept")]);
                 self.since.kept = Some(reason.clone());
                 self.manager
                     .status(&format!("former policy in force: {reason}"));

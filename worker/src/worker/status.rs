@@ -100,6 +100,7 @@ impl Worker {
             }
             About::Revoke(id) => self.revoke(asker, &id),
             About::Overview => Answer::Overview(Box::new(self.overview())),
+            About::Metrics => Answer::Metrics(Box::new(self.numbers())),
         }
     }
 

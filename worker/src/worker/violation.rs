@@ -7,7 +7,9 @@ use super::{Worker, say};
 use crate::audit::{Entry, Note, Offender};
 use crate::explain::explain;
 use crate::lane::stale;
+use crate::log::tell;
 use std::time::Instant;
+use wire::systemd::Severity;
 
 /// Room for what supervisor, administrators and strangers do: none of them takes that of
 /// the others.
@@ -68,7 +70,7 @@ impl Worker {
         };
         *left_out = others;
         if let Entry::Violation { reason, .. } = entry {
-            say(reason);
+            tell(Severity::Warning, reason, &[("code", "violation")]);
         }
         true
     }

@@ -8,6 +8,6 @@ mod service;
 pub(crate) use approvals::{Approve, Deny, Grants, Pending, Revoke, Scope};
 pub(crate) use commands::{Doctor, Learn, LearnStub, Run};
 pub(crate) use policies::{Check, Explain, Files, Pair, Reader, Replay, Schema, Test, Tools, View};
-pub(crate) use service::{AdminSocket, Key, KeyCommand, Reload, Status, Top};
+pub(crate) use service::{AdminSocket, Key, KeyCommand, Metrics, Reload, Status, Top};
 
 use policies::pair;

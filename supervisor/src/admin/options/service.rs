@@ -1,5 +1,6 @@
 //! The commands that ask the service something, or keep a file of it.
 
+use crate::metrics::Address;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,30 @@ pub(crate) struct Status {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Print the worker's numbers in the text format of Prometheus, or serve them.
+///
+/// Asks the worker itself, which answers root, and who is in a group that `[approvals]`
+/// of the policy names. The supervisor's own numbers are at `mini-mcp serve --metrics`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo mini-mcp metrics
+  sudo mini-mcp metrics --listen 127.0.0.1:9464
+  sudo mini-mcp metrics --listen unix:/run/mini-mcp-metrics/metrics.sock
+
+The unit mini-mcp-metrics.service does the second one, once it is enabled.")]
+pub(crate) struct Metrics {
+    /// Serve them at /metrics, until interrupted: on an address of this host, or at a Unix
+    /// socket, unix:PATH
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<Address>,
+    /// The address may be reached from beyond this host, by anybody, in the clear
+    #[arg(long, requires = "listen")]
+    pub(crate) anywhere: bool,
+    #[command(flatten)]
+    pub(crate) place: AdminSocket,
 }
 
 /// Watch the service: what runs, what waits for approval, how often what is called, how

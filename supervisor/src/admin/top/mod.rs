@@ -87,6 +87,7 @@ fn overview(socket: &Path) -> Result<Overview, Error> {
         | Answer::Pending(..)
         | Answer::Grants(..)
         | Answer::Done
-        | Answer::Version(_) => Err(Error::OtherVersion),
+        | Answer::Version(_)
+        | Answer::Metrics(_) => Err(Error::OtherVersion),
     }
 }

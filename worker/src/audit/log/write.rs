@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How long a line stays unsigned.
-const TIME_UNSIGNED: Duration = Duration::from_secs(5);
+pub(super) const TIME_UNSIGNED: Duration = Duration::from_secs(5);
 
 impl Log {
     /// Writes a line that signs all before it, and keeps a copy of that beside the
@@ -83,6 +83,7 @@ impl Log {
             .append(text.as_bytes(), self.durable == Durable::Always)
             .map_err(|error| self.unwritten(error));
         self.failure = written.as_ref().err().map(|error| explain(error));
+        self.failures += u64::from(written.is_err());
         written?;
         self.last = Link { seq, sha256 };
         self.torn = None;
