@@ -73,6 +73,9 @@ _mini__mcp() {
             mini__mcp,serve)
                 cmd="mini__mcp__subcmd__serve"
                 ;;
+            mini__mcp,setup)
+                cmd="mini__mcp__subcmd__setup"
+                ;;
             mini__mcp,status)
                 cmd="mini__mcp__subcmd__status"
                 ;;
@@ -110,7 +113,7 @@ _mini__mcp() {
 
     case "${cmd}" in
         mini__mcp)
-            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status pending approve deny grants revoke reload key run schema"
+            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status pending approve deny grants revoke reload key run schema setup"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -767,6 +770,40 @@ _mini__mcp() {
                     return 0
                     ;;
                 --spool-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__setup)
+            opts="-h --client --write --dry-run --scope --name --ssh --stdio --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-code claude-desktop vscode cursor codex gemini zed goose" -- "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -W "user project" -- "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -5,6 +5,7 @@ use crate::admin::options::{
     Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Pending, Reload, Replay,
     Revoke, Run, Schema, Status, Test, Tools,
 };
+use crate::admin::setup_options::Setup;
 use crate::inet::Http;
 use crate::runs::Spool;
 use clap::{Args, Parser, Subcommand};
@@ -20,6 +21,7 @@ Examples:
   mini-mcp stdio                       tools for the current directory, no installation
   mini-mcp stdio --policy mine.toml    the same with a policy of your own
   mini-mcp connect                     attach to the service of this machine
+  mini-mcp setup                       what each MCP client here needs to be told
   mini-mcp check                       whether the policy of this machine is sound
   mini-mcp doctor                      what of the sandbox holds on this machine
   mini-mcp reload                      have the service take up the policy that is in its files
@@ -63,6 +65,7 @@ pub(crate) enum Command {
     Key(Key),
     Run(Run),
     Schema(Schema),
+    Setup(Setup),
 }
 
 /// Serve MCP on a Unix socket to the users that the policy names.

@@ -1,5 +1,6 @@
 //! What ends the program, said once, at the top.
 
+use crate::admin::SetupError;
 use crate::confine::ConfineError;
 use crate::lane::LaneError;
 use crate::tls::TlsError;
@@ -100,6 +101,8 @@ pub(crate) enum Error {
     NoUser { name: String },
     #[error("cannot take the argument `{key}` twice: it is not a list")]
     Repeated { key: String },
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),
     #[error("cannot confine this process")]
@@ -159,6 +162,7 @@ impl Error {
                  the proxy in front that does with --trusted-proxy",
             ),
             Self::Tls(error) => Some(error.hint()),
+            Self::Setup(error) => error.hint(),
             Self::WriteKeys { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("the keys are root's: sudo mini-mcp key")
             }

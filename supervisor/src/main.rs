@@ -97,6 +97,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Reload(options) => admin::reload(&options)?,
         Command::Key(options) => admin::key(&options)?,
         Command::Schema(_) => admin::schema()?,
+        Command::Setup(options) => admin::setup(&options)?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
         Command::Status(options) => return Ok(admin::status(&options)),

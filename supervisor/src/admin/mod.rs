@@ -21,6 +21,7 @@ mod replay;
 mod report;
 mod run;
 mod schema;
+mod setup;
 mod status;
 mod tap;
 mod tools;
@@ -39,6 +40,7 @@ pub(crate) use replay::replay;
 pub(crate) use report::report;
 pub(crate) use run::{REFUSED, run};
 pub(crate) use schema::schema;
+pub(crate) use setup::{SetupError, options as setup_options, setup};
 pub(crate) use status::status;
 pub(crate) use tools::tools;
 
