@@ -5,6 +5,7 @@ use crate::admin::options::{
     Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Pending, Reload, Replay,
     Revoke, Run, Schema, Status, Test, Tools,
 };
+use crate::admin::pack_options::{Disable, Enable};
 use crate::admin::setup_options::Setup;
 use crate::inet::Http;
 use crate::runs::Spool;
@@ -24,6 +25,7 @@ Examples:
   mini-mcp setup                       what each MCP client here needs to be told
   mini-mcp check                       whether the policy of this machine is sound
   mini-mcp doctor                      what of the sandbox holds on this machine
+  mini-mcp enable system-inspect       take a pack into the policy of this machine
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp pending                     which calls wait for an approval
   mini-mcp explain --as alice disk_usage
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Run(Run),
     Schema(Schema),
     Setup(Setup),
+    Enable(Enable),
+    Disable(Disable),
 }
 
 /// Serve MCP on a Unix socket to the users that the policy names.

@@ -1,6 +1,6 @@
 //! What ends the program, said once, at the top.
 
-use crate::admin::SetupError;
+use crate::admin::{PackError, SetupError};
 use crate::confine::ConfineError;
 use crate::lane::LaneError;
 use crate::tls::TlsError;
@@ -103,6 +103,8 @@ pub(crate) enum Error {
     Repeated { key: String },
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error(transparent)]
+    Pack(#[from] PackError),
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),
     #[error("cannot confine this process")]
@@ -163,6 +165,7 @@ impl Error {
             ),
             Self::Tls(error) => Some(error.hint()),
             Self::Setup(error) => error.hint(),
+            Self::Pack(error) => error.hint(),
             Self::WriteKeys { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("the keys are root's: sudo mini-mcp key")
             }

@@ -98,6 +98,8 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Key(options) => admin::key(&options)?,
         Command::Schema(_) => admin::schema()?,
         Command::Setup(options) => admin::setup(&options)?,
+        Command::Enable(options) => admin::enable(&options)?,
+        Command::Disable(options) => admin::disable(&options)?,
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
         Command::Status(options) => return Ok(admin::status(&options)),
