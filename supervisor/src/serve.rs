@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::front::{Client, Front, Generation, Web, attend};
 use crate::http::{Framing, framing};
 use crate::inet::Inet;
-use crate::lane::{Door, Pool};
+use crate::lane::{Door, Pool, outdated};
 use crate::listener::Listener;
 use crate::reload::{Reloading, state};
 use crate::runs::service_directory;
@@ -94,17 +94,19 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         Reloading::watch(&options, &service.front, &manager, tls).map_err(Error::Process)?;
     let serving = state(service.front.generation().policy());
     manager.ready(&serving)?;
+    let mut end = Ok(());
     tokio::select! {
         () = service.accept_all(&listener) => {}
         () = service.accept_network(inet.as_ref()) => {}
         never = manager.feed() => match never {},
         never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
+        newer = outdated() => end = Err(newer.into()),
     }
     manager.stopping();
     drop((listener, inet));
     service.say_farewell().await;
-    Ok(())
+    end
 }
 
 /// The directory that holds `file`.

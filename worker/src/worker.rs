@@ -65,6 +65,13 @@ pub(crate) enum WorkerError {
     /// Whoever started it cannot be told that it is ready.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// This process is what is left of a former release.
+    #[error(
+        "cannot understand the supervisor: it speaks version {0}, not {version}\n\
+         hint: install supervisor and worker of the same release",
+        version = wire::VERSION
+    )]
+    Outdated(u16),
 }
 
 /// The state of the first process.
@@ -96,6 +103,8 @@ pub(crate) struct Worker {
     buffer: Vec<u8>,
     /// Set once the worker is to end.
     deadline: Option<Instant>,
+    /// The version of a supervisor that is of a newer release.
+    outdated: Option<u16>,
 }
 
 impl Worker {
@@ -136,6 +145,7 @@ impl Worker {
             wrong_keys: WrongKeys::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
+            outdated: None,
         })
     }
 
@@ -173,7 +183,10 @@ impl Worker {
             }
         }
         self.log.close();
-        Ok(None)
+        match self.outdated {
+            Some(version) => Err(WorkerError::Outdated(version)),
+            None => Ok(None),
+        }
     }
 
     /// How things are, in one line for the service manager.
@@ -390,6 +403,11 @@ impl Worker {
                 Ok(()) => Note::Recorded(None),
                 Err(reason) => Note::Failed(reason),
             },
+            Some(Ask::Outdated(version)) => {
+                self.outdated = Some(version);
+                self.stop();
+                return Ok(());
+            }
             None => {
                 // It has ended, or does not make sense any more.
                 let _ended_already = kill(lane.process.pid, Signal::SIGKILL);

@@ -334,6 +334,9 @@ pub(crate) enum Ask<E> {
     /// To let go what waits. Answered with [`Note::Left`], or [`Note::Denied`] when its
     /// time is up; nothing more comes of it.
     Leave(Left),
+    /// To end: the supervisor is of a newer release, which speaks this version of the
+    /// wire. Not answered.
+    Outdated(u16),
 }
 
 /// What the first process tells a lane.

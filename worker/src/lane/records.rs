@@ -85,6 +85,12 @@ impl Records {
         }))
     }
 
+    /// Has the first process end, since the supervisor speaks this `version`.
+    pub(super) fn outdated(&mut self, version: u16) -> Result<(), HangUp> {
+        self.send(&Ask::Outdated(version))?
+            .map_err(|_| HangUp::Records)
+    }
+
     /// As [`Self::record`], and does `work` meanwhile, on which the entry does not depend.
     pub(super) fn record_during(
         &mut self,
