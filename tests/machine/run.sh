@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine/host.sh
 
-life="install units policy use mistakes killed namespaces read-only http credentials watchdog disk"
+life="install units policy use mistakes killed namespaces read-only http credentials otlp watchdog disk"
 end="before-reboot reboot after-reboot upgrade journal purge"
 kernel="doctor controllers fallbacks apparmor attacks"
 
