@@ -1,6 +1,7 @@
 # credentials.conf: the audit key is encrypted on the disk and handed to the worker.
 mkdir -p -m 700 /etc/credstore.encrypted
-systemd-creds encrypt --name=audit.key "$trail.key" /etc/credstore.encrypted/mini-mcp-audit.key
+# The disk of a container is a temporary one, on which it would not put a key by itself.
+systemd-creds encrypt --with-key=host --name=audit.key "$trail.key" /etc/credstore.encrypted/mini-mcp-audit.key
 mv "$trail.key" /root/former.key
 drop_in mini-mcp-worker.service credentials.conf
 has "$(call alice up)" 'load average'

@@ -13,7 +13,7 @@ none_failed
 # stays down in words until it fits again.
 dpkg-deb --raw-extract /machine/in/mini-mcp.deb /tmp/former
 sed -i 's/^Version: .*/Version: 0.0.1-1/' /tmp/former/DEBIAN/control
-dpkg-deb --build /tmp/former /tmp/former.deb >/dev/null
+dpkg-deb -Znone --build /tmp/former /tmp/former.deb >/dev/null
 echo 'version = 2' >"$policies/newer.toml"
 said=$(dpkg --install /tmp/former.deb 2>&1)
 has "$said" '^mini-mcp: this release cannot use the policy'
