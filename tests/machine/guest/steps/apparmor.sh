@@ -19,6 +19,9 @@ has "$(call alice up)" 'load average'
 denied=$(journalctl --dmesg --no-pager --output=cat | grep 'apparmor="DENIED"' | grep -F mini-mcp || true)
 [ -z "$denied" ] || fail "refused: $denied"
 # It is in force: as the service is started, the program may not read what is nobody's.
+echo 'version = 1' >/root/policy.toml
+mini-mcp check /root/policy.toml
 if aa-exec --profile=mini-mcp-supervisor -- /usr/bin/mini-mcp check /root/policy.toml >/tmp/said 2>&1; then fail "let in"; fi
 has "$(cat /tmp/said)" 'Permission denied'
+rm /root/policy.toml
 none_failed
