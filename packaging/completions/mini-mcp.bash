@@ -94,6 +94,9 @@ _mini__mcp() {
             mini__mcp,tools)
                 cmd="mini__mcp__subcmd__tools"
                 ;;
+            mini__mcp,top)
+                cmd="mini__mcp__subcmd__top"
+                ;;
             mini__mcp__subcmd__audit,key)
                 cmd="mini__mcp__subcmd__audit__subcmd__key"
                 ;;
@@ -998,6 +1001,28 @@ _mini__mcp() {
                     return 0
                     ;;
                 --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__top)
+            opts="-h --interval --once --json --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

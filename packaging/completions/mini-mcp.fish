@@ -39,6 +39,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "replay" -d 'Decid
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "audit" -d 'Tell what the audit trail holds: who called what, and what became of it'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "report" -d 'Write a page about the audit trail: calls over time, by principal and tool, denials, the slowest and heaviest runs, and whether the trail is whole'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "status" -d 'Tell how the service is: for people, and by its exit status for monitoring'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "top" -d 'Watch the service: what runs, what waits for approval, how often what is called, how much of each limit is used, and what was denied'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "pending" -d 'Tell which calls wait for an administrator\'s approval: those that a policy says `ask` for'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "approve" -d 'Approve a call that waits: this one, or with --for further ones too'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "deny" -d 'Deny a call that waits for approval'
@@ -160,6 +161,11 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand report" -s h -l help -
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -l socket -d 'Unix socket where the worker answers administrators' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -l json -d 'Print one JSON document'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -l interval -d 'How often the worker is asked: at least 100ms' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -l once -d 'Print one frame as text, or with --json as a document, and end'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -l json -d 'Print one JSON document a line'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l socket -d 'Unix socket where the worker answers administrators' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l watch -d 'Tell of further requests as they come, until interrupted'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l json -d 'Print one JSON document; with --watch one in each line'

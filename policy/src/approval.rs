@@ -117,6 +117,12 @@ impl Ask {
         &self.grant.limits
     }
 
+    /// As [`Grant::queue_timeout`].
+    #[must_use]
+    pub fn queue_timeout(&self) -> Duration {
+        self.grant.queue_timeout
+    }
+
     /// The restrictions that it would run under.
     #[must_use]
     pub fn profile(&self) -> &Profile {

@@ -59,6 +59,7 @@ fn terms(
             .and_then(Caller::peer)
             .map(|peer| peer.uid),
         limits: policy.limits_of(caller, tool),
+        queue_timeout: policy.queue_timeout(tool),
         approval: None,
     };
     let timeout = tool.approval_timeout.unwrap_or(policy.approvals.timeout);

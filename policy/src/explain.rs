@@ -10,6 +10,7 @@ use crate::{
     Arguments, Caller, Decision, Effect, Grant, Identity, Limit, PathGrant, Policy, Stdin, Tool,
 };
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why a call is decided as it is. `Display` tells it in lines of text without
 /// control characters.
@@ -70,11 +71,15 @@ pub struct Run {
     pub sandbox: String,
     /// How often and how many at once.
     pub limits: Vec<Limit>,
+    /// How long it may wait for a place; `None` when there is nothing to wait for.
+    pub queue_timeout: Option<Duration>,
 }
 
 impl Run {
     fn new(grant: &Grant) -> Self {
         let directory = grant.starts_in.and_then(|index| grant.paths.get(index));
+        let mut limits = grant.limits.iter();
+        let at_once = limits.any(|limit| limit.limits.concurrency.is_some());
         let of_profile = || grant.profile.working_directory.clone();
         Self {
             argv: grant.argv.clone(),
@@ -84,6 +89,8 @@ impl Run {
             stdin: grant.stdin.clone(),
             sandbox: sandbox(&grant.profile, &grant.paths),
             limits: grant.limits.clone(),
+            queue_timeout: (at_once && !grant.queue_timeout.is_zero())
+                .then_some(grant.queue_timeout),
         }
     }
 }

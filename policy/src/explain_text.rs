@@ -1,6 +1,7 @@
 //! Explanations as text.
 
 use crate::explain::{Considered, Explanation, Outcome, Run};
+use crate::quantity::time;
 use crate::quote::{harmless, quoted};
 use crate::{Decision, Identity, Stdin};
 use std::fmt;
@@ -65,6 +66,10 @@ impl fmt::Display for Run {
         writeln!(f, "environment: {variables:?}")?;
         writeln!(f, "sandbox: {}", harmless(&self.sandbox))?;
         let mut limits = self.limits.iter();
-        limits.try_for_each(|limit| writeln!(f, "limits: {limit}"))
+        limits.try_for_each(|limit| writeln!(f, "limits: {limit}"))?;
+        match self.queue_timeout {
+            Some(most) => writeln!(f, "queue: waits up to {} for a place", time(most)),
+            None => Ok(()),
+        }
     }
 }

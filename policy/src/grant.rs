@@ -5,6 +5,7 @@ use crate::{Access, Ask, Background, Existence, FileKind, Limit, Profile};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The verdict on one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub struct Grant {
     pub(crate) identity: Option<Identity>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) queue_timeout: Duration,
     pub(crate) only_for: Option<u32>,
     pub(crate) approval: Option<String>,
     pub(crate) background: Background,
@@ -142,6 +144,13 @@ impl Grant {
     #[must_use]
     pub fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// How long it may wait until [`Grant::limits`] leave a place for one more command at
+    /// the same time; zero when it is refused instead.
+    #[must_use]
+    pub fn queue_timeout(&self) -> Duration {
+        self.queue_timeout
     }
 
     /// The user id for whom alone the profile is as it is; `None` when every caller

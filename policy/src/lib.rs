@@ -61,7 +61,7 @@ pub use explain::{Considered, Explanation, Outcome, Run};
 pub use grant::{Decision, Denial, Grant, Identity, PathGrant, Secret, Stdin};
 pub use isolation::{Isolation, Network, Strength};
 pub use kind::{Characters, Kind, Pattern};
-pub use limits::{Limit, Limits, Rate, Scope};
+pub use limits::{Limit, Limits, Queue, Rate, Scope};
 pub use network::Network as Subnet;
 pub use policy::Policy;
 pub use profile::{Group, PathRule, Profile, RunAs};

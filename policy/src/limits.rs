@@ -23,6 +23,24 @@ impl Limits {
     }
 }
 
+/// What becomes of calls that only a `concurrency` leaves no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// Most calls that wait for a place at once; 0 when none does.
+    pub calls: u32,
+    /// How long one waits at most, unless its tool says otherwise.
+    pub timeout: Duration,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            calls: 64,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
 /// Calls in a sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {

@@ -6,7 +6,8 @@ use crate::principal::Principal;
 use crate::source::Files;
 use crate::{
     Accounts, Approvals, Arguments, Caller, Decision, Denial, Diagnostic, Diagnostics, Examined,
-    Explanation, Limit, Limits, Profile, Prompt, Proof, Resource, Scope, Setting, Source, Tool,
+    Explanation, Limit, Limits, Profile, Prompt, Proof, Queue, Resource, Scope, Setting, Source,
+    Tool,
 };
 use crate::{prompt, read, resource};
 use sha2::{Digest, Sha256};
@@ -14,6 +15,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A policy without mistakes.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Policy {
     limited: Vec<Arc<Principal>>,
     /// For all calls together.
     pub(crate) limits: Limits,
+    pub(crate) queue: Queue,
     pub(crate) approvals: Approvals,
     profiles: Vec<Arc<Profile>>,
     tools: Vec<Tool>,
@@ -94,6 +97,7 @@ impl Policy {
             setting: setting.clone(),
             limited: limited.cloned().collect(),
             limits: Limits::default(),
+            queue: Queue::default(),
             approvals: Approvals::default(),
             principals,
             profiles,
@@ -106,8 +110,12 @@ impl Policy {
         }
     }
 
-    pub(crate) fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+    pub(crate) fn with_limits(self, limits: Limits, queue: Queue) -> Self {
+        Self {
+            limits,
+            queue,
+            ..self
+        }
     }
 
     pub(crate) fn with_approvals(self, approvals: Approvals) -> Self {
@@ -300,6 +308,20 @@ impl Policy {
         let mut limits = self.limits_for(caller);
         limits.extend(limit((tool.scope(), &tool.limits)));
         limits
+    }
+
+    /// How calls wait for a place.
+    #[must_use]
+    pub fn queue(&self) -> Queue {
+        self.queue
+    }
+
+    /// How long a call of `tool` waits for a place.
+    pub(crate) fn queue_timeout(&self, tool: &Tool) -> Duration {
+        match self.queue.calls {
+            0 => Duration::ZERO,
+            _ => tool.queue_timeout.unwrap_or(self.queue.timeout),
+        }
     }
 
     /// Who may approve calls that need it, and how long those wait.

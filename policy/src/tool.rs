@@ -46,6 +46,8 @@ pub struct Tool {
     pub(crate) limits: Limits,
     /// How long its calls wait for an approval.
     pub(crate) approval_timeout: Option<Duration>,
+    /// How long its calls wait for a place.
+    pub(crate) queue_timeout: Option<Duration>,
     /// Whether `${caller.…}` stands in it or in its profile.
     pub(crate) names_caller: bool,
     pub(crate) parameters: Vec<Parameter>,

@@ -96,3 +96,28 @@ fn an_explanation_tells_them() {
     let line = "limits: tool.backup: 5/1min30s for each caller, 1 at once\n";
     assert!(text.contains(line), "{text}");
 }
+
+/// A call waits as long as its tool says, else as long as the server says; where there is
+/// no queue, not at all.
+#[test]
+fn a_tool_says_how_long_its_calls_wait() {
+    let waits = |server: &str, tool: &str| {
+        let text = POLICY
+            .replace(
+                "concurrency = 16\n",
+                &format!("concurrency = 16\n{server}\n"),
+            )
+            .replace("concurrency = 1\n", &format!("concurrency = 1\n{tool}\n"));
+        let policy = parsed(&text, &Setting::System);
+        let grant = allowed(policy.decide(&alice(), "backup", &arguments([])));
+        grant.queue_timeout().as_millis()
+    };
+    assert_eq!(waits("", ""), 30_000);
+    assert_eq!(waits("queue_timeout = '2min'", ""), 120_000);
+    assert_eq!(
+        waits("queue_timeout = '2min'", "queue_timeout = '50ms'"),
+        50
+    );
+    assert_eq!(waits("queue_timeout = '2min'", "queue_timeout = '0s'"), 0);
+    assert_eq!(waits("queue = 0", "queue_timeout = '1min'"), 0);
+}

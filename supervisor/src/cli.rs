@@ -3,7 +3,7 @@
 use crate::admin::audit_options::{Audit, Report};
 use crate::admin::options::{
     Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Pending, Reload, Replay,
-    Revoke, Run, Schema, Status, Test, Tools,
+    Revoke, Run, Schema, Status, Test, Tools, Top,
 };
 use crate::admin::pack_options::{Disable, Enable};
 use crate::admin::setup_options::Setup;
@@ -28,6 +28,7 @@ Examples:
   mini-mcp doctor                      what of the sandbox holds on this machine
   mini-mcp enable system-inspect       take a pack into the policy of this machine
   mini-mcp reload                      have the service take up the policy that is in its files
+  mini-mcp top                         what runs, waits and was denied, as it changes
   mini-mcp pending                     which calls wait for an approval
   mini-mcp explain --as alice disk_usage
                                        whether alice may call a tool, and why
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Audit(Audit),
     Report(Report),
     Status(Status),
+    Top(Top),
     Pending(Pending),
     Approve(Approve),
     Deny(Deny),

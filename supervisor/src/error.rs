@@ -113,6 +113,10 @@ pub(crate) enum Error {
     Pack(#[from] PackError),
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),
+    #[error("cannot draw: standard input or output is no terminal")]
+    NoTerminal,
+    #[error("cannot draw on the terminal")]
+    Screen(#[source] io::Error),
     #[error("cannot confine this process")]
     Confine(#[from] ConfineError),
     #[error("cannot set up the process")]
@@ -161,6 +165,7 @@ impl Error {
             Self::Spool { .. } | Self::SpoolShared { .. } => {
                 Some("name another --spool: a directory of the service's own user, mode 0700")
             }
+            Self::NoTerminal => Some("--once or --json prints instead"),
             Self::NotRoot => Some("sudo mini-mcp reload"),
             Self::Confine(_) => Some(
                 "Linux 5.13 or newer with Landlock is needed: `landlock` must stand in \
@@ -203,6 +208,7 @@ impl Error {
             | Self::Repeated { .. }
             | Self::Print(_)
             | Self::Export(_)
+            | Self::Screen(_)
             | Self::Process(_) => None,
         }
     }

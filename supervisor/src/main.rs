@@ -104,6 +104,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Test(options) => return admin::test(&options).map(status),
         Command::Explain(options) => return Ok(admin::explain(&options)),
         Command::Status(options) => return Ok(admin::status(&options)),
+        Command::Top(options) => return Ok(admin::top(&options)),
         Command::Pending(options) => return Ok(admin::pending(&options)),
         Command::Approve(options) => return Ok(admin::approve(&options)),
         Command::Deny(options) => return Ok(admin::deny(&options)),

@@ -76,6 +76,21 @@ impl Browser {
         self.command("/url", &json!({ "url": url }));
     }
 
+    /// Lets the window look like that of a device of this size, in CSS pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": 1,
+            "mobile": true,
+        });
+        let command = "Emulation.setDeviceMetricsOverride";
+        self.command(
+            "/goog/cdp/execute",
+            &json!({"cmd": command, "params": metrics}),
+        );
+    }
+
     /// What a piece of script returns.
     #[must_use]
     pub fn run(&self, script: &str) -> Value {

@@ -2,11 +2,16 @@
 //! descriptors, with the uid that the test chooses.
 
 use crate::{FRONT, Site, User, connect_as};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::sockopt::ReceiveTimeout;
-use nix::sys::socket::{MsgFlags, SockType, recv, setsockopt};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, sendmsg,
+    setsockopt, socket,
+};
 use nix::sys::time::TimeVal;
-use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io::{IoSlice, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
 use wire::{
     Argument, Correlation, Given, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value,
 };
@@ -18,6 +23,12 @@ pub struct Lane(OwnedFd);
 impl AsFd for Lane {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Lane {
+    fn from(socket: OwnedFd) -> Self {
+        Lane(socket)
     }
 }
 
@@ -44,6 +55,48 @@ impl Lane {
         Lane(socket)
     }
 
+    /// Connects to the listener at `path` as this process, and says nothing yet.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When there is no socket to be had.
+    pub fn connect(path: &Path) -> nix::Result<Lane> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let made = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None);
+        let made = made.expect("the kernel makes sockets");
+        connect(made.as_raw_fd(), &UnixAddr::new(path)?)?;
+        setsockopt(&made, ReceiveTimeout, &TimeVal::new(30, 0))?;
+        Ok(Lane(made))
+    }
+
+    /// Greets the worker as one that has loaded `policy`.
+    ///
+    /// # Errors
+    /// [`Hangup`].
+    pub fn greet(&self, policy: PolicyDigest) -> Result<Reply, Hangup> {
+        let version = VERSION;
+        self.say(&Request::Hello(Hello { version, policy }), &[]);
+        self.hear()
+    }
+
+    /// Asks for `run`, of `client` if there is one; the pipes that its output comes through.
+    pub fn ask(&self, run: Run, client: Option<BorrowedFd<'_>>) -> Pipes {
+        let (pipes, [output, error]) = Pipes::new();
+        let mut descriptors = vec![output.as_fd(), error.as_fd()];
+        descriptors.extend(client);
+        self.say(&Request::Run(run), &descriptors);
+        pipes
+    }
+
+    /// Whether there is something to hear within `milliseconds`.
+    #[must_use]
+    pub fn speaks_within(&self, milliseconds: u16) -> bool {
+        let mut descriptors = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        poll(&mut descriptors, milliseconds) == Ok(1)
+    }
+
     /// Connects as the supervisor's user and exchanges greetings.
     ///
     /// # Panics
@@ -66,7 +119,11 @@ impl Lane {
 
     /// Sends one packet of any bytes. A worker that hung up shows in [`Lane::hear`].
     pub fn say_bytes(&self, packet: &[u8], descriptors: &[BorrowedFd<'_>]) {
-        drop(wire::send(self.0.as_fd(), packet, descriptors));
+        let raw: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        let rights = [ControlMessage::ScmRights(&raw)];
+        let control = if raw.is_empty() { &[] } else { &rights[..] };
+        let (packet, flags) = ([IoSlice::new(packet)], MsgFlags::MSG_NOSIGNAL);
+        let _hung_up = sendmsg::<()>(self.0.as_raw_fd(), &packet, control, flags, None);
     }
 
     /// The next message.
@@ -77,7 +134,19 @@ impl Lane {
     /// # Panics
     /// When nothing comes in time.
     pub fn hear(&self) -> Result<Reply, Hangup> {
-        let mut packet = vec![0; wire::FRAME_MAX];
+        let packet = self.hear_bytes()?;
+        Ok(wire::decode(&packet).expect("the worker speaks the vocabulary"))
+    }
+
+    /// The next packet, whatever it holds.
+    ///
+    /// # Errors
+    /// [`Hangup`].
+    ///
+    /// # Panics
+    /// When nothing comes in time.
+    pub fn hear_bytes(&self) -> Result<Vec<u8>, Hangup> {
+        let mut packet = vec![0; wire::FRAME_MAX + 1];
         let length = loop {
             match recv(self.0.as_raw_fd(), &mut packet, MsgFlags::empty()) {
                 Ok(0) | Err(nix::Error::ECONNRESET) => return Err(Hangup),
@@ -86,7 +155,8 @@ impl Lane {
                 other => break other.expect("the worker answers in time"),
             }
         };
-        Ok(wire::decode(&packet[..length]).expect("the worker speaks the vocabulary"))
+        packet.truncate(length);
+        Ok(packet)
     }
 
     /// A `Run` for `tool` without arguments.
@@ -147,7 +217,8 @@ impl Lane {
 }
 
 /// A `Run` for `tool` with text arguments.
-fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run {
+#[must_use]
+pub fn request(policy: PolicyDigest, tool: &str, arguments: &[(&str, &str)]) -> Run {
     let arguments = arguments.iter().map(|(name, value)| Argument {
         name: (*name).to_owned(),
         value: Given::One(Value::Text((*value).to_owned())),

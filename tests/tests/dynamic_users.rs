@@ -8,6 +8,7 @@ use std::time::Duration;
 
 const POLICY: &str = r#"
 version = 1
+limits = { queue = 0 }
 
 [principal.alice]
 unix_users = ["mmtest-alice"]

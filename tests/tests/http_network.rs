@@ -487,6 +487,7 @@ fn the_worker_believes_keys_not_names() {
             }
             other @ (Reply::Welcome(_)
             | Reply::Waiting { .. }
+            | Reply::Queued { .. }
             | Reply::Denied(_)
             | Reply::Finished(_)
             | Reply::Recorded

@@ -33,6 +33,7 @@ command = ["/usr/bin/sleep", "{time}"]
 profile = "plain"
 allow = ["alice", "ops"]
 concurrency = 1
+queue_timeout = "0s"
 [tool.single.args]
 time = { type = "integer", min = 0, max = 60 }
 "#;

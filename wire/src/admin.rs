@@ -1,11 +1,11 @@
 //! What an administrator and the worker say to each other, on a socket of their own
 //! that the supervisor cannot connect to: one question, one answer, one packet each.
 
-use crate::PolicyDigest;
+use crate::{Overview, PolicyDigest};
 use serde::{Deserialize, Serialize};
 
 /// Version of this vocabulary; the worker answers no other.
-pub const ADMIN_VERSION: u16 = 2;
+pub const ADMIN_VERSION: u16 = 3;
 
 /// A question of an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub enum About {
     Grants(Option<String>),
     /// Take back an approval that stands for further calls.
     Revoke(String),
+    /// What runs, waits and was denied; for root alone.
+    Overview,
 }
 
 /// How a request is approved.
@@ -153,6 +155,8 @@ pub enum Answer {
     Refused(String),
     /// It speaks this version of the vocabulary, and not that of the question.
     Version(u16),
+    /// Answers [`About::Overview`].
+    Overview(Box<Overview>),
 }
 
 /// How a worker is.
@@ -184,6 +188,8 @@ pub struct WorkerStatus {
     pub pending: u32,
     /// The audit trail.
     pub audit: AuditHead,
+    /// Calls that wait until a place is free.
+    pub queued: u32,
 }
 
 /// The end of the audit trail.

@@ -18,6 +18,7 @@
 mod admin;
 mod frame;
 mod message;
+mod overview;
 
 pub use admin::{
     ADMIN_VERSION, About, Answer, Approve, Asked, AuditHead, Calling, Covers, PAGE_MAX, Question,
@@ -29,9 +30,10 @@ pub use message::{
     Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Status, StreamDigest,
     Value, Welcome,
 };
+pub use overview::{Denied, Listed, Overview, Queues, Rate, Runs, Second, Used, Waits, Who};
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

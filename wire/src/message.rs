@@ -218,6 +218,14 @@ pub enum Reply {
     Reloaded,
     /// The name of the key asked about; `None` for one that is not valid.
     Identified(Option<String>),
+    /// The call waits until a place is free, and comes again when that has come nearer.
+    /// `Started`, `Denied` or `Failed` follows.
+    Queued {
+        /// How many calls start before it, if none of them is given up.
+        ahead: u32,
+        /// How long it waits at most in all, in milliseconds.
+        at_most_ms: u64,
+    },
 }
 
 /// Answers [`Hello`].

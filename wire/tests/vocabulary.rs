@@ -170,6 +170,10 @@ fn every_reply_comes_back() {
             id: "a-1".to_owned(),
             at_most_ms: 300_000,
         },
+        Reply::Queued {
+            ahead: 3,
+            at_most_ms: 30_000,
+        },
         Reply::Recorded,
         Reply::Reloaded,
         Reply::Identified(Some("ci".to_owned())),

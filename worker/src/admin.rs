@@ -6,10 +6,11 @@ use crate::door::{Door, DoorError, Visit};
 use crate::sys;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{MsgFlags, getsockopt, recv, recvmsg};
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::IoSliceMut;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use wire::{ADMIN_VERSION, About, Answer, Question};
 
@@ -25,6 +26,8 @@ pub(crate) struct Admin {
     door: Door,
     /// By the number of their event, the oldest first.
     visitors: BTreeMap<u64, Visitor>,
+    /// Those that are to be let go.
+    leaving: Vec<OwnedFd>,
 }
 
 /// Whoever is connected, as the kernel proves him.
@@ -64,6 +67,7 @@ impl Admin {
         Ok(Self {
             door: Door::listen(path, "0")?,
             visitors: BTreeMap::new(),
+            leaving: Vec::new(),
         })
     }
 
@@ -73,49 +77,87 @@ impl Admin {
     }
 
     /// Lets somebody in, as `number`. Without room, lets the oldest go.
-    pub(crate) fn admit(&mut self, number: u64) -> Result<Option<BorrowedFd<'_>>, DoorError> {
-        let Visit::Connection(connection) = self.door.accept()? else {
-            return Ok(None);
+    pub(crate) fn admit(&mut self, number: u64) -> Result<Admitted<'_>, DoorError> {
+        let connection = match self.door.accept()? {
+            Visit::Connection(connection) => connection,
+            Visit::Stranger(user, socket) => {
+                self.leaving.push(socket);
+                return Ok(Admitted::Stranger(user.as_raw()));
+            }
+            Visit::Shortage(_) | Visit::Nobody | Visit::Closed => return Ok(Admitted::Nobody),
         };
-        if fcntl(&connection, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_err() {
-            return Ok(None);
-        }
+        let unblocked = fcntl(&connection, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        let (Ok(_), Ok(asker)) = (unblocked, Asker::of(&connection)) else {
+            self.leaving.push(connection);
+            return Ok(Admitted::Nobody);
+        };
         if self.visitors.len() >= VISITORS_MAX {
-            // Closed, and so no event any more.
-            self.visitors.pop_first();
+            let oldest = self.visitors.pop_first();
+            self.leaving.extend(oldest.map(|(_, one)| one.socket));
         }
-        let Ok(asker) = Asker::of(&connection) else {
-            return Ok(None);
-        };
         let socket = connection;
         self.visitors.insert(number, Visitor { socket, asker });
-        Ok(self.visitors.get(&number).map(|one| one.socket.as_fd()))
+        let visitor = self.visitors.get(&number).map(|one| one.socket.as_fd());
+        Ok(visitor.map_or(Admitted::Nobody, Admitted::Visitor))
     }
 
     /// Takes the question of a visitor and lets him go after `answer` to it.
-    /// `false` when `number` is no visitor.
     pub(crate) fn serve(
         &mut self,
         number: u64,
         answer: impl FnOnce(&Asker, About) -> Answer,
-    ) -> bool {
-        let Some(visitor) = self.visitors.remove(&number) else {
-            return false;
+    ) -> Served {
+        let Some(Visitor { socket, asker }) = self.visitors.remove(&number) else {
+            return Served::Nobody;
         };
-        if let Some(question) = question(&visitor.socket) {
-            let answer = match question {
-                Question {
-                    version: ADMIN_VERSION,
-                    about,
-                } => answer(&visitor.asker, about),
-                Question { .. } => Answer::Version(ADMIN_VERSION),
-            };
-            if let Ok(packet) = wire::encode(&answer) {
-                let _gone_already = wire::send(visitor.socket.as_fd(), &packet, &[]);
-            }
+        let (answer, served) = match question(&socket) {
+            Heard::Nothing => (None, Served::Visitor),
+            Heard::Nonsense => (None, Served::Nonsense(asker.uid)),
+            Heard::Question(Question {
+                version: ADMIN_VERSION,
+                about,
+            }) => (Some(answer(&asker, about)), Served::Visitor),
+            Heard::Question(_) => (Some(Answer::Version(ADMIN_VERSION)), Served::Visitor),
+        };
+        if let Some(packet) = answer.and_then(|answer| wire::encode(&answer).ok()) {
+            let _gone_already = wire::send(socket.as_fd(), &packet, &[]);
         }
-        true
+        self.leaving.push(socket);
+        served
     }
+
+    /// Who is to be let go, now that he is served or turned away.
+    pub(crate) fn leaving(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.leaving)
+    }
+}
+
+/// Who came in.
+pub(crate) enum Admitted<'a> {
+    /// Somebody who may ask.
+    Visitor(BorrowedFd<'a>),
+    /// A user who may not, turned away.
+    Stranger(u32),
+    /// Nobody after all.
+    Nobody,
+}
+
+/// Who was served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// A visitor, who is gone now.
+    Visitor,
+    /// A visitor, by user id, who asked nothing that can be understood.
+    Nonsense(u32),
+    /// No visitor.
+    Nobody,
+}
+
+/// What a visitor said.
+enum Heard {
+    Question(Question),
+    Nothing,
+    Nonsense,
 }
 
 impl AsFd for Admin {
@@ -124,12 +166,31 @@ impl AsFd for Admin {
     }
 }
 
-/// What a visitor asks; `None` when it is no question, or he has gone.
-fn question(visitor: &OwnedFd) -> Option<Question> {
+/// What a visitor asks. What comes with descriptors is no question, and is not taken from
+/// the socket, so that they are closed with that; see [`crate::discard`].
+fn question(visitor: &OwnedFd) -> Heard {
     let mut buffer = [0; QUESTION_MAX];
-    let packet = match sys::receive(visitor.as_fd(), &mut buffer) {
-        Ok(packet) => packet,
-        Err(_) => return None,
+    let peeked = {
+        let mut room = [IoSliceMut::new(&mut buffer)];
+        // Without room for descriptors none is taken in.
+        let message = recvmsg::<()>(visitor.as_raw_fd(), &mut room, None, MsgFlags::MSG_PEEK);
+        message.map(|message| (message.bytes, message.flags))
     };
-    wire::decode(buffer.get(..packet.length)?).ok()
+    let cut = MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC;
+    let (length, flags) = match peeked {
+        Err(_) => return Heard::Nothing,
+        Ok((length, flags)) if length == 0 && !flags.intersects(cut) => return Heard::Nothing,
+        Ok(peeked) => peeked,
+    };
+    if flags.contains(MsgFlags::MSG_CTRUNC) {
+        return Heard::Nonsense;
+    }
+    // It came alone. Left behind, it would cost the visitor the answer.
+    let taken = recv(visitor.as_raw_fd(), &mut [0], MsgFlags::empty());
+    if taken.is_err() || flags.contains(MsgFlags::MSG_TRUNC) {
+        return Heard::Nonsense;
+    }
+    let packet = buffer.get(..length);
+    let question = packet.and_then(|packet| wire::decode(packet).ok());
+    question.map_or(Heard::Nonsense, Heard::Question)
 }

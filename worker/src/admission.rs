@@ -84,19 +84,28 @@ struct Day {
 pub(crate) struct Places(Vec<String>);
 
 impl Admission {
-    /// Why a call with these `bounds` is not admitted now; nothing is counted yet.
+    /// Why a call with these `bounds` is not admitted now, however many commands end;
+    /// nothing is counted yet.
     pub(crate) fn refusal(&mut self, bounds: &[Bound], now: Now) -> Option<wire::Denial> {
         bounds.iter().find_map(|bound| {
             let (code, reason) = match bound.most {
                 Most::Rate { calls, window } => self.too_often(bound, calls, window, now),
-                Most::Concurrency(most) => self.too_many(bound, most),
+                Most::Concurrency(_) => None,
                 Most::Quota(most) => self.used_up(bound, most, now),
             }?;
-            Some(wire::Denial {
-                code: code.to_owned(),
-                rule: bound.rule.clone(),
-                reason,
-            })
+            Some(denial(bound, code, reason))
+        })
+    }
+
+    /// Why there is no place for a call with these `bounds`, until others end.
+    pub(crate) fn full(&self, bounds: &[Bound]) -> Option<wire::Denial> {
+        bounds.iter().find_map(|bound| {
+            let Most::Concurrency(most) = bound.most else {
+                return None;
+            };
+            let running = self.running.get(&bound.counter).copied().unwrap_or(0);
+            let reason = || format!("{running} calls are running, and {most} are allowed at once");
+            (running >= most).then(|| denial(bound, "too_many_running", reason()))
         })
     }
 
@@ -119,6 +128,26 @@ impl Admission {
         }
         self.forget(now);
         Places(places)
+    }
+
+    /// How much of `bound` is used, for whoever watches.
+    pub(crate) fn used(&self, bound: &Bound, now: Now) -> u32 {
+        let counter = &bound.counter;
+        match bound.most {
+            Most::Rate { window, .. } => {
+                let calls = self.windows.get(counter).into_iter();
+                let calls = calls.flat_map(|window| &window.calls);
+                let age = |call: &Instant| now.instant.saturating_duration_since(*call);
+                let within = calls.filter(|call| age(call) < window).count();
+                u32::try_from(within).unwrap_or(u32::MAX)
+            }
+            Most::Concurrency(_) => self.running.get(counter).copied().unwrap_or(0),
+            Most::Quota(_) => {
+                let today = now.wall.as_secs() / DAY.as_secs();
+                let day = self.days.get(counter).filter(|day| day.number >= today);
+                day.map_or(0, |day| day.calls)
+            }
+        }
     }
 
     /// Gives back what a command occupied that has ended.
@@ -153,12 +182,6 @@ impl Admission {
             seconds(length)
         );
         Some(("rate_limited", reason))
-    }
-
-    fn too_many(&self, bound: &Bound, most: u32) -> Option<(&'static str, String)> {
-        let running = self.running.get(&bound.counter).copied().unwrap_or(0);
-        let reason = || format!("{running} calls are running, and {most} are allowed at once");
-        (running >= most).then(|| ("too_many_running", reason()))
     }
 
     fn used_up(&mut self, bound: &Bound, most: u32, now: Now) -> Option<(&'static str, String)> {
@@ -202,6 +225,14 @@ impl Window {
         while self.calls.front().is_some_and(outside) {
             self.calls.pop_front();
         }
+    }
+}
+
+fn denial(bound: &Bound, code: &str, reason: String) -> wire::Denial {
+    wire::Denial {
+        code: code.to_owned(),
+        rule: bound.rule.clone(),
+        reason,
     }
 }
 
@@ -275,14 +306,13 @@ mod tests {
         let first = admission.count(&two, now);
         let second = admission.count(&two, now);
         assert_eq!(
-            admission
-                .refusal(&two, now)
-                .map(|denial| denial.reason)
-                .as_deref(),
+            admission.full(&two).map(|denial| denial.reason).as_deref(),
             Some("2 calls are running, and 2 are allowed at once")
         );
-        admission.leave(first);
+        // No wait for another minute would help.
         assert_eq!(admission.refusal(&two, now), None);
+        admission.leave(first);
+        assert_eq!(admission.full(&two), None);
         admission.leave(second);
         assert!(admission.running.is_empty());
     }

@@ -5,10 +5,14 @@
 //! say leads here. Everything is bounded: what waits, in all and for each caller, what
 //! stands, and how long.
 
+mod pace;
+
 use crate::audit::{Proven, Waiting, Word};
+use crate::brief;
+use pace::{ASKED_EACH, Pace, WINDOW};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wire::{Asked, Calling, Covers, Denial, PAGE_MAX, Shown, Standing};
+use wire::{Asked, Calling, Covers, Denial, PAGE_MAX, Shown, Standing, Waits};
 
 /// Most requests that wait at once.
 const WAITING_MAX: usize = 32;
@@ -53,6 +57,8 @@ pub(crate) struct Approvals {
     next: u64,
     pending: BTreeMap<u64, Pending>,
     standing: BTreeMap<u64, Stands>,
+    /// How often who asks.
+    pace: Pace,
 }
 
 /// Who waits, as far as it concerns whom to approve for.
@@ -72,6 +78,7 @@ impl Approvals {
             next: 0,
             pending: BTreeMap::new(),
             standing: BTreeMap::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -86,7 +93,7 @@ impl Approvals {
     }
 
     /// Why `waiting` may not wait.
-    pub(crate) fn refusal(&self, waiting: &Waiting) -> Option<Denial> {
+    pub(crate) fn refusal(&self, waiting: &Waiting, now: Duration) -> Option<Denial> {
         let denial = |code: &str, reason: String| Denial {
             code: code.to_owned(),
             rule: waiting.rule.clone(),
@@ -106,7 +113,13 @@ impl Approvals {
             let reason = format!("{all} calls wait for approval already; try again later");
             Some(denial("too_many_waiting", reason))
         } else {
-            None
+            let wait = self.pace.wait(&caller(waiting), now)?;
+            let (minute, next) = (WINDOW.as_secs(), wait.as_secs() + 1);
+            let reason = format!(
+                "{ASKED_EACH} calls of yours began to wait for approval within {minute}s; the \
+                 next one may in {next}s"
+            );
+            Some(denial("too_many_waiting", reason))
         }
     }
 
@@ -124,6 +137,7 @@ impl Approvals {
             until: now.saturating_add(waiting.timeout),
             waiting,
         };
+        self.pace.note(caller(&pending.waiting), now);
         self.pending.insert(number, pending);
     }
 
@@ -138,11 +152,11 @@ impl Approvals {
         self.pending.remove(&self.number(id)?)
     }
 
-    /// The request that `lane` waits for, which waits no longer.
-    pub(crate) fn left(&mut self, lane: u64) -> Option<Pending> {
+    /// The request that `lane` waits for, which waits no longer, and its name.
+    pub(crate) fn left(&mut self, lane: u64) -> Option<(String, Pending)> {
         let mut pending = self.pending.iter();
         let number = *pending.find(|(_, one)| one.lane == lane)?.0;
-        self.pending.remove(&number)
+        Some((self.id(number), self.pending.remove(&number)?))
     }
 
     /// How many wait.
@@ -218,6 +232,19 @@ impl Approvals {
         }))
     }
 
+    /// What waits, in few words.
+    pub(crate) fn brief(&self, now: Duration) -> impl Iterator<Item = Waits> {
+        let pending = self.pending.iter().filter(move |(_, one)| one.until > now);
+        pending.map(move |(number, one)| Waits {
+            id: self.id(*number),
+            who: brief::who(&one.waiting.principal, one.waiting.call.caller.as_ref()),
+            tool: brief::cut(&one.waiting.call.tool, 64),
+            argv: brief::argv(&one.waiting.argv),
+            waited_ms: milliseconds(now.saturating_sub(one.since)),
+            left_ms: milliseconds(one.until.saturating_sub(now)),
+        })
+    }
+
     /// What stands after `after`, as far as there is room to tell.
     pub(crate) fn standing_page(
         &mut self,
@@ -272,6 +299,15 @@ fn who(waiting: &Waiting) -> Who<'_> {
         Some(Proven::Peer { uid, .. }) => Who::User(*uid),
         Some(Proven::Key { name, .. }) => Who::Key(name),
         None => Who::Nobody,
+    }
+}
+
+/// What the calls of one caller are counted by.
+fn caller(waiting: &Waiting) -> String {
+    match who(waiting) {
+        Who::User(uid) => format!("uid {uid}"),
+        Who::Key(name) => format!("key {name}"),
+        Who::Nobody => String::new(),
     }
 }
 
@@ -357,6 +393,7 @@ mod tests {
                 claim: None,
                 approval: None,
                 background: false,
+                queued: None,
                 tool: tool.to_owned(),
                 arguments: None,
             },
@@ -369,11 +406,12 @@ mod tests {
             exact: [exact; 32],
             timeout: Duration::from_secs(60),
             bounds: Vec::new(),
+            patience: Duration::ZERO,
         }
     }
 
     fn wait(approvals: &mut Approvals, lane: u64, waiting: Waiting) -> String {
-        assert_eq!(approvals.refusal(&waiting), None);
+        assert_eq!(approvals.refusal(&waiting, NOW), None);
         let (number, id) = approvals.name();
         approvals.wait(number, lane, waiting, NOW);
         id
@@ -386,12 +424,12 @@ mod tests {
             for _ in 0..WAITING_EACH {
                 wait(&mut approvals, u64::from(uid), waiting(uid, "t", 0));
             }
-            let refused = approvals.refusal(&waiting(uid, "t", 0)).unwrap();
+            let refused = approvals.refusal(&waiting(uid, "t", 0), NOW).unwrap();
             assert_eq!(refused.code, "too_many_waiting");
         }
-        assert!(approvals.refusal(&waiting(9, "t", 0)).is_some());
+        assert!(approvals.refusal(&waiting(9, "t", 0), NOW).is_some());
         assert!(approvals.left(3).is_some());
-        assert_eq!(approvals.refusal(&waiting(9, "t", 0)), None);
+        assert_eq!(approvals.refusal(&waiting(9, "t", 0), NOW), None);
     }
 
     #[test]
@@ -399,7 +437,7 @@ mod tests {
         let mut long = waiting(1, "t", 0);
         long.argv.push(Word::Plain("x".repeat(PAGE_MAX)));
         assert_eq!(
-            Approvals::new().refusal(&long).unwrap().code,
+            Approvals::new().refusal(&long, NOW).unwrap().code,
             "approval_too_large"
         );
     }

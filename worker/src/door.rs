@@ -68,8 +68,8 @@ enum Entrance {
 pub(crate) enum Visit {
     /// A connection of the supervisor.
     Connection(OwnedFd),
-    /// Somebody else, by user id; already turned away.
-    Stranger(Uid),
+    /// Somebody else, by user id, who is to be turned away.
+    Stranger(Uid, OwnedFd),
     /// No descriptor or memory for a connection at the moment.
     Shortage(Errno),
     /// No connection: the peer was gone already, or sent nonsense.
@@ -180,7 +180,7 @@ impl Door {
         if user == self.user || self.takes(&connection, peer.gid()) {
             Visit::Connection(connection)
         } else {
-            Visit::Stranger(user)
+            Visit::Stranger(user, connection)
         }
     }
 

@@ -51,6 +51,12 @@ impl FreshUsers {
         Some(user)
     }
 
+    /// Whether any may be free; whom the host knows, only [`Self::take`] finds out.
+    pub(crate) fn are_left(&self) -> bool {
+        let all = self.range.end().saturating_sub(*self.range.start());
+        u32::try_from(self.used.len()).is_ok_and(|used| used <= all)
+    }
+
     /// Its run has ended.
     pub(crate) fn leave(&mut self, user: u32) {
         self.used.remove(&user);

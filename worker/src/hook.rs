@@ -51,7 +51,8 @@ struct Program {
 #[derive(Debug, Default)]
 pub(crate) struct Hook {
     program: Option<Program>,
-    waiting: VecDeque<String>,
+    /// By the name of the request; no more than there are requests that wait.
+    waiting: VecDeque<(String, String)>,
     running: Vec<(Pid, Instant)>,
 }
 
@@ -78,9 +79,15 @@ impl Hook {
     /// Tells that `waiting` begins to wait as `id`.
     pub(crate) fn tell(&mut self, id: &str, waiting: &Waiting) {
         if self.program.is_some() {
-            self.waiting.push_back(document(id, waiting));
+            self.waiting
+                .push_back((id.to_owned(), document(id, waiting)));
             self.go_on();
         }
+    }
+
+    /// Tells nobody any more that `id` waits.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.waiting.retain(|(waiting, _)| waiting != id);
     }
 
     /// When [`Self::tick`] is to be called next.
@@ -130,7 +137,7 @@ impl Hook {
 
     fn go_on(&mut self) {
         while self.running.len() < RUNNING_MAX
-            && let (Some(program), Some(text)) = (&self.program, self.waiting.pop_front())
+            && let (Some(program), Some((_, text))) = (&self.program, self.waiting.pop_front())
         {
             match program.run(&text) {
                 Ok(pid) => self.running.push((pid, Instant::now() + PATIENCE)),

@@ -11,9 +11,11 @@ mod admission;
 mod approvals;
 mod audit;
 mod bounds;
+mod brief;
 mod context;
 mod create;
 mod denials;
+mod discard;
 mod doctor;
 mod door;
 mod explain;
@@ -27,11 +29,13 @@ mod launcher;
 mod once;
 mod open;
 mod options;
+mod queue;
 mod sandbox;
 mod service;
 mod source;
 #[expect(unsafe_code, reason = "the one door to the kernel")]
 mod sys;
+mod traffic;
 mod worker;
 
 use admin::Admin;

@@ -1,10 +1,10 @@
 //! `rate`, `concurrency` and `quota`: of a tool, of a principal, and in
-//! `[limits]` of the whole server.
+//! `[limits]` of the whole server; and how calls wait for a place.
 
 use super::document::Entry;
 use super::fields::Fields;
 use crate::quantity::duration;
-use crate::{Limits, Rate};
+use crate::{Limits, Queue, Rate};
 use std::time::Duration;
 
 /// The keys, wherever they stand.
@@ -19,6 +19,15 @@ const WINDOW_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// More than the worker ever runs at once limits nothing.
 const CONCURRENCY_MAX: u32 = 1024;
 
+/// The keys of `[limits]`.
+const SERVER_KEYS: [&str; 5] = ["rate", "concurrency", "quota", "queue", "queue_timeout"];
+
+/// Each call that waits keeps a process of the worker.
+const QUEUE_MAX: u32 = 128;
+
+/// Longest time in the queue.
+const QUEUE_TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
+
 /// The limits in the table `fields`.
 pub(super) fn limits(fields: &Fields<'_, '_>) -> Limits {
     let number = |key, max| fields.number(key, 1..=max).map(|number| number.value);
@@ -29,12 +38,17 @@ pub(super) fn limits(fields: &Fields<'_, '_>) -> Limits {
     }
 }
 
-/// The limits of the whole server, in the `[limits]` tables of all files: `None`
-/// when there are none, and a mistake when there are two.
-pub(super) fn server(tables: &[Entry<'_, '_>]) -> Limits {
+/// How long calls wait for a place, as the table `fields` says; not at all when zero.
+pub(super) fn queue_timeout(fields: &Fields<'_, '_>) -> Option<Duration> {
+    fields.grace("queue_timeout", QUEUE_TIMEOUT_MAX)
+}
+
+/// The limits of the whole server, in the `[limits]` tables of all files: a mistake
+/// when there are two.
+pub(super) fn server(tables: &[Entry<'_, '_>]) -> (Limits, Queue) {
     let mut tables = tables.iter();
     let Some(Entry { reader, name, node }) = tables.next() else {
-        return Limits::default();
+        return Default::default();
     };
     for second in tables {
         let hint = format!("the first one stands at {}", reader.place(&name.span));
@@ -43,10 +57,19 @@ pub(super) fn server(tables: &[Entry<'_, '_>]) -> Limits {
     }
     let owner = "`limits`".to_owned();
     let Some(fields) = Fields::open(reader, owner, name.span.clone(), node) else {
-        return Limits::default();
+        return Default::default();
     };
-    fields.only(&KEYS);
-    limits(&fields)
+    fields.only(&SERVER_KEYS);
+    (limits(&fields), queue(&fields))
+}
+
+fn queue(fields: &Fields<'_, '_>) -> Queue {
+    let usual = Queue::default();
+    let calls = fields.number("queue", 0..=QUEUE_MAX);
+    Queue {
+        calls: calls.map_or(usual.calls, |number| number.value),
+        timeout: queue_timeout(fields).unwrap_or(usual.timeout),
+    }
 }
 
 fn rate(fields: &Fields<'_, '_>) -> Option<Rate> {

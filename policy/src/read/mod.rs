@@ -251,9 +251,10 @@ fn parse(sources: &[Source<'_>], setting: &Setting, readers: &[Reader<'_>]) -> O
         lint::unused("principal", &document.principals, &principals.borrow());
         lint::unused("profile", &document.profiles, &profiles.borrow());
     }
+    let (server, queue) = limits::server(&document.limits);
     let policy = Policy::new(sources, setting, principals, profiles, tools)
         .with_publications(resources, prompts)
-        .with_limits(limits::server(&document.limits))
+        .with_limits(server, queue)
         .with_approvals(approvals::approvals(&document.approvals));
     // What a policy with mistakes would decide says nothing.
     if readers.iter().all(|reader| reader.mistakes() == 0) {

@@ -236,6 +236,7 @@ impl Form<'_> {
         let directory = Path::new(directory).to_owned();
         Tool {
             approval_timeout: None,
+            queue_timeout: None,
             name: command,
             origin: Origin::Prompt(self.name.to_owned()),
             at: self.at.clone(),

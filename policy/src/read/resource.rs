@@ -122,6 +122,7 @@ impl Frame<'_> {
         let profile = narrowed(&self.profile, place, directory.to_owned());
         let mut tool = Tool {
             approval_timeout: None,
+            queue_timeout: None,
             name: command,
             origin: origin(self.name),
             at: at.clone(),

@@ -3,7 +3,7 @@
 use super::document::{Document, Entry};
 use super::example::{Example, Tries, examples};
 use super::fields::Fields;
-use super::limits::limits;
+use super::limits::{limits, queue_timeout};
 use super::nearest::hint;
 use super::parameter::{Declared, Parsed, parameters};
 use super::rules::rules;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "description",
     "command",
     "stdin",
@@ -35,6 +35,7 @@ const KEYS: [&str; 18] = [
     "rate",
     "concurrency",
     "quota",
+    "queue_timeout",
     "args",
     "example",
 ];
@@ -106,6 +107,7 @@ fn tool<'r>(
         background,
         limits,
         approval_timeout,
+        queue_timeout: queue_timeout(&fields),
         names_caller: false,
         parameters: declared
             .into_iter()

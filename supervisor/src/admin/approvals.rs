@@ -6,12 +6,12 @@
 use super::audit::{Style, Tone, one_line, shell_word};
 use super::options::{Approve, Deny, Grants, Pending, Revoke, Scope};
 use super::status::ask;
-use super::{print, print_json};
+use super::{Reader, pause, print, print_json, print_on};
 use crate::error::Error;
 use humantime::format_duration;
 use nix::unistd::{Uid, User};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) fn pending(options: &Pending) -> ExitCode {
 }
 
 fn listed(options: &Pending) -> Result<(), Error> {
-    let asked = all_pending(&options.socket)?;
+    let asked = all_pending(&options.place.socket)?;
     if options.watch {
         return watch(options, asked);
     }
@@ -44,42 +44,44 @@ fn listed(options: &Pending) -> Result<(), Error> {
 /// Tells of each request when it begins to wait, and when it no longer does.
 fn watch(options: &Pending, first: Vec<Asked>) -> Result<(), Error> {
     let style = Style::of_stdout();
-    let mut known = BTreeMap::new();
+    let mut known = BTreeSet::new();
     let mut now = first;
     loop {
         let ids: Vec<String> = now.iter().map(|one| one.id.clone()).collect();
         for one in now {
-            if known.insert(one.id.clone(), ()).is_none() {
-                tell(options, &one, style)?;
+            let new = known.insert(one.id.clone());
+            if new && tell(options, &one, style)? == Reader::Gone {
+                return Ok(());
             }
         }
-        let gone: Vec<String> = known
-            .keys()
-            .filter(|id| !ids.contains(id))
-            .cloned()
-            .collect();
-        for id in gone {
-            known.remove(&id);
-            tell_gone(options, &id)?;
+        let (still, gone): (BTreeSet<String>, BTreeSet<String>) =
+            known.into_iter().partition(|id| ids.contains(id));
+        for id in &gone {
+            if tell_gone(options, id)? == Reader::Gone {
+                return Ok(());
+            }
         }
-        std::thread::sleep(PAUSE);
-        now = all_pending(&options.socket)?;
+        known = still;
+        if pause(PAUSE) == Reader::Gone {
+            return Ok(());
+        }
+        now = all_pending(&options.place.socket)?;
     }
 }
 
-fn tell(options: &Pending, asked: &Asked, style: Style) -> Result<(), Error> {
+fn tell(options: &Pending, asked: &Asked, style: Style) -> Result<Reader, Error> {
     if options.json {
-        print(&format!("{}\n", document(asked)))
+        print_on(&format!("{}\n", document(asked)))
     } else {
-        print(&format!("{}\n", words(asked, style)))
+        print_on(&format!("{}\n", words(asked, style)))
     }
 }
 
-fn tell_gone(options: &Pending, id: &str) -> Result<(), Error> {
+fn tell_gone(options: &Pending, id: &str) -> Result<Reader, Error> {
     if options.json {
-        print(&format!("{}\n", json!({"id": id, "gone": true})))
+        print_on(&format!("{}\n", json!({"id": id, "gone": true})))
     } else {
-        print(&format!("{} waits no longer\n\n", one_line(id)))
+        print_on(&format!("{} waits no longer\n\n", one_line(id)))
     }
 }
 
@@ -127,7 +129,7 @@ pub(crate) fn approve(options: &Approve) -> ExitCode {
         ),
         None => "approved, once\n".to_owned(),
     };
-    outcome(do_it(&options.socket, about, &done))
+    outcome(do_it(&options.place.socket, about, &done))
 }
 
 /// Denies a request.
@@ -136,7 +138,7 @@ pub(crate) fn deny(options: &Deny) -> ExitCode {
         id: options.id.clone(),
         reason: options.reason.clone(),
     };
-    outcome(do_it(&options.socket, about, "denied\n"))
+    outcome(do_it(&options.place.socket, about, "denied\n"))
 }
 
 /// Lists the approvals that stand for further calls.
@@ -146,7 +148,7 @@ pub(crate) fn grants(options: &Grants) -> ExitCode {
 
 fn standing(options: &Grants) -> Result<(), Error> {
     let standing = pages(|after| {
-        let answer = ask(&options.socket, About::Grants(after))?;
+        let answer = ask(&options.place.socket, About::Grants(after))?;
         if let Answer::Grants(page, more) = answer {
             let last = page.last().map(|one| one.id.clone());
             return Ok((page, last.filter(|_| more)));
@@ -168,7 +170,7 @@ fn standing(options: &Grants) -> Result<(), Error> {
 pub(crate) fn revoke(options: &Revoke) -> ExitCode {
     let about = About::Revoke(options.id.clone());
     let done = "revoked; what runs goes on, the next call must be approved\n";
-    outcome(do_it(&options.socket, about, done))
+    outcome(do_it(&options.place.socket, about, done))
 }
 
 /// Whether the worker did what it was asked for.
@@ -187,7 +189,8 @@ fn unexpected(answer: Answer) -> Error {
         | Answer::Pending(..)
         | Answer::Grants(..)
         | Answer::Done
-        | Answer::Version(_) => Error::OtherVersion,
+        | Answer::Version(_)
+        | Answer::Overview(_) => Error::OtherVersion,
     }
 }
 
@@ -336,7 +339,7 @@ fn extend(document: &mut Json, more: Json) {
     }
 }
 
-fn shown(shown: &Shown) -> Json {
+pub(super) fn shown(shown: &Shown) -> Json {
     match shown {
         Shown::Text(text) => json!(text),
         Shown::File(path) => json!({"file": path}),

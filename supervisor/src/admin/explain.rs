@@ -146,5 +146,6 @@ fn run(run: &Run) -> Json {
         "environment": environment,
         "sandbox": run.sandbox,
         "limits": run.limits.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "queue_timeout_ms": run.queue_timeout.map(|most| most.as_millis()),
     })
 }

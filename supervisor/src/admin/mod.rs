@@ -26,6 +26,7 @@ mod setup;
 mod status;
 mod tap;
 mod tools;
+mod top;
 mod user;
 
 pub(crate) use approvals::{approve, deny, grants, pending, revoke};
@@ -45,21 +46,51 @@ pub(crate) use schema::schema;
 pub(crate) use setup::{SetupError, options as setup_options, setup};
 pub(crate) use status::status;
 pub(crate) use tools::tools;
+pub(crate) use top::top;
 
 use crate::error::Error;
 use crate::summary::{count, summary};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value as Json;
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Whether anybody reads what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    There,
+    /// He has closed standard output, and so read enough.
+    Gone,
+}
 
 /// Writes `text` to standard output. Whoever closed it has read enough.
 fn print(text: &str) -> Result<(), Error> {
+    print_on(text).map(drop)
+}
+
+/// The same, for what would go on as long as somebody reads it.
+fn print_on(text: &str) -> Result<Reader, Error> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Print(error)),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Error::Print(error)),
+    }
+}
+
+/// Waits for so long, or until nobody reads what is printed any more, poll(2).
+fn pause(time: Duration) -> Reader {
+    let stdout = io::stdout();
+    // No event but those that are always reported.
+    let mut descriptors = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let time = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+    match poll(&mut descriptors, time) {
+        Ok(1..) => Reader::Gone,
+        Ok(_) | Err(_) => Reader::There,
     }
 }
 

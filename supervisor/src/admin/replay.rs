@@ -15,7 +15,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// Codes by which the worker denies what the policy allows.
-const BY_LIMITS: [&str; 3] = ["rate_limited", "too_many_running", "quota_exceeded"];
+const BY_LIMITS: [&str; 5] = [
+    "rate_limited",
+    "too_many_running",
+    "quota_exceeded",
+    "queue_full",
+    "queue_timeout",
+];
 
 /// Codes by which the worker denies what an administrator must approve.
 const BY_ASKING: [&str; 5] = [

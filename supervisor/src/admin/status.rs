@@ -34,10 +34,14 @@ pub(crate) fn status(options: &Status) -> ExitCode {
 }
 
 fn told(options: &Status) -> Result<bool, Error> {
-    let status = match ask(&options.socket, About::Status)? {
+    let status = match ask(&options.place.socket, About::Status)? {
         Answer::Status(status) => status,
         Answer::Refused(why) => return Err(Error::NotDone(one_line(&why))),
-        Answer::Pending(..) | Answer::Grants(..) | Answer::Done | Answer::Version(_) => {
+        Answer::Pending(..)
+        | Answer::Grants(..)
+        | Answer::Done
+        | Answer::Version(_)
+        | Answer::Overview(_) => {
             return Err(Error::OtherVersion);
         }
     };
@@ -117,8 +121,8 @@ fn words(status: &WorkerStatus, complaints: &[String], style: Style) -> String {
         (
             "lanes",
             format!(
-                "{}, {} running, {} waiting for approval",
-                status.lanes, status.running, status.pending
+                "{}, {} running, {} waiting for a place, {} for approval",
+                status.lanes, status.running, status.queued, status.pending
             ),
         ),
         (
@@ -152,6 +156,7 @@ fn document(status: &WorkerStatus, complaints: &[String]) -> Json {
         "lanes": status.lanes,
         "running": status.running,
         "pending": status.pending,
+        "queued": status.queued,
         "audit": {
             "trail": audit.trail,
             "seq": audit.seq,
@@ -173,11 +178,11 @@ fn age(milliseconds: u64) -> String {
     format_duration(age).to_string()
 }
 
-fn short(digest: &[u8; 32]) -> String {
+pub(super) fn short(digest: &[u8; 32]) -> String {
     let text = hexadecimal(digest);
     text.get(..12).unwrap_or_default().to_owned()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -61,7 +61,9 @@ pub(crate) async fn start(
     let (stderr, err_writer) = pipe().map_err(LaneError::Pipe)?;
     let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
     descriptors.extend(socket(client));
-    let mut lane = pool.submit(&Request::Run(run), &descriptors).await?;
+    let request = Request::Run(run);
+    let submitted = pool.submit(&client.owner(), &request, &descriptors).await;
+    let mut lane = submitted?;
     let reply = waiting::reply(&mut lane, standing).await?;
     standing.leaves();
     let refusal = match reply {
@@ -79,6 +81,7 @@ pub(crate) async fn start(
         Reply::Failed(failure) => Ending::Failed(failure),
         other @ (Reply::Welcome(_)
         | Reply::Waiting { .. }
+        | Reply::Queued { .. }
         | Reply::Finished(_)
         | Reply::Recorded
         | Reply::Identified(_)
@@ -200,12 +203,13 @@ async fn record(
     report: &Request,
 ) -> Result<Option<Failure>, LaneError> {
     let descriptors: Vec<BorrowedFd<'_>> = socket(client).collect();
-    let mut lane = pool.submit(report, &descriptors).await?;
+    let mut lane = pool.submit(&client.owner(), report, &descriptors).await?;
     let failure = match lane.reply().await? {
         Reply::Recorded => None,
         Reply::Failed(failure) => Some(failure),
         other @ (Reply::Welcome(_)
         | Reply::Waiting { .. }
+        | Reply::Queued { .. }
         | Reply::Started { .. }
         | Reply::Denied(_)
         | Reply::Finished(_)
@@ -238,6 +242,7 @@ async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
         other @ (Reply::Welcome(_)
         | Reply::Started { .. }
         | Reply::Waiting { .. }
+        | Reply::Queued { .. }
         | Reply::Denied(_)
         | Reply::Recorded
         | Reply::Identified(_)

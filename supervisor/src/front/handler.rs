@@ -63,7 +63,8 @@ the address of its next page. What does not exist and what you may not read look
 Prompts are runbooks: where one fits the task, follow it.
 A result `denied [code] rule: reason` is the decision of the server's policy. Repeating the call \
 does not change it: choose other arguments or another tool, or tell the user which rule refused. \
-`rate_limited`, `too_many_running` and `quota_exceeded` pass: the reason says when to try again. \
+`rate_limited`, `quota_exceeded`, `too_many_running`, `queue_full` and `queue_timeout` pass: the \
+reason says when to try again. \
 A tool whose description says that an administrator must approve each call waits for him, \
 minutes perhaps; the answer `approval_expired` means that nobody was there. \
 A result `failed [code] reason` means that an allowed call could not be carried out. \

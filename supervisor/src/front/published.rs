@@ -274,9 +274,8 @@ fn error(uri: &str, why: Unread) -> ErrorData {
             );
             match denial.code.as_str() {
                 "not_allowed" => ErrorData::resource_not_found("Unknown resource", data),
-                "rate_limited" | "too_many_running" | "quota_exceeded" => {
-                    ErrorData::new(BUSY, words, data)
-                }
+                "rate_limited" | "too_many_running" | "quota_exceeded" | "queue_full"
+                | "queue_timeout" => ErrorData::new(BUSY, words, data),
                 _ => ErrorData::invalid_params(words, data),
             }
         }

@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.attempt(&generation, name, call, max).await {
                 Ok(read) => return read,
-                Err(stale @ LaneError::OtherPolicy(_)) => {
+                Err(stale @ (LaneError::OtherPolicy(_) | LaneError::Stale)) => {
                     let next = self.front.after(&generation).await;
                     generation = next.ok_or_else(|| Unread::Failed(stale.failure()))?;
                 }
@@ -153,16 +153,17 @@ async fn run_for(
     run: Run,
     max: u64,
 ) -> Result<Result<Content, Unread>, LaneError> {
-    let Ok(_turn) = client.running.acquire().await else {
+    let Ok(turn) = client.running.acquire().await else {
         return Ok(Err(unread(cancelled())));
     };
+    let mut turn = Some(turn);
     let (stdout, out_writer) = call::pipe().map_err(LaneError::Pipe)?;
     let (stderr, err_writer) = call::pipe().map_err(LaneError::Pipe)?;
     let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
     descriptors.extend(call::socket(client));
     let mut lane = generation
         .pool
-        .submit(&Request::Run(run), &descriptors)
+        .submit(&client.owner(), &Request::Run(run), &descriptors)
         .await?;
     drop(descriptors);
     drop((out_writer, err_writer));
@@ -175,7 +176,12 @@ async fn run_for(
         loop {
             tokio::select! {
                 reply = lane.reply() => match reply? {
-                    Reply::Started { .. } => {}
+                    Reply::Started { .. } => lane.go_on(),
+                    // It takes no room from what runs.
+                    Reply::Queued { .. } => {
+                        lane.pause();
+                        turn = None;
+                    }
                     Reply::Finished(outcome) => {
                         if !read {
                             let _ = tokio::time::timeout(LAST_OUTPUT, &mut reading).await;
@@ -183,6 +189,10 @@ async fn run_for(
                         break Ok(outcome);
                     }
                     Reply::Denied(denial) => break Err(Unread::Denied(denial)),
+                    // The policy has changed while it waited: it is decided anew.
+                    Reply::Failed(failure) if failure.code == "stale_policy" => {
+                        return Err(LaneError::Stale);
+                    }
                     Reply::Failed(failure) => break Err(Unread::Failed(failure)),
                     // Nothing that is published needs an approval.
                     other @ (Reply::Welcome(_)
@@ -204,6 +214,7 @@ async fn run_for(
         let told = lane.tell(&Request::Output(output)).await;
         let _ = told.inspect_err(|error| tracing::debug!(%error, "output not recorded"));
     }
+    drop(turn);
     lane.settle();
     Ok(outcome.and_then(|outcome| out.content(&outcome)))
 }

@@ -1,5 +1,5 @@
-//! A call that may wait for an administrator's approval: what its client hears
-//! meanwhile, and that it takes no room from calls that run.
+//! A call that may wait, for an administrator's approval or for a place: what its client
+//! hears meanwhile, and that it takes no room from calls that run.
 
 use super::Client;
 use crate::lane::{LaneError, Lease};
@@ -8,11 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wire::Reply;
 
+/// What a call waits for.
+#[derive(Debug)]
+enum For {
+    /// An administrator, who knows it by this name.
+    Approval(String),
+    /// A place, when so many others have had theirs.
+    Place(u32),
+}
+
 /// Where a call stands.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    /// The request that waits, as an administrator knows it.
-    request: watch::Sender<Option<String>>,
+    waiting: watch::Sender<Option<For>>,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
     /// What its trace shows meanwhile.
@@ -23,7 +31,7 @@ impl Standing {
     /// A call of `client` that has not begun.
     pub(super) fn new(client: &Client) -> Self {
         Self {
-            request: watch::Sender::new(None),
+            waiting: watch::Sender::new(None),
             turns: Arc::clone(&client.running),
             turn: Mutex::default(),
             stage: Mutex::default(),
@@ -53,31 +61,42 @@ impl Standing {
         may
     }
 
-    /// What its client is told while it waits for an approval.
+    /// What its client is told while it waits.
     pub(super) fn words(&self) -> Option<String> {
-        let request = self.request.borrow();
-        let id = request.as_ref()?;
-        Some(format!(
-            "waiting for an administrator's approval of request {id}"
-        ))
+        Some(match self.waiting.borrow().as_ref()? {
+            For::Approval(id) => format!("waiting for an administrator's approval of request {id}"),
+            For::Place(ahead) => format!("waiting for a place; {ahead} ahead"),
+        })
     }
 
     /// Waits until it begins to wait, or goes on.
     pub(super) async fn changed(&self) {
         // The sender is here, so it is never closed.
-        let _ = self.request.subscribe().changed().await;
+        let _ = self.waiting.subscribe().changed().await;
     }
 
-    fn waits(&self, request: String) {
-        tracing::info!(approval = request, "call waits for approval");
+    fn waits(&self, what: For) {
+        match &what {
+            For::Approval(id) => tracing::info!(approval = id, "call waits for approval"),
+            For::Place(ahead) => tracing::debug!(ahead, "call waits for a place"),
+        }
         self.keep(None);
-        self.enters("approval");
-        self.request.send_replace(Some(request));
+        match what {
+            For::Approval(_) => self.enters("approval"),
+            // It is told again how many are ahead.
+            For::Place(_) if self.waits_for_a_place() => {}
+            For::Place(_) => self.enters("queue"),
+        }
+        self.waiting.send_replace(Some(what));
+    }
+
+    fn waits_for_a_place(&self) -> bool {
+        matches!(*self.waiting.borrow(), Some(For::Place(_)))
     }
 
     /// It may run by now, so it counts again, if there is room.
     fn goes_on(&self) {
-        if self.request.send_replace(None).is_some() {
+        if self.waiting.send_replace(None).is_some() {
             self.enters("launch");
             self.keep(Arc::clone(&self.turns).try_acquire_owned().ok());
         }
@@ -92,19 +111,32 @@ impl Standing {
 pub(super) async fn reply(lane: &mut Lease, standing: &Standing) -> Result<Reply, LaneError> {
     loop {
         let reply = lane.reply().await?;
-        if let Reply::Waiting { id, .. } = reply {
-            lane.pause();
-            standing.waits(id);
-            continue;
-        }
-        if let Reply::Failed(failure) = &reply
-            && failure.code == "stale_policy"
-        {
-            // Nothing ran: it is decided anew.
-            return Err(LaneError::Stale);
-        }
-        lane.go_on();
-        standing.goes_on();
-        return Ok(reply);
+        let what = match reply {
+            Reply::Waiting { id, .. } => For::Approval(id),
+            Reply::Queued { ahead, .. } => For::Place(ahead),
+            Reply::Welcome(_)
+            | Reply::Started { .. }
+            | Reply::Denied(_)
+            | Reply::Failed(_)
+            | Reply::Finished(_)
+            | Reply::Recorded
+            | Reply::Reloaded
+            | Reply::Identified(_) => return begun(reply, lane, standing),
+        };
+        lane.pause();
+        standing.waits(what);
     }
+}
+
+/// The reply that is no waiting.
+fn begun(reply: Reply, lane: &mut Lease, standing: &Standing) -> Result<Reply, LaneError> {
+    if let Reply::Failed(failure) = &reply
+        && failure.code == "stale_policy"
+    {
+        // Nothing ran: it is decided anew.
+        return Err(LaneError::Stale);
+    }
+    lane.go_on();
+    standing.goes_on();
+    Ok(reply)
 }

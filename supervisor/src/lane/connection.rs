@@ -104,6 +104,7 @@ impl Connection {
             Reply::Welcome(welcome) => check(&welcome, policy)?,
             other @ (Reply::Started { .. }
             | Reply::Waiting { .. }
+            | Reply::Queued { .. }
             | Reply::Denied(_)
             | Reply::Failed(_)
             | Reply::Finished(_)

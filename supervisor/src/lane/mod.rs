@@ -7,6 +7,7 @@
 mod connection;
 mod door;
 mod pool;
+mod turns;
 
 pub(crate) use connection::Packets;
 pub(crate) use door::{Door, pair};
@@ -56,6 +57,8 @@ pub(crate) enum LaneError {
     Send(#[source] io::Error),
     #[error("cannot receive a message from the worker")]
     Receive(#[source] io::Error),
+    #[error("cannot take one more request: too many of this caller wait already")]
+    Crowded,
     #[error("cannot go on: the worker hung up")]
     HungUp,
     #[error("cannot understand the worker")]
@@ -82,6 +85,7 @@ impl LaneError {
             Self::OtherPolicy(_) | Self::Stale => {
                 Some("restart mini-mcp and mini-mcp-worker so that both read the same policy")
             }
+            Self::Crowded => Some("wait for answers before you call again"),
             Self::Pipe(_)
             | Self::Request(_)
             | Self::Send(_)
@@ -96,6 +100,7 @@ impl LaneError {
     pub(crate) fn failure(&self) -> wire::Failure {
         let code = match self {
             Self::OtherPolicy(_) | Self::Stale => "stale_policy",
+            Self::Crowded => "busy",
             Self::Connect { .. }
             | Self::Pipe(_)
             | Self::Open(_)
@@ -125,6 +130,7 @@ impl LaneError {
             Reply::Welcome(_) => "Welcome",
             Reply::Started { .. } => "Started",
             Reply::Waiting { .. } => "Waiting",
+            Reply::Queued { .. } => "Queued",
             Reply::Denied(_) => "Denied",
             Reply::Failed(_) => "Failed",
             Reply::Finished(_) => "Finished",

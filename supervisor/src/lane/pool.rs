@@ -1,15 +1,16 @@
 //! A few lanes kept ready, and a bound on how many there are at once.
 
 use super::connection::Connection;
+use super::turns::{Turn, Turns};
 use super::{Door, LaneError};
 use crate::telemetry::Lanes;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wire::{Identify, PolicyDigest, Reply, Request};
 
-/// Most commands at once; further ones wait their turn.
-const RUNS_MAX: usize = 64;
+/// Most commands at once; further ones wait their turn. Callers share them, so that one
+/// alone has half.
+const RUNS_MAX: usize = 128;
 
 /// Most reports at once. They are short and wait for no command, so that a
 /// denial is answered however busy the lanes are.
@@ -27,8 +28,8 @@ pub(crate) struct Pool {
     door: Door,
     policy: PolicyDigest,
     idle: Mutex<Vec<Connection>>,
-    runs: Arc<Semaphore>,
-    reports: Arc<Semaphore>,
+    runs: Arc<Turns>,
+    reports: Arc<Turns>,
 }
 
 impl Pool {
@@ -38,15 +39,15 @@ impl Pool {
             door,
             policy,
             idle: Mutex::new(Vec::new()),
-            runs: Arc::new(Semaphore::new(RUNS_MAX)),
-            reports: Arc::new(Semaphore::new(REPORTS_MAX)),
+            runs: Turns::new(RUNS_MAX),
+            reports: Turns::new(REPORTS_MAX),
         }
     }
 
     /// How many lanes are busy with a call, and how many are kept ready.
     pub(crate) fn lanes(&self) -> Lanes {
         Lanes {
-            busy: RUNS_MAX - self.runs.available_permits(),
+            busy: self.runs.taken(),
             idle: self.lock_idle().len(),
         }
     }
@@ -58,12 +59,13 @@ impl Pool {
         Ok(())
     }
 
-    /// Sends `request` on a lane of its own.
+    /// Sends `request` of `caller` on a lane of its own, when it is his turn.
     ///
     /// A lane that ended before it took the request is replaced; a request is never
     /// sent twice to a worker that may have taken it.
     pub(crate) async fn submit(
         self: &Arc<Self>,
+        caller: &str,
         request: &Request,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Lease, LaneError> {
@@ -77,13 +79,13 @@ impl Pool {
             | Request::Cancel
             | Request::Output(_) => &self.reports,
         };
-        // They are never closed.
-        let turn = Arc::clone(turns).acquire_owned().await;
-        let turn = turn.map_err(|_| LaneError::HungUp)?;
+        let turn = turns.take(caller).await;
+        let turn = turn.map_err(|_| LaneError::Crowded)?;
         let connection = self.deliver(&packet, descriptors).await?;
         Ok(Lease {
             connection,
             pool: Arc::clone(self),
+            caller: caller.to_owned(),
             turn: Some(turn),
         })
     }
@@ -96,9 +98,10 @@ impl Pool {
         self: &Arc<Self>,
         question: &Identify,
     ) -> Result<Option<String>, LaneError> {
-        let mut lane = self
-            .submit(&Request::Identify(question.clone()), &[])
-            .await?;
+        // Nobody knows yet who it is.
+        let caller = format!("address {}", question.presented.address);
+        let request = Request::Identify(question.clone());
+        let mut lane = self.submit(&caller, &request, &[]).await?;
         match lane.reply().await? {
             Reply::Identified(name) => {
                 lane.settle();
@@ -107,6 +110,7 @@ impl Pool {
             other @ (Reply::Welcome(_)
             | Reply::Started { .. }
             | Reply::Waiting { .. }
+            | Reply::Queued { .. }
             | Reply::Denied(_)
             | Reply::Failed(_)
             | Reply::Finished(_)
@@ -136,6 +140,7 @@ impl Pool {
             other @ (Reply::Welcome(_)
             | Reply::Started { .. }
             | Reply::Waiting { .. }
+            | Reply::Queued { .. }
             | Reply::Denied(_)
             | Reply::Finished(_)
             | Reply::Identified(_)
@@ -219,7 +224,8 @@ impl Pool {
 pub(crate) struct Lease {
     connection: Connection,
     pool: Arc<Pool>,
-    turn: Option<OwnedSemaphorePermit>,
+    caller: String,
+    turn: Option<Turn>,
 }
 
 impl Lease {
@@ -233,11 +239,11 @@ impl Lease {
         self.turn = None;
     }
 
-    /// Takes its room again, if there is any.
+    /// Takes its room again: others wait for it, for it may run by now.
     pub(crate) fn go_on(&mut self) {
-        if self.turn.is_none() {
-            self.turn = Arc::clone(&self.pool.runs).try_acquire_owned().ok();
-        }
+        let turns = &self.pool.runs;
+        let caller = &self.caller;
+        self.turn.get_or_insert_with(|| turns.take_again(caller));
     }
 
     /// Says what has no reply.
@@ -327,7 +333,7 @@ mod tests {
     }
 
     async fn one_report(pool: &Arc<Pool>) {
-        let mut lane = pool.submit(&report("no"), &[]).await.unwrap();
+        let mut lane = pool.submit("a", &report("no"), &[]).await.unwrap();
         assert_eq!(lane.reply().await.unwrap(), Reply::Recorded);
         lane.settle();
     }
@@ -353,20 +359,19 @@ mod tests {
             key: None,
             background: false,
         });
-        let mut lane = pool.submit(&run, &[]).await.unwrap();
+        let mut lane = pool.submit("a", &run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());
         assert!(unanswered.await.is_err());
         drop(lane);
         let next = || told.recv_timeout(Duration::from_secs(5)).unwrap();
         assert_eq!([next(), next()], ["begins", "ends"]);
-        assert_eq!(pool.runs.available_permits(), RUNS_MAX);
+        assert_eq!(pool.runs.taken(), 0);
     }
 
     #[tokio::test]
     async fn a_denial_is_recorded_while_every_turn_is_taken() {
         let (_scratch, pool, _told) = worker(10);
-        let every = u32::try_from(RUNS_MAX).unwrap();
-        let _taken = pool.runs.acquire_many(every).await.unwrap();
+        let _taken: Vec<Turn> = (0..RUNS_MAX).map(|_| pool.runs.take_again("a")).collect();
         one_report(&pool).await;
     }
 
@@ -384,7 +389,7 @@ mod tests {
     async fn a_request_too_large_costs_no_lane() {
         let (_scratch, pool, told) = worker(10);
         let large = report(&"x".repeat(wire::FRAME_MAX));
-        let refused = pool.submit(&large, &[]).await;
+        let refused = pool.submit("a", &large, &[]).await;
         assert!(matches!(refused, Err(LaneError::Request(_))));
         assert_eq!(told.try_iter().count(), 0);
     }
@@ -392,7 +397,7 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_is_not_there_is_named() {
         let pool = Arc::new(Pool::new(Door::Socket("/nonexistent/w".into()), POLICY));
-        let refused = pool.submit(&report("no"), &[]).await.unwrap_err();
+        let refused = pool.submit("a", &report("no"), &[]).await.unwrap_err();
         let failure = refused.failure();
         assert_eq!(failure.code, "worker");
         assert!(failure.reason.contains("/nonexistent/w"), "{failure:?}");

@@ -190,9 +190,8 @@ impl Pairing {
                 self.lost.extend(lost.into_values().map(left_behind));
                 Fed::Service(event)
             }
-            "reload" | "keep" | "tamper" | "wrong_key" | "close" | "approved" | "revoked" => {
-                Fed::Service(event)
-            }
+            "reload" | "keep" | "tamper" | "wrong_key" | "violation" | "close" | "approved"
+            | "revoked" => Fed::Service(event),
             _ => Fed::Nothing,
         }
     }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 19] = [
     "open",
     "reload",
     "keep",
@@ -38,6 +38,7 @@ const EVENTS: [&str; 18] = [
     "running",
     "tamper",
     "wrong_key",
+    "violation",
     "close",
 ];
 

@@ -3,7 +3,7 @@
 use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
-use super::{Call, Decider, Ending, Entry, Input, Proven, RunUser, Told, Word};
+use super::{Call, Decider, Ending, Entry, Input, Offender, Proven, RunUser, Told, Word};
 use wire::{Argument, Correlation, Given, Outcome, Status, Value};
 
 /// The word for what happened.
@@ -15,6 +15,7 @@ pub(super) fn event(entry: &Entry) -> &'static str {
         Entry::Deny { .. } => "deny",
         Entry::Refuse { .. } => "refuse",
         Entry::WrongKey { .. } => "wrong_key",
+        Entry::Violation { .. } => "violation",
     }
 }
 
@@ -33,6 +34,7 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             stdin,
             user,
             bounds: _,
+            patience: _,
         } => {
             let line = with_call(named(line), call, key)
                 .text("principal", principal)
@@ -78,6 +80,26 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
         } => with_correlation(line, correlation)
             .text("address", &address.to_string())
             .literal("left_out", left_out),
+        Entry::Violation {
+            offender,
+            reason,
+            left_out,
+        } => with_offender(line, *offender)
+            .text("reason", reason)
+            .literal("left_out", left_out),
+    }
+}
+
+fn with_offender(line: Object, offender: Offender) -> Object {
+    let (socket, user) = match offender {
+        Offender::Supervisor => ("worker", None),
+        Offender::NoSupervisor(user) => ("worker", Some(user)),
+        Offender::Administrator(user) | Offender::NoAdministrator(user) => ("admin", Some(user)),
+    };
+    let line = line.text("socket", socket);
+    match user {
+        Some(user) => line.literal("uid", user),
+        None => line,
     }
 }
 
@@ -128,6 +150,10 @@ pub(super) fn with_call(line: Object, call: &Call, key: &Key) -> Object {
     let line = match call.background {
         true => line.literal("background", true),
         false => line,
+    };
+    let line = match call.queued {
+        Some(queued) => line.literal("queued_us", queued.as_micros()),
+        None => line,
     };
     match &call.arguments {
         Some(told) => line.object("arguments", with_arguments(told, key)),

@@ -480,6 +480,7 @@ mod tests {
                 tool: "t".into(),
                 arguments: None,
                 background: false,
+                queued: None,
             },
             principal: "p".into(),
             rule: "r".into(),
@@ -489,6 +490,7 @@ mod tests {
             stdin: None,
             user: crate::audit::RunUser::Known,
             bounds: Vec::new(),
+            patience: Duration::ZERO,
         }
     }
 

@@ -73,6 +73,8 @@ pub(crate) enum Entry {
         user: RunUser,
         /// What must leave room for it; not written down.
         bounds: Vec<Bound>,
+        /// How long it may wait until a place is free; not written down.
+        patience: Duration,
     },
     /// The run that was started last has ended.
     End(Ending),
@@ -98,6 +100,15 @@ pub(crate) enum Entry {
         /// How many before it were not recorded; the first process counts.
         left_out: u64,
     },
+    /// Somebody did on a socket what nobody may; not every one of many is recorded.
+    Violation {
+        /// Who, and where.
+        offender: Offender,
+        /// What, in one sentence.
+        reason: String,
+        /// How many before it were not recorded; the first process counts.
+        left_out: u64,
+    },
     /// The call is allowed, or its caller unknown, but it could not be carried out.
     Refuse {
         /// The call.
@@ -105,6 +116,19 @@ pub(crate) enum Entry {
         /// Why.
         failure: wire::Failure,
     },
+}
+
+/// Who does on a socket of the worker what nobody may; users by their id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Offender {
+    /// The supervisor, on its own.
+    Supervisor,
+    /// Somebody who may not connect there.
+    NoSupervisor(u32),
+    /// An administrator, on that of administrators.
+    Administrator(u32),
+    /// Somebody who may not connect there.
+    NoAdministrator(u32),
 }
 
 /// Whose user a command runs as.
@@ -143,6 +167,15 @@ impl Entry {
             denial,
         })
     }
+
+    /// The refusal of a call that was about to start; `None` of anything else.
+    pub(crate) fn refused(&self, failure: wire::Failure) -> Option<Self> {
+        let Self::Start { call, .. } = self else {
+            return None;
+        };
+        let call = call.clone();
+        Some(Self::Refuse { call, failure })
+    }
 }
 
 /// Who called what.
@@ -164,6 +197,8 @@ pub(crate) struct Call {
     pub arguments: Option<Vec<Told>>,
     /// His caller does not wait for it.
     pub background: bool,
+    /// How long it has waited for a place; the first process counts.
+    pub queued: Option<Duration>,
 }
 
 /// Who a caller is, for certain.
@@ -301,6 +336,8 @@ pub(crate) struct Waiting {
     pub timeout: Duration,
     /// What must leave room for it.
     pub bounds: Vec<Bound>,
+    /// How long it may wait for a place, once it is approved.
+    pub patience: Duration,
 }
 
 /// Why a lane no longer waits.
@@ -332,7 +369,8 @@ pub(crate) enum Ask<E> {
     /// waits gets [`Note::Approved`] or [`Note::Denied`] later.
     Approval(Box<Waiting>),
     /// To let go what waits. Answered with [`Note::Left`], or [`Note::Denied`] when its
-    /// time is up; nothing more comes of it.
+    /// time is up; nothing more comes of it. Where it waited for a place, [`Note::Left`]
+    /// is the last answer, whatever comes before.
     Leave(Left),
     /// To end: the supervisor is of a newer release, which speaks this version of the
     /// wire. Not answered.
@@ -356,6 +394,9 @@ pub(crate) enum Note {
     Stale,
     /// It waits no longer.
     Left,
+    /// The call waits until a place is free, and so many are before it: an answer to
+    /// [`Entry::Start`], before the one that counts, and once more when that has changed.
+    Queued(u32),
     /// The policy has changed: finish what runs, and go.
     Retire,
     /// Stop: kill what runs, record its end, and go.

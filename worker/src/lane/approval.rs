@@ -3,15 +3,14 @@
 
 use super::attest::attest;
 use super::bounds::bounds;
-use super::call::{failure, read, stale, words};
+use super::call::{read, stale, words};
+use super::wait::given_up;
 use super::{HangUp, Lane};
 use crate::audit::{Call, Left, Note, Waiting};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use policy::{Approval, Ask, Caller, Grant, Proof, Stdin};
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
-use wire::{Denial, Failure, Presented, Reply, Request, Shown};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+use wire::{Denial, Failure, Presented, Reply, Shown};
 
 /// What came of the waiting.
 enum Answer {
@@ -22,19 +21,21 @@ enum Answer {
     Left(Left),
 }
 
-/// What happened first.
-enum Event {
-    Timeout,
-    Message,
-    Note,
-    CallerGone,
-}
-
 /// Where a caller shows who he is.
 #[derive(Clone, Copy)]
 pub(super) struct Proofs<'a> {
     pub(super) client: Option<&'a OwnedFd>,
     pub(super) key: Option<&'a Presented>,
+}
+
+impl<'a> Proofs<'a> {
+    /// The same, but for the client's socket where he need not stay.
+    pub(super) fn watched(self, stays: bool) -> Proofs<'a> {
+        Proofs {
+            client: self.client.filter(|_| stays),
+            ..self
+        }
+    }
 }
 
 impl Lane {
@@ -49,12 +50,12 @@ impl Lane {
     ) -> Result<Option<Grant>, HangUp> {
         let waiting = waiting(call, caller, &ask);
         let answer = match self.records.approval(waiting)? {
-            Note::Waiting(id) => self.await_answer(id, ask.timeout(), proofs.client),
+            Note::Waiting(id) => self.await_answer(id, ask.timeout(), proofs.client)?,
             Note::Approved(id) => Answer::Approved(id),
             Note::Denied(denial) => Answer::Denied(denial),
             Note::Failed(reason) => Answer::Failed(reason),
             Note::Stale => return self.turn_away(&Reply::Failed(stale())),
-            Note::Recorded(_) | Note::Left | Note::Retire | Note::Stop => {
+            Note::Recorded(_) | Note::Left | Note::Queued(_) | Note::Retire | Note::Stop => {
                 return Err(HangUp::Records);
             }
         };
@@ -74,7 +75,7 @@ impl Lane {
         };
         let reply = match self.records.leave(left)? {
             Some(answer) => answer,
-            None => reply(left),
+            None => Reply::Failed(given_up(left, "was approved")),
         };
         self.turn_away(&reply)
     }
@@ -84,73 +85,24 @@ impl Lane {
     }
 
     /// Tells the supervisor that the call waits, and waits.
-    fn await_answer(&mut self, id: String, time: Duration, client: Option<&OwnedFd>) -> Answer {
+    fn await_answer(
+        &mut self,
+        id: String,
+        time: Duration,
+        client: Option<&OwnedFd>,
+    ) -> Result<Answer, HangUp> {
         let at_most_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         if self.reply(&Reply::Waiting { id, at_most_ms }).is_err() {
-            return Answer::Left(Left::Cancelled);
+            return Ok(Answer::Left(Left::Cancelled));
         }
-        // Whoever unmounts something must not find it held by a lane that waits.
-        self.launcher.forget_views();
-        let deadline = Instant::now() + time;
-        loop {
-            if self.records.stopping() {
-                return Answer::Left(Left::Stopped);
-            }
-            if self.records.retiring() {
-                return Answer::Left(Left::Reloaded);
-            }
-            match self.first_while_waiting(client, deadline) {
-                Event::Timeout => return Answer::Left(Left::Expired),
-                Event::CallerGone => return Answer::Left(Left::CallerGone),
-                Event::Message => return self.taken_back(),
-                Event::Note => {
-                    if let Some(answer) = self.records.answer_to_waiting().and_then(answer) {
-                        return answer;
-                    }
-                }
-            }
-        }
-    }
-
-    /// The supervisor may take the call back; whatever else it says now is too early.
-    fn taken_back(&mut self) -> Answer {
-        if !matches!(self.receive(), Ok(Some((Request::Cancel, _)))) {
-            self.hung_up = true;
-        }
-        Answer::Left(Left::Cancelled)
-    }
-
-    fn first_while_waiting(&self, client: Option<&OwnedFd>, deadline: Instant) -> Event {
-        loop {
-            let mut descriptors = vec![
-                PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
-            ];
-            // No event but the peer's complete hang-up, which is always reported.
-            descriptors
-                .extend(client.map(|client| PollFd::new(client.as_fd(), PollFlags::empty())));
-            match poll(&mut descriptors, until(deadline)) {
-                Ok(0) if Instant::now() >= deadline => return Event::Timeout,
-                Ok(0) | Err(Errno::EINTR) => continue,
-                // As if nobody were there.
-                Err(_) => return Event::CallerGone,
-                Ok(_) => {}
-            }
-            let ready = |index: usize| {
-                let descriptor = descriptors.get(index);
-                descriptor.is_some_and(|one| one.any().unwrap_or(true))
-            };
-            // Whoever has gone gets nothing, even if it has been approved.
-            return match (ready(2), ready(1)) {
-                (true, _) => Event::CallerGone,
-                (false, true) => Event::Message,
-                (false, false) => Event::Note,
-            };
+        match self.wait(client, time, |_, note| Ok(answer(note)))? {
+            Ok(answer) => Ok(answer),
+            Err(left) => Ok(Answer::Left(left)),
         }
     }
 
     /// Whether `caller` can still prove who he is.
-    fn is_still(&mut self, caller: &Caller, proofs: Proofs<'_>) -> bool {
+    pub(super) fn is_still(&mut self, caller: &Caller, proofs: Proofs<'_>) -> bool {
         let trust = &self.launcher.context.trust;
         match attest(trust, &mut self.keyring, proofs.client, proofs.key) {
             Ok(Proof::Key(key)) => caller.proof == Proof::Key(key),
@@ -170,15 +122,10 @@ fn answer(note: Note) -> Option<Answer> {
         | Note::Waiting(_)
         | Note::Stale
         | Note::Left
+        | Note::Queued(_)
         | Note::Retire
         | Note::Stop => None,
     }
-}
-
-/// Rounded up, so that the deadline has passed when poll(2) returns.
-fn until(deadline: Instant) -> PollTimeout {
-    let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-    PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
 }
 
 /// What the first process, and the administrator, are told of the call.
@@ -194,6 +141,7 @@ fn waiting(call: &Call, caller: &Caller, ask: &Ask) -> Waiting {
         exact: ask.exact(),
         timeout: ask.timeout(),
         bounds: bounds(ask.limits(), caller),
+        patience: ask.queue_timeout(),
     }
 }
 
@@ -206,24 +154,3 @@ fn shown(ask: &Ask) -> Option<Shown> {
         Stdin::File(path) => Some(Shown::File(path.path().display().to_string())),
     }
 }
-
-/// What the supervisor is told of a call that waits no longer.
-fn reply(left: Left) -> Reply {
-    let (code, reason) = match left {
-        Left::Reloaded => return Reply::Failed(stale()),
-        Left::CallerGone => return Reply::Failed(failure("attestation", &CallerGone)),
-        Left::Stopped => ("worker", "the worker ends, and with it the waiting"),
-        Left::Expired | Left::Cancelled | Left::Lost => {
-            ("cancelled", "the call was cancelled before it was approved")
-        }
-    };
-    Reply::Failed(Failure {
-        code: code.to_owned(),
-        reason: reason.to_owned(),
-    })
-}
-
-/// Whoever asked cannot be identified any more.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot identify the caller: he has gone while his call waited for approval")]
-struct CallerGone;

@@ -3,6 +3,7 @@
 use super::approval::Proofs;
 use super::attest::attest;
 use super::bounds::bounds;
+use super::place::Place;
 use super::watch::{Reason, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
@@ -33,6 +34,7 @@ impl Lane {
             arguments: Some(self.told(&run.tool, run.arguments.clone())),
             tool: run.tool.clone(),
             background: run.background,
+            queued: None,
         };
         let caller = match self.attested(&mut call, client.as_ref(), run.key.as_ref()) {
             Ok(caller) => caller,
@@ -42,6 +44,10 @@ impl Lane {
             return self.refuse(call, stale());
         }
         self.finished = false;
+        let proofs = Proofs {
+            client: client.as_ref(),
+            key: run.key.as_ref(),
+        };
         match self
             .launcher
             .context
@@ -52,12 +58,12 @@ impl Lane {
                 let allowed = self.in_background(run, client.as_ref(), |connected| {
                     grant.in_background(connected)
                 });
-                let client = match allowed {
-                    Ok(kept) => client.filter(|_| kept),
+                let kept = match allowed {
+                    Ok(kept) => kept,
                     Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
                 };
-                let bounds = bounds(grant.limits(), &caller);
-                self.carry_out(call, bounds, grant, streams, client.as_ref())
+                let watched = proofs.watched(kept);
+                self.carry_out(call, grant, streams, (&caller, watched))
             }
             Decision::Ask(ask) => {
                 let allowed = self.in_background(run, client.as_ref(), |connected| {
@@ -67,15 +73,10 @@ impl Lane {
                     Ok(kept) => kept,
                     Err(denial) => return self.deny(call, &caller, Decider::Worker, denial),
                 };
-                let proofs = Proofs {
-                    client: client.as_ref(),
-                    key: run.key.as_ref(),
-                };
-                let bounds = bounds(ask.limits(), &caller);
                 match self.approval(&mut call, &caller, ask, proofs)? {
                     Some(grant) => {
-                        let client = client.filter(|_| kept);
-                        self.carry_out(call, bounds, grant, streams, client.as_ref())
+                        let watched = proofs.watched(kept);
+                        self.carry_out(call, grant, streams, (&caller, watched))
                     }
                     None => Ok(()),
                 }
@@ -114,36 +115,43 @@ impl Lane {
     fn carry_out(
         &mut self,
         call: Call,
-        bounds: Vec<Bound>,
         grant: Grant,
         streams: Streams,
-        client: Option<&OwnedFd>,
+        (caller, proofs): (&Caller, Proofs<'_>),
     ) -> Result<(), HangUp> {
-        let (mut files, domain) = match self.launcher.open(&grant) {
-            Ok(opened) => opened,
+        let mut opened = match self.launcher.open(&grant) {
+            Ok(opened) => Some(opened),
             Err(refused) => return self.refuse(call, refused.into()),
         };
-        let sandbox = self.terms.digest(&grant);
-        let began = self.records.record(&start(call, bounds, &grant, sandbox))?;
-        let Began { run: name, user } = match began {
-            Ok(began) => began.unwrap_or_default(),
-            Err(refusal) => return self.reply(&refusal.into()),
+        let bounds = bounds(grant.limits(), caller);
+        let start = start(call, bounds, &grant, self.terms.digest(&grant));
+        // What waits holds no file open.
+        let close = || drop(opened.take());
+        let place = self.place(&start, grant.queue_timeout(), (caller, proofs), close)?;
+        let Some(Place { began, .. }) = place else {
+            return Ok(());
         };
+        let Began { run: name, user } = began;
+        let opened = match opened {
+            Some(opened) => opened,
+            None => match self.launcher.open(&grant) {
+                Ok(opened) => opened,
+                Err(refused) => return self.nothing_ran(refused.into()),
+            },
+        };
+        let (mut files, domain) = opened;
         let started = self
             .launcher
             .start((&grant, user), (&mut files, domain), &streams);
         let running = match started {
             Ok(running) => running,
-            Err(refused) => {
-                let failure = Failure::from(refused);
-                return self.end(Ending::Failed(failure.clone()), (), &Reply::Failed(failure));
-            }
+            Err(refused) => return self.nothing_ran(refused.into()),
         };
         // The readers must see the end of the output when the command's tree has ended.
         drop((streams, files));
 
         let reason = match self.reply(&Reply::Started { run: name.clone() }) {
-            Ok(()) => self.watch(&running, client, grant.profile()),
+            Ok(()) => self.watch(&running, proofs.client, grant.profile()),
             Err(_) => Reason::Abandoned,
         };
         let first = running.first();
@@ -174,6 +182,7 @@ impl Lane {
                 .map(|arguments| self.told(&report.tool, arguments)),
             tool: report.tool,
             background: false,
+            queued: None,
         };
         let client = descriptors.pop();
         let caller = match self.attested(&mut call, client.as_ref(), report.key.as_ref()) {
@@ -255,7 +264,12 @@ impl Lane {
     /// Records the end of the run and answers; an end that cannot be recorded is
     /// the answer, for the caller must know that the trail is incomplete. While the
     /// first process writes, `remains` are dropped and the next command is prepared.
-    fn end<T>(&mut self, ending: Ending, remains: T, reply: &Reply) -> Result<(), HangUp> {
+    pub(super) fn end<T>(
+        &mut self,
+        ending: Ending,
+        remains: T,
+        reply: &Reply,
+    ) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
         let launcher = &mut self.launcher;
         let tidy = || {
@@ -350,6 +364,7 @@ fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> En
         principal: grant.principal().to_owned(),
         rule: grant.rule().to_owned(),
         directory: grant.directory(),
+        patience: grant.queue_timeout(),
         user: match grant.identity() {
             Some(_) => RunUser::Known,
             None => RunUser::Fresh,
@@ -391,7 +406,7 @@ pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {
     }
 }
 
-pub(super) fn stale() -> Failure {
+pub(crate) fn stale() -> Failure {
     let reason = "cannot run under another policy than the worker has loaded\nhint: restart or reload both processes";
     Failure {
         code: "stale_policy".to_owned(),

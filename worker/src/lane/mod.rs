@@ -12,11 +12,13 @@ mod bounds;
 mod call;
 mod keyring;
 mod logins;
+mod place;
 mod records;
 mod terms;
+mod wait;
 mod watch;
 
-use crate::audit::Entry;
+use crate::audit::{Entry, Offender};
 use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::Launcher;
@@ -25,6 +27,7 @@ use call::sound;
 use keyring::Keyring;
 use logins::Logins;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::socket::{Shutdown, shutdown};
@@ -35,6 +38,7 @@ use terms::Terms;
 use thiserror::Error;
 use wire::{FrameError, Identify, Presented, Reply, Request, SendError, Welcome};
 
+pub(crate) use call::stale;
 pub(crate) use records::send_note;
 
 /// Why a lane ends before its connection was closed in order.
@@ -60,6 +64,18 @@ pub(crate) enum HangUp {
     Broken(String),
 }
 
+impl HangUp {
+    /// What the supervisor did that none does which keeps to the protocol.
+    fn offence(&self) -> Option<String> {
+        let unread = matches!(self, Self::Send(SendError::Socket(Errno::EAGAIN)));
+        let broken = matches!(
+            self,
+            Self::Frame(_) | Self::Order(_) | Self::Receive(Errno::EMSGSIZE)
+        );
+        (unread || broken).then(|| explain(self))
+    }
+}
+
 /// One connection and what its commands need.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -77,6 +93,11 @@ pub(crate) struct Lane {
     deaf: bool,
     /// The supervisor is gone, or has broken the protocol.
     hung_up: bool,
+    /// How it has broken it while something ran or waited.
+    offence: Option<String>,
+    /// What came with its last message and is not used: closing it may take as long as
+    /// the supervisor likes, as with a socket that lingers, so it is not done meanwhile.
+    unused: Vec<OwnedFd>,
 }
 
 impl Lane {
@@ -93,6 +114,8 @@ impl Lane {
             finished: false,
             deaf: false,
             hung_up: false,
+            offence: None,
+            unused: Vec::new(),
         }
     }
 
@@ -104,11 +127,28 @@ impl Lane {
             // The first process was killed: the last of its lanes tidies up.
             self.launcher.context.containment.remove();
         }
-        result
+        let offence = result.as_ref().err().and_then(HangUp::offence);
+        match self.offence.take().or(offence) {
+            Some(reason) => self.accuse(reason).or(result),
+            None => result,
+        }
+    }
+
+    /// Has it recorded that the supervisor has broken the protocol, and said there.
+    fn accuse(&mut self, reason: String) -> Result<(), HangUp> {
+        let recorded = self.records.record(&Entry::Violation {
+            offender: Offender::Supervisor,
+            reason,
+            left_out: 0,
+        });
+        recorded.map(drop)
     }
 
     fn converse(&mut self) -> Result<(), HangUp> {
         let broken = |errno: Errno| HangUp::Broken(explain(&errno));
+        // A supervisor that does not read must not keep the lane from what it watches.
+        let unblocked = fcntl(&self.connection, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        unblocked.map_err(broken)?;
         // Orphans of a command become children of the lane, which reaps them.
         prctl::set_child_subreaper(true).map_err(broken)?;
         prctl::set_name(c"mini-mcp-lane").map_err(broken)?;
@@ -154,6 +194,7 @@ impl Lane {
 
     /// The next request; `None` when the supervisor hung up, or the lane is to end.
     fn next(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, HangUp> {
+        self.unused.clear();
         while !self.records.stopping() && !self.hung_up {
             if self.records.retiring() {
                 return self.last();
@@ -208,7 +249,28 @@ impl Lane {
             .buffer
             .get(..packet.length)
             .ok_or(HangUp::Frame(FrameError::TooLarge(packet.length)))?;
-        Ok(Some((wire::decode(bytes)?, packet.descriptors)))
+        self.unused = packet.descriptors;
+        let request = wire::decode(bytes)?;
+        Ok(Some((request, std::mem::take(&mut self.unused))))
+    }
+
+    /// What the supervisor says while something runs or waits: it may take that back;
+    /// whatever else it says is too early. `false` when the lane ends with it.
+    fn heard_meanwhile(&mut self) -> bool {
+        match self.receive() {
+            Ok(Some((Request::Cancel, unused))) => {
+                self.unused = unused;
+                return true;
+            }
+            Ok(Some((_, unused))) => {
+                self.unused = unused;
+                self.offence = HangUp::Order("something runs or waits").offence();
+            }
+            Ok(None) => {}
+            Err(error) => self.offence = error.offence(),
+        }
+        self.hung_up = true;
+        false
     }
 
     /// Has the first process load the policy again.

@@ -2,9 +2,11 @@
 //! process and counts only once that has answered.
 
 use super::HangUp;
+use super::call::stale;
 use crate::audit::{ASK_MAX, Ask, Began, Entry, Left, Note, Waiting};
 use crate::sys;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use nix::sys::socket::{MsgFlags, send};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
 
 /// The socket to the first process.
@@ -20,14 +22,44 @@ pub(super) struct Records {
 pub(super) enum Refusal {
     /// A limit leaves no room for the call; the denial is recorded.
     Denied(Denial),
+    /// It was decided under a former policy; that is recorded.
+    Stale,
     /// The trail cannot be written, for this reason.
     Unwritten(String),
+}
+
+/// What became of a call that is to start.
+#[derive(Debug)]
+pub(super) enum Admitted {
+    /// It may run, and its start is recorded.
+    Began(Began),
+    /// It may not run.
+    Refused(Refusal),
+    /// It was decided under another policy than is in force.
+    Stale,
+    /// It waits for a place, and so many are before it.
+    Queued(u32),
+}
+
+impl Admitted {
+    /// What `note` says of it, if anything.
+    pub(super) fn of(note: Note) -> Option<Self> {
+        match note {
+            Note::Recorded(began) => Some(Self::Began(began?)),
+            Note::Denied(denial) => Some(Self::Refused(Refusal::Denied(denial))),
+            Note::Failed(reason) => Some(Self::Refused(Refusal::Unwritten(reason))),
+            Note::Stale => Some(Self::Stale),
+            Note::Queued(ahead) => Some(Self::Queued(ahead)),
+            Note::Waiting(_) | Note::Approved(_) | Note::Left | Note::Retire | Note::Stop => None,
+        }
+    }
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let reason = match refusal {
             Refusal::Denied(denial) => denial.reason,
+            Refusal::Stale => return stale(),
             Refusal::Unwritten(reason) => reason,
         };
         Self {
@@ -41,7 +73,7 @@ impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Denied(denial) => Self::Denied(denial),
-            Refusal::Unwritten(_) => Self::Failed(refusal.into()),
+            Refusal::Stale | Refusal::Unwritten(_) => Self::Failed(refusal.into()),
         }
     }
 }
@@ -133,9 +165,37 @@ impl Records {
                 Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
                 Note::Stop => self.stopping = true,
                 Note::Retire => self.retiring = true,
-                Note::Waiting(_) | Note::Approved(_) | Note::Stale | Note::Left => {
+                Note::Stale => return Ok(Err(Refusal::Stale)),
+                Note::Waiting(_) | Note::Approved(_) | Note::Left | Note::Queued(_) => {
                     return Err(HangUp::Records);
                 }
+            }
+        }
+    }
+
+    /// Asks for the start of a call to be recorded.
+    pub(super) fn start(&mut self, start: &Entry) -> Result<Admitted, HangUp> {
+        match self.send(&Ask::Record(start))? {
+            Ok(()) => Admitted::of(self.next()?).ok_or(HangUp::Records),
+            Err(refusal) => Ok(Admitted::Refused(refusal)),
+        }
+    }
+
+    /// Waits no longer for a place; an answer that has crossed this, or that is given for
+    /// it.
+    pub(super) fn give_place_up(&mut self, left: Left) -> Result<Option<Admitted>, HangUp> {
+        if self.send(&Ask::Leave(left))?.is_err() {
+            return Err(HangUp::Records);
+        }
+        let mut answer = None;
+        loop {
+            let note = self.next()?;
+            if let Note::Left = note {
+                return Ok(answer);
+            }
+            let told = Admitted::of(note).ok_or(HangUp::Records)?;
+            if !matches!(told, Admitted::Queued(_)) {
+                answer = Some(told);
             }
         }
     }
@@ -145,6 +205,7 @@ impl Records {
         match self.send(&Ask::Approval(Box::new(waiting)))? {
             Ok(()) => self.next(),
             Err(Refusal::Denied(denial)) => Ok(Note::Denied(denial)),
+            Err(Refusal::Stale) => Ok(Note::Stale),
             Err(Refusal::Unwritten(reason)) => Ok(Note::Failed(reason)),
         }
     }
@@ -168,7 +229,12 @@ impl Records {
                 Note::Failed(reason) => {
                     return Ok(Some(Reply::Failed(Refusal::Unwritten(reason).into())));
                 }
-                Note::Recorded(_) | Note::Waiting(_) | Note::Stale | Note::Stop | Note::Retire => {
+                Note::Recorded(_)
+                | Note::Waiting(_)
+                | Note::Stale
+                | Note::Queued(_)
+                | Note::Stop
+                | Note::Retire => {
                     return Err(HangUp::Records);
                 }
             }
@@ -187,14 +253,15 @@ impl Records {
                 | Note::Waiting(_)
                 | Note::Approved(_)
                 | Note::Stale
+                | Note::Queued(_)
                 | Note::Left) => return Ok(note),
             }
         }
     }
 
-    /// Call when the socket is readable while a call waits for approval: the answer, if
-    /// it is one. Whatever cannot be understood means to stop.
-    pub(super) fn answer_to_waiting(&mut self) -> Option<Note> {
+    /// Call when the socket is readable while a call waits: what is no order to end.
+    /// Whatever cannot be understood means to stop.
+    pub(super) fn news(&mut self) -> Option<Note> {
         match self.receive() {
             Ok(Note::Stop) | Err(_) => self.stopping = true,
             Ok(Note::Retire) => self.retiring = true,
@@ -224,8 +291,10 @@ impl Records {
     }
 }
 
-/// From the first process to a lane.
+/// From the first process to a lane; it does not wait for room.
 pub(crate) fn send_note(lane: BorrowedFd<'_>, note: &Note) -> Result<(), SendError> {
     let packet = wire::encode(note).map_err(|error: FrameError| SendError::Frame(error))?;
-    wire::send(lane, &packet, &[])
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    let sent = send(lane.as_raw_fd(), &packet, flags);
+    sent.map(drop).map_err(SendError::Socket)
 }

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use policy::Profile;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
-use wire::{Floor, Outcome, Request, Status};
+use wire::{Floor, Outcome, Status};
 
 /// Why a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +79,10 @@ impl Lane {
 
     /// The supervisor said something, or nothing any more.
     fn interrupted(&mut self) -> Reason {
-        match self.receive() {
-            Ok(Some((Request::Cancel, _))) => Reason::Cancelled,
-            Ok(_) | Err(_) => {
-                self.hung_up = true;
-                Reason::Abandoned
-            }
+        if self.heard_meanwhile() {
+            Reason::Cancelled
+        } else {
+            Reason::Abandoned
         }
     }
 

@@ -47,6 +47,9 @@ fn serve(
         Fork::Child => child::become_or_report(plan, Pid::from_raw(1), None, report),
         Fork::Parent(command) => {
             drop(report);
+            let pid = command.pid;
+            // Its descriptor goes with all the others below, and is not to be closed twice.
+            drop(command);
             if let Some(namespaces) = &plan.namespaces {
                 namespaces.leave_host()?;
             }
@@ -54,7 +57,7 @@ fn serve(
             // nothing of the host's.
             unistd::chdir(c"/")?;
             let mut status = keep_only(status)?;
-            let ended = reap_until(command.pid)?;
+            let ended = reap_until(pid)?;
             status.write_all(&ended.to_le_bytes())
         }
     }

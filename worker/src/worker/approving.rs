@@ -1,13 +1,11 @@
 //! Approvals in the first process: what lanes ask for, and what administrators answer.
 
-use super::{Worker, lost_line, say};
+use super::recording::lost_line;
+use super::{Worker, say};
 use crate::admin::Asker;
-use crate::admission::Now;
 use crate::approvals::caller_uid;
-use crate::audit::{Approving, Entry, Left, Note, Waiting, since_boot};
+use crate::audit::{Approving, Entry, Left, Note, Offender, Waiting, since_boot};
 use crate::explain::explain;
-use crate::lane::send_note;
-use std::os::fd::AsFd;
 use std::time::Duration;
 use wire::{Answer, Approve, Denial, Failure};
 
@@ -22,13 +20,14 @@ impl Worker {
         }
         let now = since_boot();
         if let Some(id) = self.approvals.covering(&waiting, now) {
-            self.approved(number, &id);
+            waiting.call.approval = Some(id.clone());
+            self.approved(number, waiting);
             return Note::Approved(id);
         }
         // Nobody is asked to approve a call that could not run now, or that nobody can see.
-        let room = self.admission.refusal(&waiting.bounds, Now::read());
-        let refusal = room
-            .or_else(|| self.approvals.refusal(&waiting))
+        let refusal = self
+            .turns_away(&waiting)
+            .or_else(|| self.approvals.refusal(&waiting, now))
             .or_else(|| self.nobody_approves(&waiting));
         if let Some(denial) = refusal {
             return self.turned_down(&waiting, None, denial);
@@ -58,25 +57,26 @@ impl Worker {
             .lanes
             .get_mut(&number)
             .and_then(|lane| lane.approved.take());
-        if let Some(id) = unused {
-            say(&format!(
-                "approval {id} was given too late: {}",
-                why(left).reason
-            ));
+        if let Some(waiting) = unused {
+            return self.withdrawn(&waiting, &too_late(left));
         }
-        let Some(pending) = self.approvals.left(number) else {
-            return Note::Left;
+        let waiting = match self.approvals.left(number) {
+            Some((id, pending)) => {
+                self.hook.forget(&id);
+                pending.waiting
+            }
+            None => return self.gives_place_up(number, left),
         };
-        let waiting = pending.waiting;
         if left == Left::Expired {
             let denial = expired(&waiting);
             return self.turned_down(&waiting, None, denial);
         }
-        let why = why(left);
-        let what = Approving::Withdrawn {
-            waiting: &waiting,
-            why: &why,
-        };
+        self.withdrawn(&waiting, &why(left))
+    }
+
+    /// Records that a call does not run, whether or not it was approved.
+    fn withdrawn(&mut self, waiting: &Waiting, why: &Failure) -> Note {
+        let what = Approving::Withdrawn { waiting, why };
         match self.log.approving(&what) {
             Ok(()) => Note::Left,
             Err(error) => lost_line(&error),
@@ -89,12 +89,15 @@ impl Worker {
         let lane = self.lanes.get_mut(&number);
         let given = lane.and_then(|lane| lane.approved.take());
         match entry {
-            Entry::Start { call, .. } => call.approval == given,
+            Entry::Start { call, .. } => {
+                call.approval == given.and_then(|waiting| waiting.call.approval)
+            }
             Entry::End(_)
             | Entry::Output(_)
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
-            | Entry::WrongKey { .. } => true,
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. } => true,
         }
     }
 
@@ -110,15 +113,18 @@ impl Worker {
             denial: &denial,
         };
         match self.log.approving(&what) {
-            Ok(()) => Note::Denied(denial),
+            Ok(()) => {
+                self.seen_denied(waiting, &denial);
+                Note::Denied(denial)
+            }
             Err(error) => lost_line(&error),
         }
     }
 
-    /// Remembers that the lane may start one call by the approval `id`.
-    fn approved(&mut self, number: u64, id: &str) {
+    /// Remembers that the lane may start `waiting`, once, by the approval that is named there.
+    fn approved(&mut self, number: u64, waiting: Waiting) {
         if let Some(lane) = self.lanes.get_mut(&number) {
-            lane.approved = Some(id.to_owned());
+            lane.approved = Some(Box::new(waiting));
         }
     }
 
@@ -147,11 +153,12 @@ impl Worker {
             return Answer::Refused(explain(&error));
         }
         self.approvals.answered(id);
+        self.hook.forget(id);
         if let Some(further) = further {
-            let stands = (id.as_str(), waiting);
+            let stands = (id.as_str(), waiting.clone());
             self.approvals.stand(stands, further, asker.uid, now);
         }
-        self.approved(lane, id);
+        self.approved(lane, waiting);
         self.tell(lane, &Note::Approved(id.clone()));
         Answer::Done
     }
@@ -165,6 +172,7 @@ impl Worker {
         let Some(pending) = self.approvals.answered(id) else {
             return unknown(id);
         };
+        self.hook.forget(id);
         let reason = reason.map(sentence).filter(|reason| !reason.is_empty());
         let denial = Denial {
             code: "approval_denied".to_owned(),
@@ -216,21 +224,23 @@ impl Worker {
     }
 
     /// Whether `asker` may answer request `id`, which must wait.
-    fn answerable(&self, asker: &Asker, id: &str, now: Duration) -> Result<(), Answer> {
+    fn answerable(&mut self, asker: &Asker, id: &str, now: Duration) -> Result<(), Answer> {
         let Some(pending) = self.approvals.pending(id, now) else {
             return Err(unknown(id));
         };
         let own = caller_uid(&pending.waiting) == Some(asker.uid);
         if own && !self.context.policy.approvals().self_approval {
             let why = "it is a call of your own, and the policy does not say `self_approval`";
-            return Err(Answer::Refused(format!("cannot answer `{id}`: {why}")));
+            let why = format!("cannot answer `{id}`: {why}");
+            self.violated(Offender::Administrator(asker.uid), &why);
+            return Err(Answer::Refused(why));
         }
         Ok(())
     }
 
-    fn tell(&self, lane: u64, note: &Note) {
+    pub(super) fn tell(&self, lane: u64, note: &Note) {
         if let Some(lane) = self.lanes.get(&lane) {
-            let _lost_already = send_note(lane.records.as_fd(), note);
+            lane.tell(note);
         }
     }
 }
@@ -252,7 +262,7 @@ fn expired(waiting: &Waiting) -> Denial {
 }
 
 /// Why a call waits no longer, for the trail.
-fn why(left: Left) -> Failure {
+pub(super) fn why(left: Left) -> Failure {
     let reason = match left {
         Left::Expired => "nobody has answered in time",
         Left::Cancelled => "its caller has given it up",
@@ -265,6 +275,13 @@ fn why(left: Left) -> Failure {
         code: "withdrawn".to_owned(),
         reason: reason.to_owned(),
     }
+}
+
+/// The same, of an approval that was given meanwhile.
+fn too_late(left: Left) -> Failure {
+    let Failure { code, reason } = why(left);
+    let reason = format!("it was approved too late: {reason}");
+    Failure { code, reason }
 }
 
 /// `text` in one line that is not too long.

@@ -1,10 +1,139 @@
-//! Lanes and their runs, as the first process keeps count of them.
+//! Lanes and their runs, as the first process keeps count of them: how they come, and
+//! what becomes of one that is lost.
 
+use super::overview::milliseconds;
+use super::{LANES_MAX, Worker, WorkerError, readable, say};
 use crate::admission::Places;
-use crate::audit::{Began, Entry};
-use crate::sys::Process;
-use std::os::fd::OwnedFd;
-use std::time::{SystemTime, UNIX_EPOCH};
+use crate::audit::{Began, Ending, Entry, Note, Offender, Waiting, since_boot};
+use crate::brief::Brief;
+use crate::discard::discard;
+use crate::door::Visit;
+use crate::explain::explain;
+use crate::lane::{Lane, send_note};
+use crate::sandbox::tree;
+use crate::sys::{self, Fork, Process};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::Pid;
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wire::{Failure, Runs};
+
+impl Worker {
+    /// Accepts a connection and forks. In the child, returns what a lane needs.
+    pub(super) fn visit(&mut self) -> Result<Option<(OwnedFd, OwnedFd)>, WorkerError> {
+        let Some(door) = &self.door else {
+            return Ok(None);
+        };
+        match door.accept()? {
+            Visit::Closed => self.stop(),
+            Visit::Nobody => {}
+            Visit::Shortage(errno) => say(&format!("cannot let the supervisor in: {errno}")),
+            Visit::Stranger(user, connection) => {
+                discard(connection);
+                self.violated(
+                    Offender::NoSupervisor(user.as_raw()),
+                    &format!("cannot let user {user} in: he is not the supervisor"),
+                );
+            }
+            Visit::Connection(connection) if self.lanes.len() >= LANES_MAX => {
+                discard(connection);
+                self.violated(
+                    Offender::Supervisor,
+                    &format!(
+                        "cannot let the supervisor in: it has {LANES_MAX} connections already"
+                    ),
+                );
+            }
+            Visit::Connection(connection) => match self.fork(connection) {
+                Ok(lane) => return Ok(lane),
+                // Out of processes or descriptors for now; lanes that run go on.
+                Err(errno) => say(&format!("cannot open a lane: {errno}")),
+            },
+        }
+        Ok(None)
+    }
+
+    fn fork(&mut self, connection: OwnedFd) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        match sys::fork(0, None)? {
+            Fork::Child => Ok(Some((connection, theirs))),
+            Fork::Parent(process) => {
+                self.events.add(&ours, readable(self.next_lane))?;
+                self.lanes.insert(
+                    self.next_lane,
+                    LaneProcess {
+                        process,
+                        records: ours,
+                        run: None,
+                        call: None,
+                        ended: None,
+                        approved: None,
+                        places: Places::default(),
+                        user: None,
+                    },
+                );
+                self.next_lane += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps nothing of the first process: its door, its trail, its other lanes.
+    pub(super) fn into_lane(self, connection: OwnedFd, records: OwnedFd) -> Lane {
+        let Self { context, .. } = self;
+        Lane::new(connection, records, context)
+    }
+
+    /// Waits for ended children: lanes, and what lost lanes left to us.
+    pub(super) fn reap(&mut self) {
+        for (pid, ended) in tree::reap_ended() {
+            self.hook.ended(pid, ended.status);
+            let lane = self
+                .lanes
+                .iter()
+                .find(|(_, lane)| lane.process.pid == pid)
+                .map(|(number, _)| *number);
+            if let Some(number) = lane {
+                self.forsaken(number);
+            }
+            if let Some(lane) = lane.and_then(|number| self.lanes.remove(&number)) {
+                self.lost(lane, ended.status);
+            }
+        }
+    }
+
+    /// Ends what a lane left behind and records it.
+    fn lost(&mut self, lane: LaneProcess, status: i32) {
+        let _deleted_already = self.events.delete(&lane.records);
+        self.admission.leave(lane.places);
+        self.context.containment.tidy(lane.process.pid);
+        let Some(run) = lane.run else { return };
+        let living = self.lanes.values().map(|lane| lane.process.pid);
+        let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
+        self.context.containment.sweep(lane.process.pid, &living);
+        lane.user.iter().for_each(|user| self.users.leave(*user));
+        let reason =
+            format!("cannot tell how the command ended: its lane was lost (wait status {status})");
+        say(&format!("{reason}; run {run}"));
+        let failure = Failure {
+            code: "lane_lost".to_owned(),
+            reason,
+        };
+        let entry = Entry::End(Ending::Failed(failure));
+        if let Err(error) = self.log.record(&entry, Some(&run)) {
+            // Nothing more is started until the trail can be written again.
+            say(&explain(&error));
+        }
+    }
+}
 
 /// A lane as the first process sees it.
 #[derive(Debug)]
@@ -13,10 +142,12 @@ pub(super) struct LaneProcess {
     pub(super) records: OwnedFd,
     /// The run that has begun and not ended.
     pub(super) run: Option<String>,
+    /// What that is, for whoever watches.
+    pub(super) call: Option<Brief>,
     /// The run that has ended last, until its output is told.
     pub(super) ended: Option<String>,
-    /// The approval by which it may start one call.
-    pub(super) approved: Option<String>,
+    /// The call that is approved and that it may start, once.
+    pub(super) approved: Option<Box<Waiting>>,
     /// What that run occupies.
     pub(super) places: Places,
     /// The user that is its own.
@@ -48,32 +179,51 @@ impl RunNames {
 }
 
 impl LaneProcess {
+    /// Tells it, and never waits for it: a lane that does not listen is ended.
+    pub(super) fn tell(&self, note: &Note) {
+        if send_note(self.records.as_fd(), note).is_err() {
+            let _ended_already = kill(self.process.pid, Signal::SIGKILL);
+        }
+    }
+
     /// The name of the run that `entry` is about.
     pub(super) fn name(&mut self, entry: &Entry, runs: &mut RunNames) -> Option<String> {
         match entry {
             Entry::Start { .. } => self.run.insert(runs.next()).clone().into(),
             Entry::Output(_) => self.ended.take(),
-            Entry::End(_) | Entry::Deny { .. } | Entry::Refuse { .. } | Entry::WrongKey { .. } => {
-                self.run.clone()
-            }
+            Entry::End(_)
+            | Entry::Deny { .. }
+            | Entry::Refuse { .. }
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. } => self.run.clone(),
         }
     }
 
     /// What the lane is told; only a start gives it a name, and an end takes it away.
     pub(super) fn note_recorded(&mut self, entry: &Entry) -> Option<Began> {
         match entry {
-            Entry::Start { .. } => Some(Began {
-                run: self.run.clone().unwrap_or_default(),
-                user: self.user,
-            }),
+            Entry::Start {
+                call,
+                principal,
+                argv,
+                ..
+            } => {
+                self.call = Some(Brief::new(call, principal, argv, since_boot()));
+                Some(Began {
+                    run: self.run.clone().unwrap_or_default(),
+                    user: self.user,
+                })
+            }
             Entry::End(_) => {
+                self.call = None;
                 self.ended = self.run.take();
                 None
             }
             Entry::Output(_)
             | Entry::Deny { .. }
             | Entry::Refuse { .. }
-            | Entry::WrongKey { .. } => None,
+            | Entry::WrongKey { .. }
+            | Entry::Violation { .. } => None,
         }
     }
 
@@ -81,6 +231,20 @@ impl LaneProcess {
     pub(super) fn note_lost(&mut self, entry: &Entry) {
         if matches!(entry, Entry::Start { .. } | Entry::End(_)) {
             self.run = None;
+            self.call = None;
         }
+    }
+
+    /// What it runs, for whoever watches.
+    pub(super) fn runs(&self, now: Duration) -> Option<Runs> {
+        let (run, call) = (self.run.as_ref()?, self.call.as_ref()?);
+        Some(Runs {
+            run: run.clone(),
+            who: call.who.clone(),
+            tool: call.tool.clone(),
+            argv: call.argv.clone(),
+            since_ms: milliseconds(now.saturating_sub(call.since)),
+            lane: self.process.pid.as_raw().unsigned_abs(),
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! What an administrator is told, and how he is let in.
 
 use super::{Worker, WorkerError, readable, say};
-use crate::admin::Asker;
-use crate::audit::since_boot;
+use crate::admin::{Admin, Admitted, Asker, Served};
+use crate::audit::{Offender, since_boot};
+use crate::discard::discard;
 use crate::{bounds, sys};
 use std::time::Instant;
 use wire::{About, Answer, WorkerStatus};
@@ -35,12 +36,28 @@ impl Worker {
     pub(super) fn administrator(&mut self) -> Result<(), WorkerError> {
         let number = self.next_lane;
         self.next_lane += 1;
-        if let Some(admin) = &mut self.admin
-            && let Some(visitor) = admin.admit(number)?
-        {
-            self.events.add(visitor, readable(number))?;
+        let Some(admin) = &mut self.admin else {
+            return Ok(());
+        };
+        match admin.admit(number)? {
+            Admitted::Visitor(visitor) => self.events.add(visitor, readable(number))?,
+            Admitted::Stranger(user) => self.violated(
+                Offender::NoAdministrator(user),
+                &format!("cannot let user {user} in: he is no administrator"),
+            ),
+            Admitted::Nobody => {}
         }
+        self.let_go();
         Ok(())
+    }
+
+    /// Hangs up on administrators who are served, or turned away.
+    fn let_go(&mut self) {
+        for socket in self.admin.iter_mut().flat_map(Admin::leaving) {
+            // Its copy in the process that is to close it would be an event still.
+            let _never_was_one = self.events.delete(&socket);
+            discard(socket);
+        }
     }
 
     /// Answers an administrator; `false` when `number` is none.
@@ -48,18 +65,25 @@ impl Worker {
         let Some(mut admin) = self.admin.take() else {
             return false;
         };
-        let answered = admin.serve(number, |asker, about| self.told(asker, about));
+        let served = admin.serve(number, |asker, about| self.told(asker, about));
         self.admin = Some(admin);
-        answered
+        self.let_go();
+        if let Served::Nonsense(user) = served {
+            let what = "cannot understand the question of an administrator";
+            self.violated(Offender::Administrator(user), what);
+        }
+        served != Served::Nobody
     }
 
     /// What `asker` is answered, who may have been let in under another policy.
     fn told(&mut self, asker: &Asker, about: About) -> Answer {
         if !self.may_approve(asker) {
+            let who = Offender::NoAdministrator(asker.uid);
+            self.violated(who, &format!("user {} may not answer requests", asker.uid));
             return Answer::Refused("you may not answer requests".to_owned());
         }
         match about {
-            About::Status if asker.uid != 0 => {
+            About::Status | About::Overview if asker.uid != 0 => {
                 Answer::Refused("root alone may ask how the service is".to_owned())
             }
             About::Status => Answer::Status(Box::new(self.status())),
@@ -75,6 +99,7 @@ impl Worker {
                 Answer::Grants(page, more)
             }
             About::Revoke(id) => self.revoke(asker, &id),
+            About::Overview => Answer::Overview(Box::new(self.overview())),
         }
     }
 
@@ -120,6 +145,7 @@ impl Worker {
             running: u32::try_from(running.count()).unwrap_or(u32::MAX),
             pending: u32::try_from(self.approvals.waiting()).unwrap_or(u32::MAX),
             audit: self.log.head(),
+            queued: u32::try_from(self.queue.len()).unwrap_or(u32::MAX),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `mini-mcp audit`: the trail as people want to read it, and whether it is whole.
 
+mod fold;
 mod follow;
 mod list;
 pub(crate) mod options;
@@ -8,7 +9,7 @@ mod show;
 mod style;
 mod verify;
 
-pub(crate) use row::{command, user};
+pub(crate) use row::{command, name as user_name, user};
 pub(crate) use style::{Style, Tone, one_line, shell_word};
 pub(crate) use verify::{known, verified};
 

@@ -1,15 +1,21 @@
 //! A call, or something of the service itself, in one line.
 
+use super::fold::{columns, fold};
 use super::style::{Style, Tone, one_line, shell_word};
 use crate::trail::{Call, Event, Verdict, text};
 use nix::unistd::{Uid, User};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
+/// From this width on, a terminal shows the names of runs, for `audit show`.
+const WIDE: usize = 120;
+
 /// Makes rows; remembers the day of the last one and the names of users.
 #[derive(Debug)]
 pub(super) struct Rows {
     style: Style,
+    /// How wide they may be.
+    columns: Option<usize>,
     day: String,
     users: BTreeMap<u32, String>,
 }
@@ -18,6 +24,7 @@ impl Rows {
     pub(super) fn new(style: Style) -> Self {
         Self {
             style,
+            columns: columns(),
             day: String::new(),
             users: BTreeMap::new(),
         }
@@ -28,13 +35,16 @@ impl Rows {
         let verdict = call.verdict();
         let words = format!("{:<9}", verdict.words());
         let took = call.measured("wall_us").map(duration).unwrap_or_default();
-        let row = format!(
-            "{} {:<16} {} {took:>8}  {}",
-            pad(&user(call, &mut self.users), 14),
-            one_line(text(&call.begin, "tool")),
-            self.style.tone(tone(verdict), &words),
-            told(call),
-        );
+        let caller = pad(&user(call, &mut self.users), 14);
+        let tool = pad(&one_line(text(&call.begin, "tool")), 16);
+        let run = match self.columns {
+            Some(WIDE..) => pad(&one_line(text(&call.begin, "run")), 17),
+            Some(_) | None => String::new(),
+        };
+        let before = format!("{caller} {tool} {words} {took:>8}  {run}");
+        let told = fold(&told(call), TIME + before.chars().count(), self.columns);
+        let words = self.style.tone(tone(verdict), &words);
+        let row = format!("{caller} {tool} {words} {took:>8}  {run}{told}");
         self.row(&call.begin, &row)
     }
 
@@ -44,28 +54,22 @@ impl Rows {
         let (tone, words) = match text(event, "event") {
             "open" => (Tone::Quiet, format!("the worker begins, policy {policy}")),
             "reload" => (Tone::Quiet, format!("a new policy, {policy}")),
-            "keep" => (
-                Tone::Odd,
-                format!("the former policy stays: {}", text(event, "reason")),
-            ),
+            "keep" => {
+                let reason = text(event, "reason").lines().next().unwrap_or_default();
+                (Tone::Odd, format!("the former policy stays: {reason}"))
+            }
             "tamper" => (
                 Tone::Bad,
                 format!("the trail is not whole: {}", text(event, "reason")),
             ),
             "approved" => (Tone::Good, approved(event, &mut self.users)),
-            "revoked" => (
-                Tone::Odd,
-                format!(
-                    "approval {} of {} is taken back",
-                    text(event, "approval"),
-                    text(event, "tool")
-                ),
-            ),
+            "revoked" => (Tone::Odd, revoked(event, &mut self.users)),
             "wrong_key" => (Tone::Odd, wrong_key(event)),
+            "violation" => (Tone::Bad, violation(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
-        let words = self.style.tone(tone, &one_line(&words));
-        self.row(event, &words)
+        let words = fold(&one_line(&words), TIME, self.columns);
+        self.row(event, &self.style.tone(tone, &words))
     }
 
     /// With its time, and before the first of a day, that day.
@@ -78,29 +82,48 @@ impl Rows {
             day.clone_into(&mut self.day);
             rows = format!("{}\n", self.style.tone(Tone::Strong, &format!("{day} UTC")));
         }
-        format!("{rows}{time}  {}\n", rest.trim_end())
+        let lines: Vec<&str> = rest.lines().map(str::trim_end).collect();
+        format!("{rows}{time}  {}\n", lines.join("\n"))
     }
 }
 
+/// Columns of the time, and of the blanks after it.
+const TIME: usize = 10;
+
 fn wrong_key(event: &Event) -> String {
+    format!(
+        "a wrong key from {}{}",
+        text(event, "address"),
+        others(event)
+    )
+}
+
+fn violation(event: &Event) -> String {
+    let (socket, reason) = (text(event, "socket"), text(event, "reason"));
+    format!("on the {socket} socket: {reason}{}", others(event))
+}
+
+/// How many of the same kind got no line.
+fn others(event: &Event) -> String {
     let others = event.get("left_out").and_then(Json::as_u64);
-    let others = match others.unwrap_or_default() {
+    match others.unwrap_or_default() {
         0 => String::new(),
         others => format!(", and {others} before it that were not recorded"),
-    };
-    format!("a wrong key from {}{others}", text(event, "address"))
+    }
 }
 
 /// The user by his name of now, or what is known of him; `names` are those already known.
 pub(crate) fn user(call: &Call, names: &mut BTreeMap<u32, String>) -> String {
-    let Some(uid) = call.uid().and_then(|uid| u32::try_from(uid).ok()) else {
-        return one_line(&call.principals().join(","));
-    };
-    name(uid, names)
+    let uid = call.uid().and_then(|uid| u32::try_from(uid).ok());
+    match (uid, text(&call.begin, "key")) {
+        (Some(uid), _) => name(uid, names),
+        (None, "") => one_line(&call.principals().join(",")),
+        (None, key) => one_line(&format!("key {key}")),
+    }
 }
 
 /// The name that `uid` has now.
-fn name(uid: u32, names: &mut BTreeMap<u32, String>) -> String {
+pub(crate) fn name(uid: u32, names: &mut BTreeMap<u32, String>) -> String {
     let name = names.entry(uid).or_insert_with(|| {
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
         user.map_or_else(|| format!("uid {uid}"), |user| user.name)
@@ -110,15 +133,29 @@ fn name(uid: u32, names: &mut BTreeMap<u32, String>) -> String {
 
 /// Who has approved what, and for how long.
 fn approved(event: &Event, names: &mut BTreeMap<u32, String>) -> String {
-    let by = event.get("administrator").and_then(Json::as_u64);
-    let by = by.and_then(|uid| u32::try_from(uid).ok());
-    let by = by.map_or_else(String::new, |uid| name(uid, names));
+    let by = administrator(event, names).unwrap_or_default();
+    let until = text(event, "until").replace('T', " ");
+    let until = until.get(..16).unwrap_or(&until);
     let scope = match text(event, "scope") {
         "once" => "once".to_owned(),
-        scope => format!("{scope}, until {}", text(event, "until")),
+        scope => format!("{scope}, until {until}"),
     };
     let (id, tool) = (text(event, "approval"), text(event, "tool"));
     format!("{by} approves {id}, {tool}: {scope}")
+}
+
+/// Who has taken back what.
+fn revoked(event: &Event, names: &mut BTreeMap<u32, String>) -> String {
+    let (id, tool) = (text(event, "approval"), text(event, "tool"));
+    match administrator(event, names) {
+        Some(by) => format!("{by} takes back the approval {id} of {tool}"),
+        None => format!("a new policy takes back the approval {id} of {tool}"),
+    }
+}
+
+fn administrator(event: &Event, names: &mut BTreeMap<u32, String>) -> Option<String> {
+    let uid = event.get("administrator")?.as_u64()?;
+    Some(name(u32::try_from(uid).ok()?, names))
 }
 
 fn tone(verdict: Verdict) -> Tone {
@@ -138,6 +175,8 @@ fn tone(verdict: Verdict) -> Tone {
 /// What ran, or why nothing did.
 fn told(call: &Call) -> String {
     match call.reason() {
+        // Its verdict says so already.
+        Some(("withdrawn", reason)) => one_line(reason),
         Some((code, reason)) if call.was_denied() => one_line(&format!("{code}: {reason}")),
         Some((code, _)) => format!("{}  ({})", command(&call.begin), one_line(code)),
         None => command(&call.begin),

@@ -2,7 +2,7 @@
 
 use crate::admin::audit::{command, one_line, user};
 use crate::trail::verify::Verified;
-use crate::trail::{Call, Verdict, text};
+use crate::trail::{Call, Event, Verdict, text};
 use humantime::format_rfc3339_seconds;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ pub(super) struct Data<'a> {
     pub(super) left_out: usize,
     pub(super) since: Option<&'a str>,
     pub(super) verified: &'a Verified,
+    pub(super) approvals: Json,
+    pub(super) keys: Json,
 }
 
 impl Data<'_> {
@@ -33,6 +35,8 @@ impl Data<'_> {
             "left_out": self.left_out,
             "chain": self.chain(),
             "calls": calls.collect::<Vec<_>>(),
+            "approvals": self.approvals,
+            "keys": self.keys,
         })
     }
 
@@ -100,8 +104,14 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
+/// How many microseconds passed on the clock since the boot; `None` over a boot.
+pub(super) fn waited(begin: &Event, end: &Event) -> Option<u64> {
+    let at = |event: &Event| event.get("boot_us")?.as_u64();
+    at(end)?.checked_sub(at(begin)?)
+}
+
 /// At most so much as somebody reads in a table.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     let text = one_line(text);
     match text.char_indices().nth(TEXT_MAX) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

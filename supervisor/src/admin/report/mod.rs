@@ -1,6 +1,7 @@
 //! `mini-mcp report`: one page about the trail, for a browser that asks no network.
 
 mod data;
+mod events;
 mod page;
 
 use super::audit::options::Report;
@@ -8,6 +9,7 @@ use super::audit::{events, known, verified};
 use crate::error::Error;
 use crate::trail::{Call, Fed, Filter, Pairing, parts};
 use data::Data;
+use events::Events;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -26,7 +28,7 @@ pub(crate) fn report(options: &Report) -> Result<(), Error> {
     // The head first: the trail may be written on meanwhile.
     let known = known(trail, &[], None)?;
     let verified = verified(&parts(trail).map_err(unreadable)?, &known)?;
-    let mut calls = calls(trail, options.since.clone())?;
+    let (mut calls, mut told) = read(trail, options.since.clone())?;
     let left_out = calls.len().saturating_sub(CALLS_MAX);
     calls.drain(..left_out);
     let data = Data {
@@ -34,6 +36,8 @@ pub(crate) fn report(options: &Report) -> Result<(), Error> {
         left_out,
         since: options.since.as_deref(),
         verified: &verified,
+        approvals: told.approvals(),
+        keys: told.keys(),
     };
     let page = page::page(&data.json());
     write(&options.output, &page).map_err(|source| Error::Write {
@@ -42,14 +46,16 @@ pub(crate) fn report(options: &Report) -> Result<(), Error> {
     })
 }
 
-/// All calls since then, in the order of their beginning.
-fn calls(trail: &Path, since: Option<String>) -> Result<Vec<Call>, Error> {
+/// All calls since then, in the order of their beginning, and what else happened.
+fn read(trail: &Path, since: Option<String>) -> Result<(Vec<Call>, Events), Error> {
+    let mut told = Events::since(since.clone());
     let filter = Filter {
         since,
         ..Filter::default()
     };
     let (mut pairing, mut calls) = (Pairing::default(), Vec::new());
     events(trail, |event, _| {
+        told.feed(&event);
         if let Fed::Call(call) = pairing.feed(event)
             && filter.wants(&call)
         {
@@ -60,7 +66,7 @@ fn calls(trail: &Path, since: Option<String>) -> Result<Vec<Call>, Error> {
     calls.extend(pairing.running().filter(|call| filter.wants(call)));
     let number = |call: &Call| call.begin.get("seq").and_then(serde_json::Value::as_u64);
     calls.sort_by_key(number);
-    Ok(calls)
+    Ok((calls, told))
 }
 
 /// The page tells what the trail does, so nobody else may read it either.

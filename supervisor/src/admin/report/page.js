@@ -5,8 +5,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const classes = ["ok", "failed", "denied", "running"];
 const names = { ok: "ended well", failed: "failed", denied: "denied or refused", running: "running" };
-const state = { principal: "", tool: "", verdict: "", search: "", from: null, to: null, rows: 50 };
-for (const call of data.calls) call.at = Date.parse(call.time);
+const state = { principal: "", tool: "", verdict: "", search: "", from: null, to: null, rows: 50, asked: 10 };
+for (const one of [data.calls, data.approvals, data.keys].flat()) one.at = Date.parse(one.time);
 
 function make(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -140,12 +140,12 @@ function bars(id, calls, key) {
 function table(id, columns, rows, none) {
   if (!rows.length) return byId(id).replaceChildren(make("caption", { class: "none" }, none || "none"));
   const head = make("tr", {}, ...columns.map(([name, , kind]) => make("th", { class: kind || "" }, name)));
-  const body = rows.map((row) => make("tr", {}, ...columns.map(([, cell, kind]) => make("td", { class: kind || "" }, cell(row)))));
+  const body = rows.map((row) => make("tr", {}, ...columns.map(([name, cell, kind]) => make("td", { class: kind || "", "data-name": name }, cell(row)))));
   byId(id).replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
 }
 const verdict = (call) => make("span", { class: "verdict " + call.class }, call.verdict);
 const command = (call) => call.command || (call.code ? call.code + ": " + call.reason : "");
-const when = (call) => make("span", { class: "soft" }, stamp(call.at));
+const when = (one) => make("span", { class: "soft" }, stamp(one.at));
 
 function denials(calls) {
   const rows = group(of(calls, "denied").map((call) => ({ ...call, key: call.code + "\n" + call.rule })), "key").slice(0, 12);
@@ -156,6 +156,36 @@ function denials(calls) {
     ["Callers", ([, own]) => group(own, "user").map(([name]) => name).slice(0, 4).join(", ")],
     ["Last one", ([, own]) => own[own.length - 1].reason, "text"],
   ], rows, "Nothing was denied.");
+}
+const within = (one) => state.from === null || (one.at >= state.from && one.at < state.to);
+function approvals() {
+  const found = data.approvals.filter((one) => {
+    if ((state.principal && one.principal !== state.principal) || (state.tool && one.tool !== state.tool) || !within(one)) return false;
+    const text = [one.id, one.tool, one.principal, one.user, one.command, one.answer, one.by, one.reason, one.rule].join("\n");
+    return text.toLowerCase().includes(state.search.toLowerCase());
+  });
+  const waits = found.map((one) => one.waited).filter((waited) => waited !== null).sort((a, b) => a - b);
+  byId("asked").textContent = found.length ? `${count(found.length)} asked for` + (waits.length ? `, answered after ${took(waits[Math.floor(waits.length / 2)])} in the median` : "") : "";
+  const said = (one) => [one.reason, one.until && "until " + one.until.slice(0, 16).replace("T", " "), one.revoked === null ? "" : "taken back" + (one.revoked && " by " + one.revoked)].filter(Boolean).join(", ");
+  table("approvals", [
+    ["Asked", when], ["User", (one) => one.user], ["Principal", (one) => one.principal], ["Tool", (one) => one.tool],
+    ["Answer", (one) => make("span", { class: "verdict " + one.class }, one.answer)], ["By", (one) => one.by || "–"],
+    ["Waited", (one) => took(one.waited), "number"], ["Runs", (one) => (one.runs ? count(one.runs) : ""), "number"],
+    ["Command, and what was said", (one) => make("span", {}, make("span", { class: "code" }, one.command), make("span", { class: "soft said" }, said(one))), "text"],
+  ], found.slice(-state.asked).reverse(), data.approvals.length ? "No request is like that." : "Nothing was asked for.");
+  byId("moreasked").hidden = found.length <= state.asked;
+}
+function keys() {
+  byId("keyring").hidden = !data.keys.length;
+  const found = data.keys.filter(within).map((one) => ({ ...one, key: one.wrong ? "\n" : one.name }));
+  const rows = group(found, "key").slice(0, 50);
+  const times = (own) => own.reduce((sum, one) => sum + one.times, 0);
+  table("keys", [
+    ["Key", ([, own]) => (own[0].wrong ? make("span", { class: "verdict denied" }, "a wrong one") : make("span", { class: "code" }, own[0].name))],
+    ["Times", ([, own]) => count(times(own)), "number"],
+    ["First", ([, own]) => when(own[0])], ["Last", ([, own]) => when(own[own.length - 1])],
+    ["From", ([, own]) => group(own, "address").map(([name, all]) => `${name} (${count(times(all))})`).slice(0, 8).join(", "), "text"],
+  ], rows, "No key was presented then.");
 }
 function runs(id, calls, key, shown) {
   const rows = calls.filter((call) => call[key] !== null).sort((a, b) => b[key] - a[key]).slice(0, 8);
@@ -195,6 +225,8 @@ function draw() {
   runs("slowest", calls, "wall", took);
   runs("heaviest", calls, "memory", size);
   list(calls);
+  approvals();
+  keys();
   document.body.dataset.calls = calls.length;
 }
 
@@ -212,9 +244,10 @@ byId("period").addEventListener("click", () => { state.from = state.to = null; d
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 byId("filters").addEventListener("reset", (event) => {
   event.preventDefault();
-  Object.assign(state, { principal: "", tool: "", verdict: "", search: "", from: null, to: null, rows: 50 });
+  Object.assign(state, { principal: "", tool: "", verdict: "", search: "", from: null, to: null, rows: 50, asked: 10 });
   draw();
 });
 byId("more").addEventListener("click", () => { state.rows *= 4; draw(); });
+byId("moreasked").addEventListener("click", () => { state.asked *= 4; draw(); });
 draw();
 document.body.dataset.ready = "yes";

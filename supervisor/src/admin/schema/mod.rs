@@ -33,7 +33,11 @@ fn document() -> Json {
         ),
         (
             "limits",
-            table("limits for all calls together", &[], limits()),
+            table(
+                "limits for all calls together",
+                &[],
+                [limits(), queue()].concat(),
+            ),
         ),
         ("approvals", approvals()),
         ("principal", named("who may call", NAME, "principal")),
@@ -207,6 +211,10 @@ fn tool() -> Json {
             ),
         ),
         (
+            "queue_timeout",
+            time("how long a call waits for a place, instead of that of `[limits]`"),
+        ),
+        (
             "read_only",
             flag("told to clients as a hint: it changes nothing", false),
         ),
@@ -264,6 +272,24 @@ fn limits() -> Keys {
         (
             "quota",
             integer("calls a day, which begins at 00:00 UTC", 1, u32::MAX),
+        ),
+    ]
+}
+
+/// How calls wait for a place.
+fn queue() -> Keys {
+    vec![
+        (
+            "queue",
+            integer(
+                "calls that wait for a place, where only a `concurrency` leaves none",
+                0,
+                128,
+            ),
+        ),
+        (
+            "queue_timeout",
+            time("how long a call waits for a place; \"0s\" for not at all"),
         ),
     ]
 }

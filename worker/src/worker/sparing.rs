@@ -1,4 +1,5 @@
-//! How many wrong keys are recorded: whoever tries many must not fill the trail.
+//! How many lines there are about what strangers try: whoever tries much must not fill
+//! the trail.
 
 use std::time::{Duration, Instant};
 
@@ -6,16 +7,16 @@ use std::time::{Duration, Instant};
 const LINES_MAX: u32 = 60;
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Wrong keys of late.
+/// Attempts of one kind, of late.
 #[derive(Debug, Default)]
-pub(super) struct WrongKeys {
+pub(super) struct Sparing {
     /// When the window began, and how many lines there are in it.
     window: Option<(Instant, u32)>,
     /// Those that got no line since the last one that did.
     left_out: u64,
 }
 
-impl WrongKeys {
+impl Sparing {
     /// Whether there is room for one more line; how many it stands for beside itself.
     pub(super) fn room(&mut self, now: Instant) -> Option<u64> {
         let (began, lines) = match self.window {
@@ -37,14 +38,14 @@ mod tests {
 
     #[test]
     fn what_gets_no_line_is_counted_in_the_next_one() {
-        let (mut keys, start) = (WrongKeys::default(), Instant::now());
+        let (mut lines, start) = (Sparing::default(), Instant::now());
         for _ in 0..LINES_MAX {
-            assert_eq!(keys.room(start), Some(0));
+            assert_eq!(lines.room(start), Some(0));
         }
         for _ in 0..3 {
-            assert_eq!(keys.room(start + WINDOW / 2), None);
+            assert_eq!(lines.room(start + WINDOW / 2), None);
         }
-        assert_eq!(keys.room(start + WINDOW), Some(3));
-        assert_eq!(keys.room(start + WINDOW), Some(0));
+        assert_eq!(lines.room(start + WINDOW), Some(3));
+        assert_eq!(lines.room(start + WINDOW), Some(0));
     }
 }

@@ -1,0 +1,161 @@
+//! What lanes ask for and have recorded.
+
+use super::{Worker, WorkerError, say};
+use crate::admission::Now;
+use crate::audit::{Ask, AuditError, Entry, Note, RunUser};
+use crate::explain::explain;
+use crate::sys;
+use nix::sys::signal::{Signal, kill};
+use std::os::fd::AsFd;
+use wire::Denial;
+
+impl Worker {
+    /// Does what a lane asks for, and answers.
+    pub(super) fn ask(&mut self, number: u64) -> Result<(), WorkerError> {
+        let Some(lane) = self.lanes.get_mut(&number) else {
+            return Ok(());
+        };
+        let ask = sys::receive(lane.records.as_fd(), &mut self.buffer)
+            .ok()
+            .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
+        let note = match ask {
+            Some(Ask::<Entry>::Record(entry)) => self.record(number, entry),
+            Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
+            Some(Ask::Leave(left)) => self.leave(number, left),
+            Some(Ask::Outdated(version)) => {
+                self.outdated = Some(version);
+                self.stop();
+                return Ok(());
+            }
+            Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
+                Ok(()) => Note::Recorded(None),
+                Err(reason) => Note::Failed(reason),
+            },
+            None => {
+                // It has ended, or does not make sense any more.
+                let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
+                self.events.delete(&lane.records)?;
+                self.forsaken(number);
+                return Ok(());
+            }
+        };
+        if let Some(lane) = self.lanes.get(&number) {
+            lane.tell(&note);
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, number: u64, mut entry: Entry) -> Note {
+        if !self.is_approved(number, &entry) {
+            return Note::Stop;
+        }
+        if self.is_stale(&entry) {
+            return self.turn_away(&entry);
+        }
+        if let Entry::Start { .. } = &entry {
+            return self.admit(number, entry);
+        }
+        if !self.is_worth_a_line(&mut entry) {
+            return Note::Recorded(None);
+        }
+        self.write(number, &entry, Now::read())
+    }
+
+    /// Has the command of an admitted call begin, once that is recorded.
+    pub(super) fn begin(&mut self, number: u64, mut start: Entry, now: Now) -> Note {
+        match self.give_user(number, &mut start) {
+            Some(denial) => self.deny(&start, denial),
+            None => self.write(number, &start, now),
+        }
+    }
+
+    fn write(&mut self, number: u64, entry: &Entry, now: Now) -> Note {
+        let Some(lane) = self.lanes.get_mut(&number) else {
+            return Note::Stop;
+        };
+        let name = lane.name(entry, &mut self.runs);
+        if let (Entry::Output(_), None) = (entry, &name) {
+            return Note::Stop;
+        }
+        let written = self.log.record(entry, name.as_deref());
+        if let (Entry::Start { bounds, .. }, Ok(())) = (entry, &written) {
+            let places = self.admission.count(bounds, now);
+            let former = std::mem::replace(&mut lane.places, places);
+            self.admission.leave(former);
+        }
+        let gone = written.is_err() && matches!(entry, Entry::Start { .. });
+        if gone || matches!(entry, Entry::End(_)) {
+            lane.user
+                .take()
+                .iter()
+                .for_each(|user| self.users.leave(*user));
+        }
+        if let Entry::End(_) = entry {
+            self.admission.leave(std::mem::take(&mut lane.places));
+        }
+        match written {
+            Ok(()) => {
+                let began = lane.note_recorded(entry);
+                self.seen(entry);
+                Note::Recorded(began)
+            }
+            Err(error) => {
+                lane.note_lost(entry);
+                lost_line(&error)
+            }
+        }
+    }
+
+    /// Gives a start that wants one a user of its own; why not, where there is none.
+    fn give_user(&mut self, number: u64, entry: &mut Entry) -> Option<Denial> {
+        let Entry::Start { user, .. } = entry else {
+            return None;
+        };
+        // What a lane says that it has been given was not.
+        if *user == RunUser::Known {
+            return None;
+        }
+        let lane = self.lanes.get_mut(&number)?;
+        // It has ended the one before, or would not ask.
+        lane.user
+            .take()
+            .iter()
+            .for_each(|user| self.users.leave(*user));
+        let Some(fresh) = self.users.take() else {
+            return Some(no_user_left());
+        };
+        lane.user = Some(fresh);
+        *user = RunUser::Given(fresh);
+        None
+    }
+
+    /// Records that a limit leaves no room for the call that was to start.
+    pub(super) fn deny(&mut self, start: &Entry, denial: Denial) -> Note {
+        let Some(entry) = start.denied(denial.clone()) else {
+            return Note::Stop;
+        };
+        match self.log.record(&entry, None) {
+            Ok(()) => {
+                self.seen(&entry);
+                Note::Denied(denial)
+            }
+            Err(error) => lost_line(&error),
+        }
+    }
+}
+
+/// No user is left for a command that wants one of its own.
+pub(super) fn no_user_left() -> Denial {
+    Denial {
+        code: "too_many_running".to_owned(),
+        rule: "server.dynamic_users".to_owned(),
+        reason: "every user that could be given to the command is in use".to_owned(),
+    }
+}
+
+/// What a lane is told when a line cannot be written.
+pub(super) fn lost_line(error: &AuditError) -> Note {
+    let reason = explain(error);
+    say(&reason);
+    Note::Failed(reason)
+}

@@ -1,0 +1,92 @@
+//! What is refused by the first process alone: what breaks a protocol, and starts that
+//! were decided under a policy that is no longer in force.
+
+use super::recording::lost_line;
+use super::sparing::Sparing;
+use super::{Worker, say};
+use crate::audit::{Entry, Note, Offender};
+use crate::explain::explain;
+use crate::lane::stale;
+use std::time::Instant;
+
+/// Room for what supervisor, administrators and strangers do: none of them takes that of
+/// the others.
+#[derive(Debug, Default)]
+pub(super) struct Violations {
+    supervisor: Sparing,
+    administrators: Sparing,
+    strangers: Sparing,
+}
+
+impl Violations {
+    fn of(&mut self, offender: Offender) -> &mut Sparing {
+        match offender {
+            Offender::Supervisor => &mut self.supervisor,
+            Offender::Administrator(_) => &mut self.administrators,
+            Offender::NoSupervisor(_) | Offender::NoAdministrator(_) => &mut self.strangers,
+        }
+    }
+}
+
+impl Worker {
+    /// Records that somebody did on a socket what nobody may, if there is room.
+    pub(super) fn violated(&mut self, offender: Offender, reason: &str) {
+        let mut entry = Entry::Violation {
+            offender,
+            reason: reason.to_owned(),
+            left_out: 0,
+        };
+        if !self.is_worth_a_line(&mut entry) {
+            return;
+        }
+        if let Err(error) = self.log.record(&entry, None) {
+            // It was refused all the same.
+            say(&explain(&error));
+        }
+    }
+
+    /// Whether there is room for `entry`, which is told how many before it had none. What
+    /// breaks a protocol is said in the log as well, and no more often.
+    pub(super) fn is_worth_a_line(&mut self, entry: &mut Entry) -> bool {
+        let (lines, left_out) = match entry {
+            Entry::WrongKey { left_out, .. } => (&mut self.wrong_keys, left_out),
+            Entry::Violation {
+                offender, left_out, ..
+            } => (self.violations.of(*offender), left_out),
+            Entry::Start { .. }
+            | Entry::End(_)
+            | Entry::Output(_)
+            | Entry::Deny { .. }
+            | Entry::Refuse { .. } => return true,
+        };
+        let Some(others) = lines.room(Instant::now()) else {
+            return false;
+        };
+        *left_out = others;
+        if let Entry::Violation { reason, .. } = entry {
+            say(reason);
+        }
+        true
+    }
+
+    /// Whether `entry` is a start under a former policy: the lane that decided it did not
+    /// know yet, and the supervisor may have waited for that.
+    pub(super) fn is_stale(&self, entry: &Entry) -> bool {
+        let now = self.context.policy.digest();
+        matches!(entry, Entry::Start { call, .. } if call.policy != now)
+    }
+
+    /// Records that `start` is refused for that.
+    pub(super) fn turn_away(&mut self, start: &Entry) -> Note {
+        let Some(entry) = start.refused(stale()) else {
+            return Note::Stop;
+        };
+        match self.log.record(&entry, None) {
+            Ok(()) => {
+                self.seen(&entry);
+                Note::Stale
+            }
+            Err(error) => lost_line(&error),
+        }
+    }
+}
