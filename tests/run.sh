@@ -65,6 +65,7 @@ packages() {
 	mke2fs e2fsprogs
 	depmod kmod
 	strip binutils
+	/usr/sbin/apparmor_parser apparmor
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev

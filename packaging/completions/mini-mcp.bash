@@ -31,8 +31,14 @@ _mini__mcp() {
             mini__mcp,deny)
                 cmd="mini__mcp__subcmd__deny"
                 ;;
+            mini__mcp,disable)
+                cmd="mini__mcp__subcmd__disable"
+                ;;
             mini__mcp,doctor)
                 cmd="mini__mcp__subcmd__doctor"
+                ;;
+            mini__mcp,enable)
+                cmd="mini__mcp__subcmd__enable"
                 ;;
             mini__mcp,explain)
                 cmd="mini__mcp__subcmd__explain"
@@ -76,6 +82,9 @@ _mini__mcp() {
             mini__mcp,serve)
                 cmd="mini__mcp__subcmd__serve"
                 ;;
+            mini__mcp,setup)
+                cmd="mini__mcp__subcmd__setup"
+                ;;
             mini__mcp,status)
                 cmd="mini__mcp__subcmd__status"
                 ;;
@@ -116,7 +125,7 @@ _mini__mcp() {
 
     case "${cmd}" in
         mini__mcp)
-            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status top pending approve deny grants revoke reload key run schema"
+            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status top pending approve deny grants revoke reload key run schema setup enable disable"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -325,6 +334,32 @@ _mini__mcp() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mini__subcmd__mcp__subcmd__disable)
+            opts="-h --policy --packs --no-reload --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --packs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mini__subcmd__mcp__subcmd__doctor)
             opts="-h --policy --packs --workspace --json --worker-program --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -345,6 +380,32 @@ _mini__mcp() {
                     return 0
                     ;;
                 --worker-program)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__enable)
+            opts="-h --list --policy --packs --no-reload --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --packs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -815,6 +876,40 @@ _mini__mcp() {
                     return 0
                     ;;
                 --otlp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mini__subcmd__mcp__subcmd__setup)
+            opts="-h --client --write --dry-run --scope --name --ssh --stdio --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-code claude-desktop vscode cursor codex gemini zed goose" -- "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -W "user project" -- "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

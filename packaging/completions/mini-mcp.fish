@@ -49,6 +49,9 @@ complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "reload" -d 'Have 
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "key" -d 'Make, list and revoke the API keys by which callers are known over HTTP'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "run" -d 'Run one command under a profile, in the sandbox that an agent\'s commands get'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "schema" -d 'Print the JSON Schema of the policy language, for editors'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "setup" -d 'Print the configuration of an MCP client for this machine, or merge it into the client\'s own'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "enable" -d 'Take a pack into the policy of this machine, and put that in force'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "disable" -d 'Take a pack out of the policy of this machine, and put that in force'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l policy -d 'Policy file: owned by root, not writable by group or others; with the drop-ins in the directory beside it, `policy.d`' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l packs -d 'Directory of the packs that the policy includes' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l socket -d 'Unix socket to listen on' -r -F
@@ -223,3 +226,31 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -l worker-program
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -l explain-denials -d 'Tell what Landlock refused a command that failed, from the host\'s audit records'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand schema" -s h -l help -d 'Print help'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l client -d 'The client' -r -f -a "claude-code\t'Claude Code'
+claude-desktop\t'Claude Desktop'
+vscode\t'Visual Studio Code'
+cursor\t'Cursor'
+codex\t'Codex'
+gemini\t'Gemini CLI'
+zed\t'Zed'
+goose\t'goose'"
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l scope -d 'For all that you do, or for the current directory alone' -r -f -a "user\t'For the user, wherever he works'
+project\t'For whoever works in the current directory'"
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l name -d 'What the client calls it [default: mini-mcp, with --ssh mini-mcp-HOST]' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l ssh -d 'Attach to the service of another machine, by `ssh HOST mini-mcp connect`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l socket -d 'Unix socket of the service' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l write -d 'Merge it into the client\'s file'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l dry-run -d 'Show what --write would change, and change nothing'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -l stdio -d 'Serve by `mini-mcp stdio`, which needs no service [default: where no service is]'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand enable" -l policy -d 'Policy file; drop-ins are in the directory beside it that is named like it with `.d`' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand enable" -l packs -d 'Directory of packs' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand enable" -l socket -d 'Unix socket of the service' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand enable" -l list -d 'List all packs, and which are enabled'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand enable" -l no-reload -d 'Leave the policy that is in force as it is'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand disable" -l policy -d 'Policy file; drop-ins are in the directory beside it that is named like it with `.d`' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand disable" -l packs -d 'Directory of packs' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand disable" -l socket -d 'Unix socket of the service' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand disable" -l no-reload -d 'Leave the policy that is in force as it is'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand disable" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -15,6 +15,7 @@ mod walk;
 pub use accounts::HostAccounts;
 pub use keys::{KEY_BYTES, KEY_PREFIX, KEYS, KeyEntry, Keys, KeysError};
 pub use trust::Untrusted;
+pub use walk::Change;
 
 use policy::{
     Diagnostics, EMBEDDED, EMBEDDED_NAME, Policy, SHIPPED, SHIPPED_NAME, Setting, Source,
@@ -85,14 +86,43 @@ impl PolicyFiles {
     /// Reads the policy in `mains`: each of these files, then the drop-ins beside it,
     /// `*.toml` in the directory that is named like it with `.d`, sorted by name; then
     /// the packs in the directory `packs` that any of these includes, or that packs
-    /// include. Each is read once. A pack that is not there is a mistake for the parser
-    /// to tell.
+    /// include; a drop-in that is a link to a pack includes it. Each is read once. A pack
+    /// that is not there is a mistake for the parser to tell.
     ///
     /// # Errors
     /// A file or a directory that cannot be read, or that somebody else than the
     /// administrator of `setting` could have written; more than [`POLICY_MAX`] bytes.
     pub fn read(mains: &[PathBuf], packs: &Path, setting: &Setting) -> Result<Self, ReadError> {
-        walk::walk(mains, packs, setting).map(Self)
+        walk::walk(mains, packs, setting, None).map(Self)
+    }
+
+    /// The same as it would be after a `change` that is not made.
+    ///
+    /// # Errors
+    /// See [`PolicyFiles::read`].
+    pub fn read_after(
+        change: Change<'_>,
+        main: &Path,
+        packs: &Path,
+        setting: &Setting,
+    ) -> Result<Self, ReadError> {
+        walk::walk(&[main.to_owned()], packs, setting, Some(change)).map(Self)
+    }
+
+    /// Whether the pack `name` is among them.
+    #[must_use]
+    pub fn have_pack(&self, name: &str) -> bool {
+        self.0.iter().any(|file| file.pack.as_deref() == Some(name))
+    }
+
+    /// The first of them that includes the pack `name`.
+    #[must_use]
+    pub fn including(&self, name: &str) -> Option<&str> {
+        let includes = |file: &&PolicyFile| {
+            let packs = policy::included_packs(&file.text);
+            packs.iter().any(|pack| pack == name)
+        };
+        self.0.iter().find(includes).map(|file| file.name.as_str())
     }
 
     /// Reads the policy in `main`; without one, takes that which `mini-mcp stdio` uses

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation fails the test")]
 
 use policy::Setting;
-use policy_files::{POLICY_MAX, PolicyFiles, ReadError};
+use policy_files::{Change, POLICY_MAX, PolicyFiles, ReadError};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -72,6 +72,38 @@ fn drop_ins_follow_their_file_and_packs_come_last() {
         "packs/c.toml",
     ];
     assert_eq!(names(folder.path(), &["policy.toml"]), expected);
+}
+
+/// A link to a pack is as good as an `include` of it, and it is read once all the same.
+#[test]
+fn a_drop_in_that_is_a_link_to_a_pack_takes_it_in() {
+    let folder = folder(&[
+        ("policy.toml", "include = ['b']"),
+        ("policy.d/10.toml", ""),
+        ("packs/a.toml", "include = ['b']"),
+        ("packs/b.toml", ""),
+        ("elsewhere/c.toml", ""),
+    ]);
+    let path = |file: &str| folder.path().join(file);
+    symlink("../packs/a.toml", path("policy.d/a.toml")).unwrap();
+    symlink(path("packs/b.toml"), path("policy.d/other.toml")).unwrap();
+    symlink(path("elsewhere/c.toml"), path("policy.d/c.toml")).unwrap();
+    let all = ["policy.toml", "policy.d/10.toml", "policy.d/c.toml"];
+    let expected = [&all[..], &["packs/b.toml", "packs/a.toml"]].concat();
+    assert_eq!(names(folder.path(), &["policy.toml"]), expected);
+
+    let after = |change| {
+        let (main, packs) = (path("policy.toml"), path("packs"));
+        let files = PolicyFiles::read_after(change, &main, &packs, &single_user()).unwrap();
+        (files.have_pack("a"), files.have_pack("b"))
+    };
+    assert_eq!(after(Change::Disable("a")), (false, true));
+    fs::remove_file(path("policy.d/a.toml")).unwrap();
+    assert_eq!(after(Change::Enable("a")), (true, true));
+    let files = read(folder.path(), &["policy.toml"]).unwrap();
+    assert!(!files.have_pack("a"));
+    let by = path("policy.toml").display().to_string();
+    assert_eq!(files.including("b"), Some(by.as_str()));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use crate::admin::options::{
     Approve, Check, Deny, Doctor, Explain, Grants, Key, Learn, LearnStub, Metrics, Pending, Reload,
     Replay, Revoke, Run, Schema, Status, Test, Tools, Top,
 };
+use crate::admin::pack_options::{Disable, Enable};
+use crate::admin::setup_options::Setup;
 use crate::inet::Http;
 use crate::log::Logging;
 use crate::metrics::Address;
@@ -23,8 +25,10 @@ Examples:
   mini-mcp stdio                       tools for the current directory, no installation
   mini-mcp stdio --policy mine.toml    the same with a policy of your own
   mini-mcp connect                     attach to the service of this machine
+  mini-mcp setup                       what each MCP client here needs to be told
   mini-mcp check                       whether the policy of this machine is sound
   mini-mcp doctor                      what of the sandbox holds on this machine
+  mini-mcp enable system-inspect       take a pack into the policy of this machine
   mini-mcp reload                      have the service take up the policy that is in its files
   mini-mcp top                         what runs, waits and was denied, as it changes
   mini-mcp pending                     which calls wait for an approval
@@ -71,6 +75,9 @@ pub(crate) enum Command {
     Key(Key),
     Run(Run),
     Schema(Schema),
+    Setup(Setup),
+    Enable(Enable),
+    Disable(Disable),
 }
 
 /// Serve MCP on a Unix socket to the users that the policy names.

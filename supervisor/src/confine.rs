@@ -251,6 +251,7 @@ fn condition(
 mod tests {
     use super::*;
     use nix::unistd::User;
+    use std::collections::BTreeSet;
     use std::fs;
     use std::io::ErrorKind;
     use std::net::{TcpListener, TcpStream};
@@ -278,6 +279,57 @@ mod tests {
             collector: None,
             child: false,
         }
+    }
+
+    /// What the AppArmor profile grants besides: the program itself, and what is handed over
+    /// or connected to, which Landlock does not ask about.
+    const BESIDES: [(&str, &str); 9] = [
+        ("/usr/bin/mini-mcp", "mr"),
+        ("/run/credentials/mini-mcp.service/", "r"),
+        ("/run/credentials/mini-mcp.service/**", "r"),
+        ("/run/mini-mcp/mcp.sock", "rw"),
+        ("/run/mini-mcp-worker/worker.sock", "rw"),
+        ("/run/systemd/notify", "w"),
+        ("/run/systemd/userdb/*", "rw"),
+        ("/run/nscd/socket", "rw"),
+        ("/var/lib/sss/pipes/*", "rw"),
+    ];
+
+    /// Both are kept by hand: what one grants, so does the other.
+    #[test]
+    fn the_apparmor_profile_grants_what_the_ruleset_does() {
+        let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
+        let profile = fs::read_to_string(packaging.join("apparmor/mini-mcp-supervisor")).unwrap();
+        let rules = profile.lines().map(str::trim);
+        let rules = rules.filter(|line| line.starts_with('/'));
+        let granted: BTreeSet<(String, String)> = rules
+            .map(|rule| {
+                let (path, rights) = rule.strip_suffix(',').unwrap().split_once(' ').unwrap();
+                (path.to_owned(), rights.to_owned())
+            })
+            .collect();
+        let tree = |path: &str, rights: &str| {
+            [format!("{path}/"), format!("{path}/**")].map(|path| (path, rights.to_owned()))
+        };
+        let mut needed: BTreeSet<(String, String)> = BESIDES
+            .map(|(path, rights)| (path.to_owned(), rights.to_owned()))
+            .into();
+        for path in SYSTEM {
+            match path {
+                "/dev/null" => drop(needed.insert((path.to_owned(), "r".to_owned()))),
+                directory => needed.extend(tree(directory, "r")),
+            }
+        }
+        needed.extend(tree("/var/cache/mini-mcp", "rw"));
+        assert_eq!(granted, needed);
+        // Where the policy is and its packs, which have no rule of their own.
+        for path in ["/etc/mini-mcp/policy.toml", policy_files::PACKS] {
+            let trees = ["/etc/", "/usr/"];
+            assert!(trees.iter().any(|tree| path.starts_with(tree)), "{path}");
+        }
+        let unit = fs::read_to_string(packaging.join("systemd/mini-mcp.service")).unwrap();
+        assert!(unit.contains("\nAppArmorProfile=-mini-mcp-supervisor\n"));
+        assert!(unit.contains("\nCacheDirectory=mini-mcp\n"));
     }
 
     #[test]

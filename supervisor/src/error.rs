@@ -1,5 +1,6 @@
 //! What ends the program, said once, at the top.
 
+use crate::admin::{PackError, SetupError};
 use crate::confine::ConfineError;
 use crate::lane::LaneError;
 use crate::metrics::Address;
@@ -119,6 +120,10 @@ pub(crate) enum Error {
     NoUser { name: String },
     #[error("cannot take the argument `{key}` twice: it is not a list")]
     Repeated { key: String },
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Pack(#[from] PackError),
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),
     #[error("cannot draw: standard input or output is no terminal")]
@@ -191,6 +196,8 @@ impl Error {
                  the proxy in front that does with --trusted-proxy",
             ),
             Self::Tls(error) => Some(error.hint()),
+            Self::Setup(error) => error.hint(),
+            Self::Pack(error) => error.hint(),
             Self::WriteKeys { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("the keys are root's: sudo mini-mcp key")
             }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::front::{Client, Front, Generation, Questions, Web, attend};
 use crate::http::{Framing, framing};
 use crate::inet::Inet;
-use crate::lane::{Door, Pool};
+use crate::lane::{Door, Pool, outdated};
 use crate::listener::Listener;
 use crate::metrics::{AsyncPage, Exporter, FRONT, Now};
 use crate::reload::{Reloading, state};
@@ -106,6 +106,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         Reloading::watch(&options, &service.front, &manager, tls).map_err(Error::Process)?;
     let serving = state(service.front.generation().policy());
     manager.ready(&serving)?;
+    let mut end = Ok(());
     tokio::select! {
         () = service.accept_all(&listener) => {}
         () = service.accept_network(inet.as_ref()) => {}
@@ -113,6 +114,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         never = service.serve_metrics(exporter) => match never {},
         never = reloading.run() => match never {},
         signal = ending.signal() => tracing::info!(signal, "stopping"),
+        newer = outdated() => end = Err(newer.into()),
     }
     manager.stopping();
     drop((listener, inet));
@@ -120,7 +122,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     if let Some(exporting) = exporting {
         exporting.end().await;
     }
-    Ok(())
+    end
 }
 
 /// The directory that holds `file`.

@@ -14,10 +14,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine/host.sh
 
-life="install units policy use mistakes killed namespaces read-only http otlp watchdog disk"
+life="install units policy use mistakes killed namespaces read-only http credentials otlp watchdog disk"
 end="before-reboot reboot after-reboot upgrade journal purge"
 # A container shares the clock.
-kernel="clock doctor controllers fallbacks attacks"
+kernel="clock doctor controllers fallbacks apparmor attacks"
 
 # prepare: the package, the tree and the test binaries, for all machines.
 prepare() {
@@ -50,6 +50,7 @@ make_root() {
     tar -C "$root" -xf target/machine/tree.tar
     mkdir -p "$root/machine/out" "$root/machine/python" "$root/etc/systemd/system/graphical.target.wants"
     cp -r tests/machine/guest "$root/machine/in"
+    cp README.md tests/readme.sh "$root/machine/in/"
     cp "$(ls -t target/packages/mini-mcp_*.deb | head -n 1)" "$root/machine/in/mini-mcp.deb"
     echo "${MINI_MCP_ATTACK_AS:-}" | tr -d '\n' >"$root/machine/in/attack-as"
     tr ' ' '\n' <<<"$2" >"$root/machine/in/steps.txt"

@@ -36,7 +36,6 @@ fn the_package_is_installed_used_broken_upgraded_and_purged() {
 
 #[test]
 fn an_older_kernel_with_all_controllers_holds_what_the_documents_say() {
-    let steps =
-        "deployed policy clock doctor controllers fallbacks before-reboot reboot after-reboot";
+    let steps = "deployed policy clock apparmor doctor controllers fallbacks before-reboot reboot after-reboot";
     machine("bookworm", Some(steps));
 }

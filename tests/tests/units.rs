@@ -88,6 +88,7 @@ fn the_exposure_stays_below_what_is_promised() {
     assert!(exposed(&folder, &worker, "read-only.conf") <= 2.0);
     assert!(exposed(&folder, &worker, "namespaces.conf") <= 4.8);
     assert!(exposed(&folder, &worker, "explain-denials.conf") <= 4.5);
+    assert!(exposed(&folder, &worker, "credentials.conf") <= 4.5);
     assert!(exposed(&folder, &supervisor, "http.conf") <= 1.2);
     assert!(exposed(&folder, &supervisor, "otlp.conf") <= 1.2);
 }
@@ -155,4 +156,45 @@ fn what_remains_is_explained() {
         }
         assert!(count > 2, "{said}");
     }
+}
+
+/// Whichever of the two ends, of its own accord too, is started again with what is
+/// installed then, more and more slowly, and in the end no more.
+#[test]
+fn both_services_are_started_again_whatever_ends_them() {
+    for name in ["mini-mcp.service", "mini-mcp-worker.service"] {
+        let text = fs::read_to_string(packaging().join("systemd").join(name)).expect("text");
+        let pauses = ["RestartSec=", "RestartSteps=", "RestartMaxDelaySec="];
+        let limits = ["StartLimitIntervalSec=", "StartLimitBurst="];
+        for key in ["Restart=always\n"].iter().chain(&pauses).chain(&limits) {
+            assert!(text.contains(&format!("\n{key}")), "{name}: {key}");
+        }
+    }
+}
+
+/// The AppArmor profile of the supervisor is read without a word, by the parser that loads
+/// it; one with a mistake is not.
+#[test]
+fn the_apparmor_profile_can_be_read() {
+    let parse = |path: &Path| {
+        let mut command = Command::new("/usr/sbin/apparmor_parser");
+        command
+            .args(["--skip-kernel-load", "--skip-cache"])
+            .arg(path);
+        let output = command.stdin(Stdio::null()).output();
+        let output = output.expect("apparmor_parser runs\nhint: apt-get install apparmor");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        // Without AppArmor in the kernel.
+        let said = said
+            .lines()
+            .filter(|line| !line.starts_with("Cache read/write disabled"));
+        (output.status.success(), said.collect::<String>())
+    };
+    let profile = packaging().join("apparmor/mini-mcp-supervisor");
+    assert_eq!(parse(&profile), (true, String::new()));
+    let folder = scratch();
+    let mistaken = folder.path().join("mistaken");
+    let text = fs::read_to_string(profile).expect("text");
+    fs::write(&mistaken, text.replace("/dev/null r,", "/dev/null q,")).expect("ours");
+    assert!(!parse(&mistaken).0);
 }

@@ -243,3 +243,23 @@ fn only_a_whole_traceparent_is_one() {
         assert!(!wire::is_traceparent(&wrong), "{wrong:?}");
     }
 }
+
+/// Every release greets in these bytes, whatever else it says: else processes of two
+/// releases could not tell each other so.
+#[test]
+fn greetings_never_change() {
+    let policy = [7; 32];
+    let hello = encode(&Request::Hello(Hello {
+        version: 300,
+        policy,
+    }))
+    .expect("small");
+    let bytes = [&[0, 0xac, 2][..], &policy].concat();
+    assert_eq!(hello, bytes);
+    let welcome = encode(&Reply::Welcome(Welcome {
+        version: 300,
+        policy,
+    }))
+    .expect("small");
+    assert_eq!(welcome, bytes);
+}

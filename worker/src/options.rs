@@ -44,7 +44,8 @@ Options:
   --audit FILE         where the audit trail is appended; beside it stand FILE.key,
                        FILE.pub, FILE.head, and former parts FILE.NUMBER
   --audit-key FILE     the key that signs it and digests secrets, made if it is not
-                       there [FILE.key beside the trail]
+                       there [the credential audit.key, where the service
+                       manager gives one; else FILE.key beside the trail]
   --audit-sync WHEN    when a line is on the disk: always, before what it tells is
                        done, or interval (default), within five seconds
   --audit-turn SIZE    size at which a new file is begun, such as 64M (default);
@@ -80,6 +81,8 @@ const TURN_AT: u64 = 64 << 20;
 /// supervisor starts at once have room.
 const RECORD_QUOTA: u64 = 1 << 30;
 const RECORD_MAX: u64 = 16 << 20;
+/// What the audit key is called among credentials.
+const CREDENTIAL: &str = "audit.key";
 
 /// What the administrator asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -316,6 +319,7 @@ impl Given {
             _ => return Err(UsageError::Command),
         };
         let may_be_another = matches!(mode, Mode::SingleUser { .. });
+        let key = self.audit_key.or_else(|| credential(&mode));
         Ok(Options {
             mode,
             packs: self.packs.unwrap_or_else(|| policy_files::PACKS.into()),
@@ -324,7 +328,7 @@ impl Given {
             on_request_as: self.on_request_as.unwrap_or_else(|| "nobody".to_owned()),
             keeping: Keeping {
                 trail: self.audit.ok_or(UsageError::Missing("--audit"))?,
-                key: self.audit_key,
+                key,
                 durable: durable(self.audit_sync.as_deref())?,
                 turn_at: self.audit_turn.map_or(Ok(TURN_AT), size)?,
                 may_be_another,
@@ -347,6 +351,17 @@ fn log_format(word: Option<&str>) -> Result<Format, UsageError> {
         Some("journal") => Ok(Format::Journal),
         Some(other) => Err(UsageError::LogFormat(other.to_owned())),
     }
+}
+
+/// The audit key that the service manager hands over, systemd.exec(5). A single user's
+/// directory of credentials is that of whatever started his client.
+fn credential(mode: &Mode) -> Option<PathBuf> {
+    let directory = match mode {
+        Mode::System { .. } => std::env::var_os("CREDENTIALS_DIRECTORY")?,
+        Mode::SingleUser { .. } => return None,
+    };
+    let key = PathBuf::from(directory).join(CREDENTIAL);
+    key.exists().then_some(key)
 }
 
 fn durable(word: Option<&str>) -> Result<Durable, UsageError> {

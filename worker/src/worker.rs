@@ -72,6 +72,13 @@ pub(crate) enum WorkerError {
     /// Whoever started it cannot be told that it is ready.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// This process is what is left of a former release.
+    #[error(
+        "cannot understand the supervisor: it speaks version {0}, not {version}\n\
+         hint: install supervisor and worker of the same release",
+        version = wire::VERSION
+    )]
+    Outdated(u16),
 }
 
 /// The state of the first process.
@@ -114,6 +121,8 @@ pub(crate) struct Worker {
     buffer: Vec<u8>,
     /// Set once the worker is to end.
     deadline: Option<Instant>,
+    /// The version of a supervisor that is of a newer release.
+    outdated: Option<u16>,
 }
 
 impl Worker {
@@ -161,6 +170,7 @@ impl Worker {
             metrics: Metrics::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,
+            outdated: None,
         })
     }
 
@@ -201,7 +211,10 @@ impl Worker {
             }
         }
         self.log.close();
-        Ok(None)
+        match self.outdated {
+            Some(version) => Err(WorkerError::Outdated(version)),
+            None => Ok(None),
+        }
     }
 
     /// How things are, in one line for the service manager.

@@ -93,6 +93,22 @@ fn tables_of<'r, 't>(roots: &[Fields<'r, 't>], kind: &str) -> Vec<Entry<'r, 't>>
     }
     entries
 }
+/// A later language than this one is that of a later release.
+fn unknown(root: &Fields<'_, '_>, version: &Located<i64>) {
+    if version.value > 1 {
+        let message = format!(
+            "version {} needs a newer Mini MCP: this one knows version 1 alone",
+            version.value
+        );
+        let hint = "install the release that this was written for, or write it in version 1; \
+                    `mini-mcp --version` tells which this is";
+        root.reader.error_hint(&version.span, message, hint);
+    } else {
+        let message = format!("version {} is not known, only 1 is", version.value);
+        root.reader.error(&version.span, message);
+    }
+}
+
 /// Whether the rest is written in a language that is known here.
 fn version(root: &Fields<'_, '_>) -> bool {
     let hint = "write `version = 1` in the first line";
@@ -103,8 +119,7 @@ fn version(root: &Fields<'_, '_>) -> bool {
     }
     match root.integer("version") {
         Some(version) if version.value != 1 => {
-            let message = format!("version {} is not known, only 1 is", version.value);
-            root.reader.error(&version.span, message);
+            unknown(root, &version);
             false
         }
         _ => true,

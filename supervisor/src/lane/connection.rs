@@ -141,6 +141,7 @@ impl Connection {
 
 fn check(welcome: &Welcome, policy: PolicyDigest) -> Result<(), LaneError> {
     if welcome.version != VERSION {
+        super::note_version(welcome.version);
         return Err(LaneError::Version(welcome.version));
     }
     if welcome.policy != policy {

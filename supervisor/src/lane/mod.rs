@@ -16,8 +16,30 @@ pub(crate) use pool::{Lease, Pool};
 use crate::error::chain;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 use thiserror::Error;
+use tokio::sync::Notify;
 use wire::Reply;
+
+/// The version of a worker that is of a newer release than this process. It is said of
+/// the process, whichever of its lanes has found it.
+static NEWER: AtomicU16 = AtomicU16::new(0);
+static FOUND: Notify = Notify::const_new();
+
+/// Waits until a worker of a newer release has answered: then it is for the service
+/// manager to start what is installed now.
+pub(crate) async fn outdated() -> LaneError {
+    FOUND.notified().await;
+    LaneError::Version(NEWER.load(Ordering::Relaxed))
+}
+
+/// Notes the version that a worker speaks.
+fn note_version(version: u16) {
+    if version > wire::VERSION {
+        NEWER.store(version, Ordering::Relaxed);
+        FOUND.notify_one();
+    }
+}
 
 /// A worker that cannot be used.
 #[derive(Debug, Error)]

@@ -428,6 +428,9 @@ pub(crate) enum Ask<E> {
     Leave(Left),
     /// To write the end of a run, which took so long.
     Ended(E, Times),
+    /// To end: the supervisor is of a newer release, which speaks this version of the
+    /// wire. Not answered.
+    Outdated(u16),
 }
 
 /// What the first process tells a lane.

@@ -198,6 +198,10 @@ impl Lane {
         };
         let same = hello.version == welcome.version && hello.policy == welcome.policy;
         self.reply(&Reply::Welcome(welcome))?;
+        if hello.version > wire::VERSION {
+            // Of the two, whoever is older makes room for what is installed now.
+            self.records.outdated(hello.version)?;
+        }
         Ok(same)
     }
 

@@ -132,6 +132,12 @@ impl Records {
         }))
     }
 
+    /// Has the first process end, since the supervisor speaks this `version`.
+    pub(super) fn outdated(&mut self, version: u16) -> Result<(), HangUp> {
+        self.send(&Ask::Outdated(version))?
+            .map_err(|_| HangUp::Records)
+    }
+
     /// As [`Self::record`] for the end of a run, and does `work` meanwhile, on which the
     /// entry does not depend.
     pub(super) fn ended_during(

@@ -29,6 +29,11 @@ impl Worker {
                 self.metrics.took(&times);
                 self.take_down(number, entry)
             }
+            Some(Ask::Outdated(version)) => {
+                self.outdated = Some(version);
+                self.stop();
+                return Ok(());
+            }
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {
                 Ok(()) => Note::Recorded(None),
                 Err(reason) => Note::Failed(reason),

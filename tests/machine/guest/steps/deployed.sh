@@ -8,7 +8,7 @@ has "$(show mini-mcp-worker.service ControlGroup)" '^/minimcp.slice/'
 has "$(stat -c '%U:%G %a' /run/mini-mcp /run/mini-mcp/mcp.sock /run/mini-mcp-worker/worker.sock | tr '\n' ' ')" \
     '^root:root 755 root:root 666 mini-mcp:mini-mcp 600 $'
 
-useradd --create-home alice
+id alice >/dev/null 2>&1 || useradd --create-home alice
 useradd --create-home mallory
 refused alice
 none_failed
