@@ -7,7 +7,7 @@ use nix::sys::socket::{
     send, socket,
 };
 use serde_json::json;
-use std::fs::{Permissions, set_permissions};
+use std::fs::{self, Permissions, set_permissions};
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
@@ -83,7 +83,7 @@ fn a_supervisor_whose_worker_is_older_stays_and_says_so() {
 }
 
 #[test]
-fn a_worker_whose_supervisor_is_newer_says_so_and_ends() {
+fn a_worker_that_was_replaced_says_so_and_ends_for_a_newer_supervisor() {
     let site = Site::with(BASE).prepare();
     let mut command = site.worker_command();
     let child = command.stderr(Stdio::piped()).spawn().expect("it starts");
@@ -102,6 +102,13 @@ fn a_worker_whose_supervisor_is_newer_says_so_and_ends() {
     // One that is older is the one to end.
     greet(VERSION - 1);
     drop(Lane::greeted(&site));
+    // One that only says that it is newer changes nothing: limits do not begin anew.
+    greet(VERSION + 1);
+    drop(Lane::greeted(&site));
+    site.audited("it is told", |entry| entry.event() == "violation");
+    let (program, fresh) = (site.program("mini-mcp-worker"), site.path("fresh"));
+    fs::copy(&program, &fresh).expect("ours");
+    fs::rename(&fresh, &program).expect("ours");
     greet(VERSION + 1);
     let said = ends(child);
     let newer = VERSION + 1;

@@ -30,8 +30,7 @@ impl Worker {
                 self.take_down(number, entry)
             }
             Some(Ask::Outdated(version)) => {
-                self.outdated = Some(version);
-                self.stop();
+                self.greeted_by_newer(version);
                 return Ok(());
             }
             Some(Ask::Reload(wanted)) => match self.reload(Some(wanted)) {

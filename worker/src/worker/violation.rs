@@ -8,6 +8,8 @@ use crate::audit::{Entry, Note, Offender};
 use crate::explain::explain;
 use crate::lane::stale;
 use crate::log::tell;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 use wire::systemd::Severity;
 
@@ -75,6 +77,23 @@ impl Worker {
         true
     }
 
+    /// Ends, to be started anew, for a supervisor that speaks a newer `version`, if another
+    /// worker is installed than this one: whoever has taken a supervisor over can greet as
+    /// he likes, and limits would begin anew with each worker.
+    pub(super) fn greeted_by_newer(&mut self, version: u16) {
+        if is_replaced() {
+            self.outdated = Some(version);
+            self.stop();
+        } else {
+            let what = format!(
+                "a supervisor of version {version} greets, and this worker of version {} is \
+                 what is installed",
+                wire::VERSION
+            );
+            self.violated(Offender::Supervisor, &what);
+        }
+    }
+
     /// Whether `entry` is a start under a former policy: the lane that decided it did not
     /// know yet, and the supervisor may have waited for that.
     pub(super) fn is_stale(&self, entry: &Entry) -> bool {
@@ -95,4 +114,17 @@ impl Worker {
             Err(error) => lost_line(&error),
         }
     }
+}
+
+/// Whether another file is now where this program was executed from.
+fn is_replaced() -> bool {
+    const RUNNING: &str = "/proc/self/exe";
+    let Ok(link) = fs::read_link(RUNNING) else {
+        return false;
+    };
+    // What proc_pid_exe(5) adds when the file has lost its name.
+    let path = link.to_string_lossy();
+    let path = path.strip_suffix(" (deleted)").unwrap_or(&path);
+    let file = |path: &str| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    matches!((file(RUNNING), file(path)), (Ok(running), Ok(there)) if running != there)
 }
