@@ -240,6 +240,15 @@ fn the_page_tells_of_approvals_and_keys() {
             .iter()
             .any(|row| row[0] == "a wrong one" && row[4].contains("127.0.0.1"))
     );
+    // Each stands in one table only: the last has the rest.
+    let rest: Vec<String> = rows("events")
+        .into_iter()
+        .map(|row| row[1].clone())
+        .collect();
+    assert!(rest.iter().any(|what| what == "attach"), "{rest:?}");
+    for shown in ["approved", "revoked", "key_use", "wrong_key"] {
+        assert!(!rest.iter().any(|what| what == shown), "{rest:?}");
+    }
 
     // Its filters are those of the page.
     browser.click("#tool option[value=held]");

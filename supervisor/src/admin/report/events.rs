@@ -48,6 +48,14 @@ impl Events {
         }
     }
 
+    /// Whether `event`, which concerns no call, stands in a table of these.
+    pub(super) fn shows(event: &Event) -> bool {
+        matches!(
+            text(event, "event"),
+            "approved" | "revoked" | "key_use" | "wrong_key"
+        )
+    }
+
     /// Takes the next event of the trail.
     pub(super) fn feed(&mut self, event: &Event) {
         let since = self.since.as_deref();

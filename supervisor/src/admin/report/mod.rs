@@ -68,7 +68,9 @@ fn read(trail: &Path, since: Option<String>) -> Result<Read, Error> {
         told.feed(&event);
         match pairing.feed(event) {
             Fed::Call(call) if filter.wants(&call) => calls.push(*call),
-            Fed::Service(event) if filter.wants_service(text(&event, "time")) => {
+            Fed::Service(event)
+                if !Events::shows(&event) && filter.wants_service(text(&event, "time")) =>
+            {
                 services.push_back(event);
                 if services.len() > EVENTS_MAX {
                     services.pop_front();
