@@ -712,7 +712,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --help"
+            opts="-h --policy --packs --socket --worker --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --otlp --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -767,6 +767,10 @@ _mini__mcp() {
                     return 0
                     ;;
                 --spool-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --otlp)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -61,6 +61,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool -d 'Di
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-max -d 'How much output is kept for all of them' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l otlp -d 'Send traces and metrics of calls by OTLP to this collector: http://HOST:PORT, unix:PATH, or `environment` for what OTEL_EXPORTER_OTLP_ENDPOINT says' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -l socket -d 'Unix socket of the service' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -7,6 +7,7 @@ use crate::admin::options::{
 };
 use crate::inet::Http;
 use crate::runs::Spool;
+use crate::telemetry::Otlp;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -76,7 +77,8 @@ Examples:
   mini-mcp serve --policy /tmp/p.toml --socket /tmp/mcp.sock --worker /tmp/worker.sock
   mini-mcp serve --http 127.0.0.1:8765
   mini-mcp serve --http 192.0.2.7:8765 --trusted-proxy 192.0.2.1 --http-host mcp.example.org
-  mini-mcp serve --http 0.0.0.0:8765 --tls-certificate server.crt --tls-key server.key")]
+  mini-mcp serve --http 0.0.0.0:8765 --tls-certificate server.crt --tls-key server.key
+  mini-mcp serve --otlp http://127.0.0.1:4318")]
 pub(crate) struct Serve {
     /// Policy file: owned by root, not writable by group or others; with the
     /// drop-ins in the directory beside it, `policy.d`
@@ -99,6 +101,8 @@ pub(crate) struct Serve {
     pub(crate) http: Http,
     #[command(flatten)]
     pub(crate) spool: Spool,
+    #[command(flatten)]
+    pub(crate) otlp: Otlp,
 }
 
 /// Pass bytes between standard input and output and the service's socket.

@@ -5,18 +5,22 @@
 //!
 //! Call while the process has one thread: threads that come later inherit it.
 
+mod network;
+
 use crate::error::Error;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd,
-    PathFdError, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+    PathFd, PathFdError, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
     RulesetStatus, Scope,
 };
+use network::{family_of, other_than_tcp, round_landlock};
 use nix::libc;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Compare,
     SeccompCondition as Condition, SeccompFilter, SeccompRule as Rule, TargetArch,
 };
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use thiserror::Error as ThisError;
 
@@ -63,6 +67,8 @@ pub(crate) struct Needs<'a> {
     pub(crate) socket: Option<&'a Path>,
     /// The directory in which it makes files for output, writes and reads them.
     pub(crate) spool: Option<&'a Path>,
+    /// The one address of the network that it connects to.
+    pub(crate) collector: Option<SocketAddr>,
     /// Whether it has a worker of its own, to kill it should it not end.
     pub(crate) child: bool,
 }
@@ -72,11 +78,11 @@ pub(crate) struct Needs<'a> {
 /// # Errors
 /// [`Error::Confine`]: it must not serve then.
 pub(crate) fn confine(needs: &Needs<'_>) -> Result<(), Error> {
-    files(needs)?;
-    Ok(system_calls()?)
+    files_and_ports(needs)?;
+    Ok(system_calls(needs.collector)?)
 }
 
-fn files(needs: &Needs<'_>) -> Result<(), ConfineError> {
+fn files_and_ports(needs: &Needs<'_>) -> Result<(), ConfineError> {
     let status = ruleset(needs)?.restrict_self()?;
     match status.ruleset {
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
@@ -116,6 +122,11 @@ fn ruleset(needs: &Needs<'_>) -> Result<RulesetCreated, ConfineError> {
     if let Some(directory) = needs.spool {
         let file = PathFd::new(directory)?;
         ruleset = ruleset.add_rule(PathBeneath::new(file, spool()))?;
+    }
+    if let Some(collector) = needs.collector {
+        // Nothing on kernels before 6.7, whose Landlock knows no ports.
+        let port = NetPort::new(collector.port(), AccessNet::ConnectTcp);
+        ruleset = ruleset.add_rule(port)?;
     }
     Ok(ruleset)
 }
@@ -203,29 +214,37 @@ const REFUSED: &[libc::c_long] = &[
 /// Families that name services use; TCP and UDP are for none of us.
 const FAMILIES: [libc::c_int; 2] = [libc::AF_UNIX, libc::AF_NETLINK];
 
-fn system_calls() -> Result<(), ConfineError> {
-    Ok(seccompiler::apply_filter(&filter()?)?)
+fn system_calls(collector: Option<SocketAddr>) -> Result<(), ConfineError> {
+    Ok(seccompiler::apply_filter(&filter(collector)?)?)
 }
 
-fn filter() -> Result<BpfProgram, ConfineError> {
+fn filter(collector: Option<SocketAddr>) -> Result<BpfProgram, ConfineError> {
     let mut rules: BTreeMap<i64, Vec<Rule>> =
         REFUSED.iter().map(|call| (*call, Vec::new())).collect();
-    let other: Result<Vec<Condition>, _> = FAMILIES
-        .into_iter()
-        .map(|family| {
-            Condition::new(
-                0,
-                Length::Dword,
-                Compare::Ne,
-                u64::from(family.unsigned_abs()),
-            )
-        })
+    let collectors = collector.map(family_of);
+    let families = FAMILIES.into_iter().chain(collectors);
+    let other: Result<Vec<Condition>, _> = families
+        .map(|family| condition(0, Compare::Ne, family))
         .collect();
-    rules.insert(libc::SYS_socket, vec![Rule::new(other?)?]);
+    let mut sockets = vec![Rule::new(other?)?];
+    if let Some(family) = collectors {
+        sockets.extend(other_than_tcp(family)?);
+        rules.extend(round_landlock()?);
+    }
+    rules.insert(libc::SYS_socket, sockets);
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let machine = TargetArch::try_from(std::env::consts::ARCH)?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, machine)?;
     Ok(BpfProgram::try_from(filter)?)
+}
+
+fn condition(
+    argument: u8,
+    compare: Compare,
+    value: libc::c_int,
+) -> Result<Condition, ConfineError> {
+    let value = u64::from(value.unsigned_abs());
+    Ok(Condition::new(argument, Length::Dword, compare, value)?)
 }
 
 #[cfg(test)]
@@ -240,7 +259,7 @@ mod tests {
     use std::thread;
 
     /// What `attack` says in a thread that has confined itself, and in one that has not.
-    fn both<T: Send>(needs: &Needs<'_>, attack: impl Fn() -> T + Sync) -> (T, T) {
+    pub(super) fn both<T: Send>(needs: &Needs<'_>, attack: impl Fn() -> T + Sync) -> (T, T) {
         thread::scope(|scope| {
             let free = scope.spawn(&attack).join().unwrap();
             let confined = scope.spawn(|| {
@@ -251,11 +270,12 @@ mod tests {
         })
     }
 
-    fn service<'a>(directory: &'a Path) -> Needs<'a> {
+    pub(super) fn service<'a>(directory: &'a Path) -> Needs<'a> {
         Needs {
             read: vec![Path::new("/etc")],
             socket: Some(directory),
             spool: None,
+            collector: None,
             child: false,
         }
     }

@@ -53,6 +53,12 @@ pub(crate) enum Error {
     Clear(SocketAddr),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("cannot use `{0}` as the endpoint of a collector")]
+    Endpoint(String),
+    #[error("cannot find the collector `{name}`")]
+    FindCollector { name: String, source: io::Error },
+    #[error("cannot export traces and metrics")]
+    Export(#[from] opentelemetry_otlp::ExporterBuildError),
     #[error(transparent)]
     ReadKeys(#[from] KeysError),
     #[error("cannot write the keys in `{}`", path.display())]
@@ -119,6 +125,10 @@ impl Error {
                 Some("name another policy file")
             }
             Self::ReadTrail { source, .. } => cure(TRAIL_CURES, source),
+            Self::Endpoint(_) => Some(
+                "http://ADDRESS:PORT or unix:PATH; a collector of this host speaks TLS with others",
+            ),
+            Self::FindCollector { .. } => Some("name its address"),
             Self::NoRun(_) => {
                 Some("`mini-mcp audit --json` names each; the client has it as `run_id`")
             }
@@ -185,6 +195,7 @@ impl Error {
             | Self::Notify(_)
             | Self::Repeated { .. }
             | Self::Print(_)
+            | Self::Export(_)
             | Self::Process(_) => None,
         }
     }

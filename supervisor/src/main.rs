@@ -30,6 +30,7 @@ mod service;
 mod signals;
 mod stdio;
 mod summary;
+mod telemetry;
 mod tls;
 mod trail;
 mod vanish;

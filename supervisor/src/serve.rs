@@ -11,6 +11,7 @@ use crate::listener::Listener;
 use crate::reload::{Reloading, state};
 use crate::runs::service_directory;
 use crate::service::Manager;
+use crate::telemetry::{Exporting, Prepared};
 use crate::vanish::vanished;
 use crate::{peer, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -50,6 +51,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     let manager = Arc::new(Manager::find()?);
     // Before this process confines itself, after which it can make no such socket.
     let inet = options.http.listen().await?;
+    let telemetry = Prepared::new(&options.otlp)?;
     let places = places(raise_descriptor_limit());
     let pool = Arc::new(Pool::new(
         Door::Socket(options.worker.clone()),
@@ -73,6 +75,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
             .collect(),
         socket: listener.is_own().then(|| directory(&options.socket)),
         spool: runs.directory(),
+        collector: telemetry.as_ref().and_then(|one| one.collector().network()),
         child: false,
     };
     confine(&needs)?;
@@ -80,7 +83,9 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     if let Some(address) = inet.as_ref().and_then(|inet| inet.address().ok()) {
         tracing::info!(%address, tls = tls.is_some(), "serving HTTP");
     }
-    let front = Arc::new(Front::new(Generation::new(policy, pool), runs));
+    let front = Front::new(Generation::new(policy, pool), runs);
+    let traced_by = telemetry.as_ref().map(|one| Arc::clone(one.telemetry()));
+    let front = Arc::new(front.traced_by(traced_by));
     let stop = CancellationToken::new();
     let service = Service {
         web: Arc::new(Web::new(&front, &options.http, &stop)),
@@ -89,6 +94,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
         places: Arc::new(Semaphore::new(places)),
         clients: TaskTracker::new(),
     };
+    let exporting = telemetry.map(|telemetry| service.export(telemetry));
     let mut ending = signals::Ending::watch().map_err(Error::Process)?;
     let reloading =
         Reloading::watch(&options, &service.front, &manager, tls).map_err(Error::Process)?;
@@ -104,6 +110,9 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     manager.stopping();
     drop((listener, inet));
     service.say_farewell().await;
+    if let Some(exporting) = exporting {
+        exporting.end().await;
+    }
     Ok(())
 }
 
@@ -188,6 +197,16 @@ impl Service {
         };
         self.clients.spawn(attending.instrument(span));
         Ok(())
+    }
+
+    /// Exports traces and metrics from now on.
+    fn export(&self, telemetry: Prepared) -> Exporting {
+        tracing::info!(collector = %telemetry.collector(), "exporting traces and metrics");
+        let (clients, front) = (self.clients.clone(), Arc::clone(&self.front));
+        telemetry.begin(
+            move || clients.len(),
+            move || front.generation().pool().lanes(),
+        )
     }
 
     async fn say_farewell(&self) {

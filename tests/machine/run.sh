@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine/host.sh
 
-life="install units policy use mistakes killed namespaces read-only http watchdog disk"
+life="install units policy use mistakes killed namespaces read-only http otlp watchdog disk"
 end="before-reboot reboot after-reboot upgrade journal purge"
 other="rpm tarball"
 kernel="doctor controllers fallbacks attacks"

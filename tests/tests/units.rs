@@ -87,6 +87,7 @@ fn the_exposure_stays_below_what_is_promised() {
     assert!(exposed(&folder, &worker, "namespaces.conf") <= 4.8);
     assert!(exposed(&folder, &worker, "explain-denials.conf") <= 4.5);
     assert!(exposed(&folder, &supervisor, "http.conf") <= 1.2);
+    assert!(exposed(&folder, &supervisor, "otlp.conf") <= 1.2);
 }
 
 /// The exposure of `unit` with one of the examples as its drop-in.

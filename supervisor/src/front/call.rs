@@ -3,10 +3,12 @@
 use super::Client;
 use super::live::Live;
 use super::result::Ending;
+use super::traced::{run_attributes, run_error};
 use super::waiting::{self, Standing};
 use crate::lane::{LaneError, Lease, Pool};
 use crate::output::{Capture, Captured};
 use crate::runs::{Run as KeptRun, Runs, Stream};
+use crate::telemetry::Stage;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::pipe2;
@@ -31,6 +33,7 @@ pub(crate) struct Started {
     name: String,
     stdout: Receiver,
     stderr: Receiver,
+    stage: Stage,
 }
 
 /// Where the output of a command goes.
@@ -59,7 +62,9 @@ pub(crate) async fn start(
     let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
     descriptors.extend(socket(client));
     let mut lane = pool.submit(&Request::Run(run), &descriptors).await?;
-    let refusal = match waiting::reply(&mut lane, standing).await? {
+    let reply = waiting::reply(&mut lane, standing).await?;
+    standing.leaves();
+    let refusal = match reply {
         Reply::Started { run: name } => {
             tracing::debug!(run = name, "command started");
             return Ok(Ok(Started {
@@ -67,6 +72,7 @@ pub(crate) async fn start(
                 name,
                 stdout,
                 stderr,
+                stage: Stage::begin("run"),
             }));
         }
         Reply::Denied(denial) => Ending::Denied(denial),
@@ -94,7 +100,7 @@ impl Started {
     /// # Errors
     /// A worker that cannot be used.
     pub(super) async fn follow(self, sink: &Sink) -> Result<Ending, LaneError> {
-        let mut lane = self.lane;
+        let (mut lane, mut stage) = (self.lane, self.stage);
         let mut stdout = Reading::new(self.stdout, Stream::Stdout, sink.output_max);
         let mut stderr = Reading::new(self.stderr, Stream::Stderr, sink.output_max);
         let reply = {
@@ -116,6 +122,8 @@ impl Started {
             tell_output(&lane, &stdout.capture, &stderr.capture).await;
         }
         lane.settle();
+        let told = || reply.as_ref().map(run_attributes).unwrap_or_default();
+        stage.tell(told, run_error(&reply));
         Ok(match reply {
             Ok(outcome) => Ending::Finished {
                 outcome,

@@ -5,12 +5,14 @@ use super::call::Denied;
 use super::handler::Handler;
 use super::leave::Leave;
 use super::result::{Ending, ending_fields};
+use super::traced::{decided, ended};
 use super::waiting::Standing;
 use super::who::in_words_of_the_wire;
 use super::{Client, Generation, arguments, call, live};
 use crate::http::Visitor;
 use crate::lane::LaneError;
 use crate::runs::Label;
+use crate::telemetry::Stage;
 use policy::{Arguments, Caller, Decision};
 use rmcp::RoleServer;
 use rmcp::model::JsonObject;
@@ -54,6 +56,7 @@ impl Handler {
             }
         };
         log(&ending);
+        ended(&generation.policy, &tool, &ending);
         ending
     }
 
@@ -66,8 +69,13 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         how: How,
     ) -> Result<Ending, LaneError> {
+        let deciding = Stage::begin("decide");
         let caller = client.caller(&generation.policy, context).await;
-        match decide(generation, &caller, tool, typed) {
+        let decision = decide(generation, &caller, tool, typed);
+        let leave = decision.as_ref().map(|(leave, _)| leave);
+        decided(&generation.policy, &caller, leave);
+        deciding.end();
+        match decision {
             Ok((leave, arguments)) => {
                 let standing = Standing::new(client);
                 let live = Arc::new(live::Live::default());
@@ -94,6 +102,7 @@ impl Handler {
             }
             // Recorded even when the client no longer wants to know.
             Err(denial) => {
+                let _recording = Stage::begin("record");
                 let arguments = typed.as_ref().ok().cloned().map(in_packets);
                 let denied = Denied {
                     denial,
@@ -115,6 +124,7 @@ impl Handler {
         arguments: Arguments,
         live: Option<Arc<live::Live>>,
     ) -> Result<Ending, LaneError> {
+        standing.enters("queue");
         if !standing.begin().await {
             return Ok(cancelled());
         }
@@ -160,6 +170,7 @@ pub(super) async fn start(
         key: client.key.clone(),
         background,
     };
+    standing.enters("launch");
     match call::start(&generation.pool, client, run, standing).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {

@@ -7,6 +7,7 @@
 use super::schema::Catalogue;
 use crate::lane::Pool;
 use crate::runs::Runs;
+use crate::telemetry::Telemetry;
 use policy::Policy;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub(crate) struct Front {
     /// Administrators who asked for it.
     asking: Mutex<Vec<oneshot::Sender<Verdict>>>,
     runs: Arc<Runs>,
+    /// Where calls are traced and counted, if they are.
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Front {
@@ -69,7 +72,18 @@ impl Front {
             stale: Notify::new(),
             asking: Mutex::default(),
             runs,
+            telemetry: None,
         }
+    }
+
+    /// The same, which has its calls traced where there is a `telemetry`.
+    pub(crate) fn traced_by(self, telemetry: Option<Arc<Telemetry>>) -> Self {
+        Self { telemetry, ..self }
+    }
+
+    /// Where calls are traced, if they are.
+    pub(super) fn telemetry(&self) -> Option<&Arc<Telemetry>> {
+        self.telemetry.as_ref()
     }
 
     /// The runs of all principals.

@@ -5,12 +5,14 @@ use super::carry::How;
 use super::page::{Page, page};
 use super::read::Reader;
 use super::result::answer;
+use super::traced::error_of;
 use super::{Client, Front, Generation, announce, complete, correlation, prompt, published};
 use super::{resource, runs};
 use crate::http::{Visitor, visitor};
 use crate::runs::Runs;
 use crate::sanitize::{harmless, harmless_word};
 use crate::summary::summary;
+use crate::telemetry::observed;
 use policy::Caller;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
@@ -360,6 +362,9 @@ impl ServerHandler for Handler {
         let name = correlation::found(&context.extensions);
         let tool = harmless_word(&request.name, 128);
         let span = tracing::info_span!("call", tool);
+        let traced = self
+            .front
+            .traced(&name, &request.name, &visitor.client, &context);
         let call = async {
             if self.is_own(&request.name, &visitor.client, &context).await {
                 let result = self.call_own(name, request, &visitor, &context).await;
@@ -373,7 +378,7 @@ impl ServerHandler for Handler {
             let ending = self.ending(&name, asked, &visitor, &context, How::Waiting);
             answer(&tool, ending.await).map(CallToolResponse::from)
         };
-        call.instrument(span).await
+        observed(traced, error_of, call.instrument(span)).await
     }
 
     async fn get_task(

@@ -22,6 +22,22 @@ impl Leave {
         }
     }
 
+    /// The principal that the caller was matched as.
+    pub(super) fn principal(&self) -> &str {
+        match self {
+            Self::Allowed(grant) => grant.principal(),
+            Self::Asked(ask) => ask.principal(),
+        }
+    }
+
+    /// What the policy says of the call, in one word.
+    pub(super) fn decision(&self) -> &'static str {
+        match self {
+            Self::Allowed(_) => "allow",
+            Self::Asked(_) => "ask",
+        }
+    }
+
     /// The longest that the command can take.
     pub(super) fn ends_within(&self) -> Duration {
         let profile = self.profile();

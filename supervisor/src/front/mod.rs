@@ -26,6 +26,7 @@ mod result;
 mod runs;
 mod schema;
 mod throttle;
+mod traced;
 mod transport;
 mod waiting;
 mod web;

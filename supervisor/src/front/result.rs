@@ -98,7 +98,7 @@ fn finished(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> CallTool
     result
 }
 
-fn succeeded(outcome: &Outcome) -> bool {
+pub(super) fn succeeded(outcome: &Outcome) -> bool {
     outcome.status == Status::Exited(0) && !outcome.timed_out && !outcome.cancelled
 }
 

@@ -3,7 +3,8 @@
 
 use super::Client;
 use crate::lane::{LaneError, Lease};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::telemetry::Stage;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wire::Reply;
 
@@ -14,6 +15,8 @@ pub(crate) struct Standing {
     request: watch::Sender<Option<String>>,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
+    /// What its trace shows meanwhile.
+    stage: Mutex<Stage>,
 }
 
 impl Standing {
@@ -23,7 +26,23 @@ impl Standing {
             request: watch::Sender::new(None),
             turns: Arc::clone(&client.running),
             turn: Mutex::default(),
+            stage: Mutex::default(),
         }
+    }
+
+    /// It enters the stage `name`, which ends the one before.
+    pub(super) fn enters(&self, name: &'static str) {
+        self.leaves();
+        *self.lock_stage() = Stage::begin(name);
+    }
+
+    /// The stage that it is in ends.
+    pub(super) fn leaves(&self) {
+        *self.lock_stage() = Stage::default();
+    }
+
+    fn lock_stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until its client may have one more command run; `false` when it never may.
@@ -52,12 +71,14 @@ impl Standing {
     fn waits(&self, request: String) {
         tracing::info!(approval = request, "call waits for approval");
         self.keep(None);
+        self.enters("approval");
         self.request.send_replace(Some(request));
     }
 
     /// It may run by now, so it counts again, if there is room.
     fn goes_on(&self) {
         if self.request.send_replace(None).is_some() {
+            self.enters("launch");
             self.keep(Arc::clone(&self.turns).try_acquire_owned().ok());
         }
     }

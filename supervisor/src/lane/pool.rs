@@ -2,8 +2,9 @@
 
 use super::connection::Connection;
 use super::{Door, LaneError};
+use crate::telemetry::Lanes;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wire::{Identify, PolicyDigest, Reply, Request};
 
@@ -39,6 +40,14 @@ impl Pool {
             idle: Mutex::new(Vec::new()),
             runs: Arc::new(Semaphore::new(RUNS_MAX)),
             reports: Arc::new(Semaphore::new(REPORTS_MAX)),
+        }
+    }
+
+    /// How many lanes are busy with a call, and how many are kept ready.
+    pub(crate) fn lanes(&self) -> Lanes {
+        Lanes {
+            busy: RUNS_MAX - self.runs.available_permits(),
+            idle: self.lock_idle().len(),
         }
     }
 
@@ -179,7 +188,7 @@ impl Pool {
     /// An idle lane that is still there. The most recent comes first, so that
     /// those beyond the need stay untouched.
     fn idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.lock_idle();
         while let Some(connection) = idle.pop() {
             if connection.is_quiet() {
                 return Some(connection);
@@ -189,14 +198,18 @@ impl Pool {
     }
 
     fn keep(&self, connection: Connection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.lock_idle();
         if idle.len() < IDLE_MAX {
             idle.push(connection);
         }
     }
 
+    fn lock_idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take_all(&self) -> Vec<Connection> {
-        std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock_idle())
     }
 }
 
