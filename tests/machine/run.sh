@@ -16,6 +16,7 @@ cd "$(dirname "$0")/../.."
 
 life="install units policy use mistakes killed namespaces read-only http credentials otlp watchdog disk"
 end="before-reboot reboot after-reboot upgrade journal purge"
+other="rpm tarball"
 # A container shares the clock.
 kernel="clock doctor controllers fallbacks apparmor attacks"
 
@@ -24,12 +25,15 @@ prepare() {
     mkdir -p target/machine
     exec {lock}>target/machine/lock
     flock "$lock"
-    MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-dev} packaging/build.sh >&2
+    MINI_MCP_PROFILE=${MINI_MCP_PROFILE:-dev} packaging/build.sh deb rpm tarball >&2
     if [ ! -e target/machine/tree.tar ] || [ tests/machine/image.sh -nt target/machine/tree.tar ]; then
         tests/machine/image.sh target/machine/tree.tar
     fi
     exec {lock}>&-
 }
+
+# newest PATTERN: of the packages.
+newest() { (cd target/packages && ls -t $1 | head -n 1 | sed "s|^|$PWD/|"); }
 
 # make_attacks FOLDER: the suite that attacks from inside, laid out as in a target directory.
 make_attacks() {
@@ -51,7 +55,9 @@ make_root() {
     mkdir -p "$root/machine/out" "$root/machine/python" "$root/etc/systemd/system/graphical.target.wants"
     cp -r tests/machine/guest "$root/machine/in"
     cp README.md tests/readme.sh "$root/machine/in/"
-    cp "$(ls -t target/packages/mini-mcp_*.deb | head -n 1)" "$root/machine/in/mini-mcp.deb"
+    cp "$(newest 'mini-mcp_*.deb')" "$root/machine/in/mini-mcp.deb"
+    cp "$(newest 'mini-mcp-*.rpm')" "$root/machine/in/mini-mcp.rpm"
+    cp "$(newest 'mini-mcp-*-linux.tar.xz')" "$root/machine/in/mini-mcp.tar.xz"
     echo "${MINI_MCP_ATTACK_AS:-}" | tr -d '\n' >"$root/machine/in/attack-as"
     tr ' ' '\n' <<<"$2" >"$root/machine/in/steps.txt"
     site=$(target/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -82,7 +88,7 @@ boot() {
 # steps MACHINE: those that fit it.
 steps() {
     case $1 in
-    container) echo "$life $end" ;;
+    container) echo "$life $end $other" ;;
     *) echo "${life/install/deployed} $kernel $end" ;;
     esac
 }

@@ -84,3 +84,16 @@ field() { python3 -S -c 'import json, sys; it = json.loads(sys.argv[1]); print(e
 abi() { field "$(doctor)" 'it["landlock_abi"]'; }
 # controller NAME: whether this machine counts by it.
 controller() { grep -qw "$1" /sys/fs/cgroup/cgroup.controllers; }
+# nothing_left: of the package that was removed, but the trail.
+nothing_left() {
+    local left
+    ! pgrep -f /usr/libexec/mini-mcp >/dev/null || fail "a process is left: $(pgrep -af mini-mcp)"
+    ! pgrep -x mini-mcp >/dev/null || fail "a process is left: $(pgrep -af mini-mcp)"
+    [ -s "$trail" ] || fail "the audit trail is gone"
+    left=$(files | grep mini-mcp | grep -v -e '^/var/log/mini-mcp' || true)
+    [ -z "$left" ] || fail "left: $left"
+    [ ! -e /run/mini-mcp/mcp.sock ] || fail "the socket is left"
+    left=$(find /sys/fs/cgroup -depth -type d -name '*mini*mcp*' ! -name '*machine*')
+    [ -z "$left" ] || fail "cgroups are left: $left"
+    none_failed
+}

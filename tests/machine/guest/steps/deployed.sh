@@ -8,7 +8,8 @@ has "$(show mini-mcp-worker.service ControlGroup)" '^/minimcp.slice/'
 has "$(stat -c '%U:%G %a' /run/mini-mcp /run/mini-mcp/mcp.sock /run/mini-mcp-worker/worker.sock | tr '\n' ' ')" \
     '^root:root 755 root:root 666 mini-mcp:mini-mcp 600 $'
 
-id alice >/dev/null 2>&1 || useradd --create-home alice
-useradd --create-home mallory
+for user in alice mallory; do
+    id "$user" >/dev/null 2>&1 || useradd --create-home "$user"
+done
 refused alice
 none_failed

@@ -1,0 +1,23 @@
+#!/bin/bash
+# packaging/reproduce.sh [COMMIT]: makes every package of a commit twice, from clones in
+# folders of different names, and fails unless they are the same, byte by byte. It takes
+# as long as two builds from nothing; tests/run.sh compares those of one build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+commit=$(git rev-parse --verify "${1:-HEAD}^{commit}")
+work=$(mktemp -d "${TMPDIR:-/tmp}/mini-mcp-reproduce.XXXXXX")
+trap 'rm -rf --one-file-system "$work"' EXIT
+for folder in first second/in-another-folder; do
+    git clone --quiet . "$work/$folder"
+    git -C "$work/$folder" checkout --quiet --detach "$commit"
+    echo "making $commit in $work/$folder" >&2
+    (cd "$work/$folder" && umask "$([ "$folder" = first ] && echo 022 || echo 077)" && packaging/build.sh)
+done
+if diff "$work/first/target/packages/SHA256SUMS" "$work/second/in-another-folder/target/packages/SHA256SUMS"; then
+    cat "$work/first/target/packages/SHA256SUMS"
+    echo "reproduced: $commit"
+else
+    echo "reproduce.sh: the packages of $commit differ" >&2
+    echo "hint: build with one toolchain, and look at what differs with diffoscope" >&2
+    exit 1
+fi
