@@ -65,20 +65,35 @@ fn package(ending: &str) -> PathBuf {
 /// Unpacked, its name is that of a folder that ends with it.
 fn unpack_tarball(folder: &Path) -> PathBuf {
     let archive = package("-linux.tar.xz");
-    said(Command::new("tar").arg("-C").arg(folder).arg("-xf").arg(&archive));
+    said(
+        Command::new("tar")
+            .arg("-C")
+            .arg(folder)
+            .arg("-xf")
+            .arg(&archive),
+    );
     let mut entries = fs::read_dir(folder).expect("a folder");
     entries.next().expect("an entry").expect("an entry").path()
 }
 
 /// Every file beneath `folder`, as it would be installed.
 fn files(folder: &Path) -> BTreeSet<String> {
-    let found = said(Command::new("find").arg(folder).args(["-type", "f", "-printf", "/%P\\n"]));
+    let found = said(
+        Command::new("find")
+            .arg(folder)
+            .args(["-type", "f", "-printf", "/%P\\n"]),
+    );
     found.lines().map(str::to_owned).collect()
 }
 
 fn deb_files() -> BTreeSet<String> {
     let folder = scratch();
-    said(Command::new("dpkg-deb").arg("-x").arg(package(".deb")).arg(folder.path()));
+    said(
+        Command::new("dpkg-deb")
+            .arg("-x")
+            .arg(package(".deb"))
+            .arg(folder.path()),
+    );
     files(folder.path())
 }
 
@@ -89,8 +104,14 @@ fn is_debians(file: &str) -> bool {
 
 #[test]
 fn every_format_installs_the_same_files() {
-    let deb: BTreeSet<String> = deb_files().into_iter().filter(|file| !is_debians(file)).collect();
-    assert!(deb.contains("/usr/libexec/mini-mcp/mini-mcp-worker"), "{deb:?}");
+    let deb: BTreeSet<String> = deb_files()
+        .into_iter()
+        .filter(|file| !is_debians(file))
+        .collect();
+    assert!(
+        deb.contains("/usr/libexec/mini-mcp/mini-mcp-worker"),
+        "{deb:?}"
+    );
     let as_elsewhere = |file: &String| file.replace("/copyright", "/COPYRIGHT");
 
     let folder = scratch();
@@ -106,7 +127,12 @@ fn every_format_installs_the_same_files() {
 #[test]
 fn what_the_administrator_writes_is_his_in_every_format() {
     let rpm = said(Command::new("rpm").args(["-qcp"]).arg(package(".rpm")));
-    let deb = said(Command::new("dpkg-deb").args(["--info"]).arg(package(".deb")).arg("conffiles"));
+    let deb = said(
+        Command::new("dpkg-deb")
+            .args(["--info"])
+            .arg(package(".deb"))
+            .arg("conffiles"),
+    );
     let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     assert!(sorted(&deb).contains("/etc/mini-mcp/policy.toml"), "{deb}");
     assert_eq!(sorted(&rpm), sorted(&deb));
@@ -121,14 +147,30 @@ fn the_rpm_tells_what_it_needs_and_its_scripts_are_sound() {
         let script = root().join("packaging/rpm").join(script);
         said(Command::new("sh").arg("-n").arg(script));
     }
-    let scripts = said(Command::new("rpm").args(["-qp", "--scripts"]).arg(package(".rpm")));
-    assert!(scripts.contains("systemd-sysusers mini-mcp.conf"), "{scripts}");
+    let scripts = said(
+        Command::new("rpm")
+            .args(["-qp", "--scripts"])
+            .arg(package(".rpm")),
+    );
+    assert!(
+        scripts.contains("systemd-sysusers mini-mcp.conf"),
+        "{scripts}"
+    );
     // Into a root of its own, where nothing of this machine changes.
     let folder = scratch();
     let mut install = Command::new("rpm");
     install.arg("--root").arg(folder.path());
-    said(install.args(["--install", "--nodeps", "--noscripts"]).arg(package(".rpm")));
-    assert!(folder.path().join("usr/lib/systemd/system/mini-mcp.service").exists());
+    said(
+        install
+            .args(["--install", "--nodeps", "--noscripts"])
+            .arg(package(".rpm")),
+    );
+    assert!(
+        folder
+            .path()
+            .join("usr/lib/systemd/system/mini-mcp.service")
+            .exists()
+    );
 }
 
 #[test]
@@ -155,7 +197,10 @@ fn the_archive_installs_beneath_a_folder_and_leaves_nothing() {
     assert_eq!(fs::read_to_string(&policy).expect("text"), "version = 1\n");
     install(&["--uninstall"]);
     let left: Vec<String> = files(installed.path()).into_iter().collect();
-    assert_eq!(left, ["/etc/mini-mcp/policy.toml", "/etc/mini-mcp/policy.toml.new"]);
+    assert_eq!(
+        left,
+        ["/etc/mini-mcp/policy.toml", "/etc/mini-mcp/policy.toml.new"]
+    );
     install(&["--purge"]);
     assert_eq!(files(installed.path()), BTreeSet::new());
 }
@@ -170,7 +215,11 @@ fn two_builds_are_the_same() {
     build();
     assert_eq!(sums(), first);
     let mut check = Command::new("sha256sum");
-    said(check.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(packages()));
+    said(
+        check
+            .args(["--check", "--quiet", "SHA256SUMS"])
+            .current_dir(packages()),
+    );
 }
 
 /// Names and versions of the crates in a bill of materials.
@@ -180,7 +229,9 @@ fn components(program: &str) -> BTreeSet<(String, String)> {
     assert_eq!(bill["bomFormat"], "CycloneDX");
     let components = bill["components"].as_array().expect("components").iter();
     let text = |component: &Value, key: &str| component[key].as_str().expect("text").to_owned();
-    components.map(|component| (text(component, "name"), text(component, "version"))).collect()
+    components
+        .map(|component| (text(component, "name"), text(component, "version")))
+        .collect()
 }
 
 #[test]
@@ -196,7 +247,10 @@ fn the_bill_of_materials_has_the_crates_of_the_lock_file() {
     };
     assert!(names(&front).contains("rmcp"), "{front:?}");
     let worker = names(&worker);
-    assert!(worker.contains("postcard") && !worker.contains("tokio"), "{worker:?}");
+    assert!(
+        worker.contains("postcard") && !worker.contains("tokio"),
+        "{worker:?}"
+    );
 }
 
 /// The storage of images that a test has for itself, and the network of none.
@@ -206,7 +260,11 @@ impl Images {
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(name);
         let path = |folder: &str| self.0.path().join(folder);
-        command.arg("--root").arg(path("storage")).arg("--runroot").arg(path("run"));
+        command
+            .arg("--root")
+            .arg(path("storage"))
+            .arg("--runroot")
+            .arg(path("run"));
         command.args(["--storage-driver", "vfs"]);
         command
     }
@@ -215,7 +273,14 @@ impl Images {
     fn run(&self) -> Command {
         let mut command = self.program("podman");
         command.args(["--runtime", "runc", "--cgroup-manager", "cgroupfs"]);
-        command.args(["run", "--rm", "--interactive", "--read-only", "--network", "none"]);
+        command.args([
+            "run",
+            "--rm",
+            "--interactive",
+            "--read-only",
+            "--network",
+            "none",
+        ]);
         command.args(["--cap-drop", "all", "--security-opt", "no-new-privileges"]);
         command.args(["--cgroups", "disabled", "--log-driver", "none"]);
         command
@@ -251,7 +316,10 @@ fn the_image_runs_read_only_and_without_privileges() {
 
     let context = scratch();
     let write = |name: &str, text: &[u8]| fs::write(context.path().join(name), text).expect("ours");
-    write("Dockerfile", DERIVED.replace("base", base.trim()).as_bytes());
+    write(
+        "Dockerfile",
+        DERIVED.replace("base", base.trim()).as_bytes(),
+    );
     write("policy.toml", POLICY.as_bytes());
     fs::copy("/bin/busybox", context.path().join("busybox"))
         .expect("busybox\nhint: apt-get install busybox-static");
@@ -259,7 +327,12 @@ fn the_image_runs_read_only_and_without_privileges() {
     build.args(["build", "--quiet", "--isolation", "chroot"]);
     let derived = said(build.arg(context.path()));
     let mut run = images.run();
-    run.args([derived.trim(), "stdio", "--policy", "/etc/mini-mcp/policy.toml"]);
+    run.args([
+        derived.trim(),
+        "stdio",
+        "--policy",
+        "/etc/mini-mcp/policy.toml",
+    ]);
     let client = Client::spawn(&mut run);
     client.initialize();
     let listed = client.call("list", &json!({ "directory": "/etc/mini-mcp" }));
