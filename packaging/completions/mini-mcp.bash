@@ -125,7 +125,7 @@ _mini__mcp() {
 
     case "${cmd}" in
         mini__mcp)
-            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status top pending approve deny grants revoke reload key run schema setup enable disable"
+            opts="-h --help serve connect stdio check doctor learn learn-stub explain tools test replay audit report status top metrics pending approve deny grants revoke reload key run schema setup enable disable"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

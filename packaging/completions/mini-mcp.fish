@@ -40,6 +40,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "audit" -d 'Tell w
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "report" -d 'Write a page about the audit trail: calls over time, by principal and tool, denials, the slowest and heaviest runs, and whether the trail is whole'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "status" -d 'Tell how the service is: for people, and by its exit status for monitoring'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "top" -d 'Watch the service: what runs, what waits for approval, how often what is called, how much of each limit is used, and what was denied'
+complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "metrics" -d 'Print the worker\'s numbers in the text format of Prometheus, or serve them'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "pending" -d 'Tell which calls wait for an administrator\'s approval: those that a policy says `ask` for'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "approve" -d 'Approve a call that waits: this one, or with --for further ones too'
 complete -c mini-mcp -n "__fish_mini_mcp_needs_command" -f -a "deny" -d 'Deny a call that waits for approval'
@@ -179,6 +180,10 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -l socket -d 'Uni
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -l once -d 'Print one frame as text, or with --json as a document, and end'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -l json -d 'Print one JSON document a line'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -l listen -d 'Serve them at /metrics, until interrupted: on an address of this host, or at a Unix socket, unix:PATH' -r
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -l socket -d 'Unix socket where the worker answers administrators' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -l anywhere -d 'The address may be reached from beyond this host, by anybody, in the clear'
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand metrics" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l socket -d 'Unix socket where the worker answers administrators' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l watch -d 'Tell of further requests as they come, until interrupted'
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand pending" -l json -d 'Print one JSON document; with --watch one in each line'

@@ -98,5 +98,5 @@ fn the_committed_page_is_made_from_the_help() {
         "write `{}` anew: MINI_MCP_BLESS=1 cargo test -p mini-mcp-worker --test documented",
         path.display()
     );
-    assert_eq!(made.matches("\n.TP\n.B ").count(), 23, "every option");
+    assert_eq!(made.matches("\n.TP\n.B ").count(), 24, "every option");
 }
