@@ -218,9 +218,20 @@ fn approved(ground: &Ground, id: &str) {
 /// without an approval of its own.
 #[test]
 fn an_approval_is_for_the_call_that_was_seen() {
+    // Each with a worker of its own: of one caller 30 calls a minute may begin to wait.
+    for attack in [
+        "approval-race-soon",
+        "approval-race-later",
+        "approval-race-late",
+    ] {
+        approves_in_a_race(attack);
+    }
+}
+
+fn approves_in_a_race(attack: &str) {
     let ground = Ground::new();
     let mut answers = Vec::new();
-    let outcomes = ground.attacked_with("approval-race", |site, word| {
+    let outcomes = ground.attacked_with(attack, |site, word| {
         let (_, id) = word.split_once(' ').expect("two words");
         let mut command = command_as(BOB, &site.program("mini-mcp"));
         command

@@ -2,6 +2,7 @@
 
 use crate::supervisor::{Attack, Supervisor, ask, fd, tell, told, word};
 use harness::Lane;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
@@ -67,11 +68,12 @@ fn another(own: &Supervisor, client: &UnixStream) -> Attack {
     Ok(())
 }
 
-/// Takes back and asks anew while an administrator approves.
-pub(crate) fn race(own: &mut Supervisor) -> Attack {
+/// Takes back and asks anew while an administrator approves, sooner or later as `rounds`
+/// tell.
+pub(crate) fn race(own: &mut Supervisor, rounds: Range<u32>) -> Attack {
     let client = own.client();
     let mut lane = own.lane();
-    for round in 0..60_u32 {
+    for round in rounds {
         let id = wait(own, &lane, &client, &format!("approved{round}"));
         ask(&format!("race {id}"));
         std::thread::sleep(std::time::Duration::from_micros(
