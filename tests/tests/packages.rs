@@ -3,6 +3,7 @@
 //! into, and the image runs.
 
 use harness::{Client, scratch};
+use nix::fcntl::{Flock, FlockArg};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,8 +38,9 @@ fn build() {
     let lock = root().join("target/machine");
     fs::create_dir_all(&lock).expect("a folder");
     let lock = fs::File::create(lock.join("lock")).expect("a file");
-    lock.lock().expect("a lock");
+    let lock = Flock::lock(lock, FlockArg::LockExclusive).expect("a lock");
     said(&mut command);
+    drop(lock);
 }
 
 /// The folder of packages, made once.
