@@ -253,6 +253,11 @@ fn an_approval_that_comes_too_late_is_told() {
         let mut waiting = wait(&front, "held", "forged").expect("it waits");
         let lane = Pid::from_raw(waiting.process.id());
         kill(lane, Signal::SIGSTOP).expect("it lives");
+        // Or it may have been told of the approval alone when it stops.
+        eventually("it stops", Duration::from_secs(10), || {
+            let state = waiting.process.status().remove("State")?;
+            state.starts_with('T').then_some(())
+        });
         happen(&front, &mut waiting, Happening::Approve, 0);
         happen(&front, &mut waiting, what, 0);
         // It may be dead.

@@ -29,7 +29,7 @@ fn edited(text: &str) -> (Vec<String>, Vec<String>) {
 fn keys_and_words_are_completed() {
     let tool = "version = 1\n[tool.tail]\ndescription = \"d\"\n";
     let (keys, _) = edited(&format!("{tool}re█\n"));
-    assert_eq!(keys, ["read_only"]);
+    assert_eq!(keys, ["read_only", "record"]);
     let (keys, _) = edited("version = 1\n[profile.inspect]\nmemory█\n");
     assert!(keys.contains(&"memory_max".to_owned()), "{keys:?}");
     assert!(keys.contains(&"memory_high".to_owned()), "{keys:?}");

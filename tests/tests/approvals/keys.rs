@@ -59,5 +59,8 @@ fn a_key_that_is_revoked_meanwhile_runs_nothing() {
     let end = site.audited("it is told why", |entry| {
         entry.is("withdrawn", "held") && entry.text("approval") == id
     });
-    assert_eq!(end.text("reason"), "its caller has gone");
+    assert_eq!(
+        end.text("reason"),
+        "it was approved too late: its caller has gone"
+    );
 }
