@@ -100,7 +100,7 @@ rpm_assets() {
 
 make_rpm() {
     tool cargo-generate-rpm@0.21.1
-    cat packaging/rpm/package.toml <(rpm_assets) >"$work/rpm.toml"
+    rpm_assets >"$work/rpm.toml"
     cargo generate-rpm --package supervisor --metadata-overwrite "$work/rpm.toml" \
         --auto-req builtin --output "$packages/"
 }
