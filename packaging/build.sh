@@ -120,8 +120,13 @@ make_tarball() {
     archive "$folder" "$packages/${folder##*/}.tar.xz"
 }
 
-# In the image nothing is loaded at run time: it has no libraries.
-static() { [ -e "$work/static" ] || { programs static -Ctarget-feature=+crt-static && touch "$work/static"; }; }
+# In the image nothing is loaded at run time: it has no libraries. Nor is a function looked
+# for there, for want of which random numbers would be read from a file.
+static() {
+    [ -e "$work/static" ] && return
+    programs static '-Ctarget-feature=+crt-static --cfg getrandom_backend="linux_getrandom"'
+    touch "$work/static"
+}
 
 make_image() {
     local context=$work/context output=$packages/$name-${host%%-*}.oci.tar

@@ -81,6 +81,7 @@ fn tool<'r>(
     let record = fields.boolean("record").is_some_and(|value| value.value);
     let limits = limits(&fields);
     let approval_timeout = approval_timeout(&fields);
+    let patience = queue_timeout(&fields);
     let declared = parameters(&fields);
     let wiring = wiring(&fields, &declared);
     let sha256 = sha256(&fields);
@@ -115,7 +116,7 @@ fn tool<'r>(
         record,
         limits,
         approval_timeout,
-        queue_timeout: queue_timeout(&fields),
+        queue_timeout: patience,
         names_caller: false,
         parameters: declared
             .into_iter()
