@@ -31,7 +31,7 @@ impl FailingDisk {
             place,
             _room: room,
         };
-        disk.mount_again();
+        disk.mount_image(&disk.image);
         disk
     }
 
@@ -52,30 +52,26 @@ impl FailingDisk {
         );
     }
 
-    /// Repairs what failed, when nobody holds a file there any more.
+    /// Repairs what failed, and mounts that. A copy of it, since a worker of another test
+    /// may have looked at all mounts, and hold this one for a while.
     ///
     /// # Panics
-    /// When somebody does.
+    /// When it cannot be repaired.
     pub fn repair(&self) {
         run("umount", &[self.place.path()]);
+        let repaired = self.image.with_extension("repaired");
+        std::fs::copy(&self.image, &repaired).expect("there is room");
         // It tells by its status that there was something to repair.
         let mut repair = Command::new("e2fsck");
-        let status = repair.arg("-fy").arg(&self.image).output();
+        let status = repair.arg("-fy").arg(&repaired).output();
         let code = status.expect("e2fsck is installed").status.code();
         assert!(code.is_some_and(|code| code < 4), "e2fsck: {code:?}");
-        self.mount_again();
+        self.mount_image(&repaired);
     }
 
-    fn mount_again(&self) {
-        run(
-            "mount",
-            &[
-                "-o".as_ref(),
-                "loop".as_ref(),
-                &self.image,
-                self.place.path(),
-            ],
-        );
+    fn mount_image(&self, image: &Path) {
+        let options = ["-o".as_ref(), "loop".as_ref(), image, self.place.path()];
+        run("mount", &options);
     }
 }
 
