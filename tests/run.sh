@@ -68,10 +68,6 @@ packages() {
 	/usr/sbin/apparmor_parser apparmor
 	rpm rpm
 	lintian lintian
-	buildah buildah
-	podman podman
-	/usr/sbin/runc runc
-	/bin/busybox busybox-static
 	END
     /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [ -e /usr/include/stdio.h ] || echo libc6-dev
