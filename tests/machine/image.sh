@@ -10,7 +10,7 @@ TMPDIR=$(fast_directory) mmdebstrap --quiet --variant=minbase --format=tar \
     --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
-    --include=systemd-sysv,dbus,udev,kmod,procps,libpam-systemd,python3,adduser,mount,apparmor,sudo,rpm \
+    --include=systemd-sysv,dbus,udev,kmod,procps,libpam-systemd,python3,adduser,mount,apparmor,sudo,rpm,xz-utils \
     --customize-hook='echo machine >"$1/etc/hostname"' \
     --customize-hook='printf "127.0.0.1 localhost machine\n" >"$1/etc/hosts"' \
     --customize-hook='echo 0123456789abcdef0123456789abcdef >"$1/etc/machine-id"' \

@@ -11,5 +11,7 @@ has "$(stat -c '%U:%G %a' /run/mini-mcp /run/mini-mcp/mcp.sock /run/mini-mcp-wor
 for user in alice mallory; do
     id "$user" >/dev/null 2>&1 || useradd --create-home "$user"
 done
+# As on a machine where nobody was ever let in.
+if id -nG alice | grep -qw mini-mcp-operators; then deluser --quiet alice mini-mcp-operators; fi
 refused alice
 none_failed

@@ -11,6 +11,8 @@ replaced() { [ "$(show mini-mcp.service MainPID)" != "$former" ] && active mini-
 eventually replaced
 rm -r /run/systemd/system/mini-mcp.service.d
 systemctl daemon-reload
+# It keeps the time that it was started with.
+systemctl restart mini-mcp.service
 has "$(call alice up)" 'load average'
 
 # So is a worker; the supervisor, which has more time, outlives it.
