@@ -19,6 +19,7 @@ fn of_home(variable: &str, name: &str) -> PathBuf {
 }
 
 #[test]
+#[ignore = "builds both programs as a reader would, in target/quick"]
 fn trying_it_in_three_minutes_works_as_it_is_written() {
     let home = scratch();
     let codex = home.path().join(".codex/config.toml");
