@@ -55,7 +55,7 @@ programs() {
 # folder_of FOLDER: where `programs` has put them.
 folder_of() { echo "$root/target/$1/$host/${profile/#dev/debug}"; }
 
-# make_deb: also what the other formats are made of, in $tree.
+# make_deb: also what the other formats are made of.
 make_deb() {
     tool cargo-deb@3.8.0
     if [ "$profile" = dev ]; then

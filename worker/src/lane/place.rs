@@ -103,6 +103,8 @@ impl Lane {
 
     /// Records the end of a run whose command was not executed, and answers.
     pub(super) fn nothing_ran(&mut self, failure: Failure) -> Result<(), HangUp> {
+        // Files for what it would have printed, where that is recorded.
+        drop(self.records.handed());
         let ending = Ending::Failed(failure.clone());
         self.end(ending, (), &Reply::Failed(failure))
     }
