@@ -10,6 +10,7 @@
 mod alone;
 pub mod attacks;
 mod auditing;
+pub mod bench;
 mod binaries;
 mod browser;
 mod builder;

@@ -1,0 +1,58 @@
+//! The benchmark suite, which docs/performance.md tells how to read. Needs root, as the
+//! tests do: `cargo bench -p mini-mcp-tests --bench suite`.
+
+#![forbid(unsafe_code)]
+
+use anyhow::{Result, ensure};
+use harness::bench::plan::Plan;
+use harness::bench::report::Report;
+use harness::bench::{measure, table};
+use harness::target_directory;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn main() -> Result<()> {
+    let plan = Plan::from_words(std::env::args().skip(1))?;
+    // Before hours are spent.
+    let former = plan.against.as_deref().map(Report::read).transpose()?;
+    if !plan.built {
+        build_binaries()?;
+    }
+    let report = measure(&plan);
+    let path = output(&plan)?;
+    report.write(&path)?;
+    println!("{}", table::page(&report));
+    if let Some(former) = former {
+        println!("{}", table::compared(&report, &former));
+    }
+    println!("Kept in {}", path.display());
+    Ok(())
+}
+
+fn output(plan: &Plan) -> Result<PathBuf> {
+    if let Some(path) = &plan.output {
+        return Ok(path.clone());
+    }
+    let folder = target_directory().join("../bench");
+    fs::create_dir_all(&folder)?;
+    Ok(folder.canonicalize()?.join("suite.json"))
+}
+
+/// The binaries of the profile that this benchmark was built with.
+fn build_binaries() -> Result<()> {
+    let target = target_directory();
+    ensure!(
+        target.ends_with("release"),
+        "cannot build for measuring in this profile\n\
+         hint: run `cargo bench -p mini-mcp-tests --bench suite`, or say --built"
+    );
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--release", "--quiet"]);
+    cargo.args(["-p", "mini-mcp", "-p", "mini-mcp-worker"]);
+    let folder = target.parent().expect("a target directory");
+    cargo.arg("--target-dir").arg(folder);
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+    ensure!(status.success(), "cannot build the binaries");
+    Ok(())
+}

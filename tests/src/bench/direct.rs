@@ -1,0 +1,47 @@
+//! The worker alone; this process takes the supervisor's place.
+
+use crate::{ALICE, Front, Lane};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use wire::{Reply, Status};
+
+/// A connection to a worker, and a client to ask for.
+#[derive(Debug)]
+pub struct Direct {
+    lane: Lane,
+    client: UnixStream,
+    /// Where the worker is.
+    pub front: Front,
+    _end: OwnedFd,
+}
+
+impl Direct {
+    /// Starts a worker with `policy`.
+    #[must_use]
+    pub fn start(policy: &str) -> Direct {
+        let front = Front::with(policy);
+        let (client, end) = front.client(ALICE);
+        let lane = Lane::greeted(&front.site);
+        Direct {
+            lane,
+            client,
+            front,
+            _end: end,
+        }
+    }
+
+    /// One launch of `tool`, from the request to the outcome, pipes included.
+    ///
+    /// # Panics
+    /// When the command does not succeed.
+    pub fn launch(&self, tool: &str) {
+        let client = self.client.as_fd();
+        let pipes = self.lane.run(&self.front.site, client, tool, &[]);
+        assert!(matches!(self.lane.hear(), Ok(Reply::Started { .. })));
+        match self.lane.hear() {
+            Ok(Reply::Finished(outcome)) => assert_eq!(outcome.status, Status::Exited(0)),
+            other => panic!("{other:?}"),
+        }
+        drop(pipes);
+    }
+}
