@@ -6,10 +6,11 @@
 use anyhow::{Result, ensure};
 use harness::bench::plan::Plan;
 use harness::bench::report::Report;
+use harness::bench::stages::{Bar, Stage, bars, draw};
 use harness::bench::{measure, table};
 use harness::target_directory;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() -> Result<()> {
@@ -18,6 +19,9 @@ fn main() -> Result<()> {
     let former = plan.against.as_deref().map(Report::read).transpose()?;
     if !plan.built {
         build_binaries()?;
+    }
+    if plan.stages {
+        return stages(&plan);
     }
     let report = measure(&plan);
     let path = output(&plan)?;
@@ -28,6 +32,31 @@ fn main() -> Result<()> {
     }
     println!("Kept in {}", path.display());
     Ok(())
+}
+
+/// The picture, and its numbers.
+fn stages(plan: &Plan) -> Result<()> {
+    let bars = bars(plan.rounds(2))?;
+    for bar in &bars {
+        print_bar(bar);
+    }
+    let path = if plan.bless {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/launch.svg")
+    } else {
+        output(plan)?.with_file_name("launch.svg")
+    };
+    fs::write(&path, draw(&bars))?;
+    println!("Drawn in {}", path.display());
+    Ok(())
+}
+
+fn print_bar(bar: &Bar) {
+    println!("{}: {:.0} µs", bar.name, bar.total());
+    for (stage, time) in Stage::ALL.into_iter().zip(bar.times) {
+        if time >= 0.05 {
+            println!("  {:40}{time:>8.1}", stage.name());
+        }
+    }
 }
 
 fn output(plan: &Plan) -> Result<PathBuf> {

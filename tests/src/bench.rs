@@ -14,6 +14,7 @@ pub mod policy;
 pub mod report;
 mod series;
 pub mod session;
+pub mod stages;
 mod suite;
 pub mod table;
 mod web;

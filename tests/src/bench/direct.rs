@@ -1,15 +1,16 @@
 //! The worker alone; this process takes the supervisor's place.
 
-use crate::{ALICE, Front, Lane};
+use crate::{ALICE, Front, Lane, request};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use wire::{Reply, Status};
+use wire::{PolicyDigest, Reply, Status};
 
 /// A connection to a worker, and a client to ask for.
 #[derive(Debug)]
 pub struct Direct {
     lane: Lane,
     client: UnixStream,
+    policy: PolicyDigest,
     /// Where the worker is.
     pub front: Front,
     _end: OwnedFd,
@@ -25,6 +26,7 @@ impl Direct {
         Direct {
             lane,
             client,
+            policy: front.site.digest(),
             front,
             _end: end,
         }
@@ -35,8 +37,8 @@ impl Direct {
     /// # Panics
     /// When the command does not succeed.
     pub fn launch(&self, tool: &str) {
-        let client = self.client.as_fd();
-        let pipes = self.lane.run(&self.front.site, client, tool, &[]);
+        let run = request(self.policy, tool, &[]);
+        let pipes = self.lane.ask(run, Some(self.client.as_fd()));
         assert!(matches!(self.lane.hear(), Ok(Reply::Started { .. })));
         match self.lane.hear() {
             Ok(Reply::Finished(outcome)) => assert_eq!(outcome.status, Status::Exited(0)),
