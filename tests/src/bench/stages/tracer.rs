@@ -22,7 +22,8 @@ const EVENTS: [&str; 5] = [
 #[derive(Debug)]
 pub(super) struct Tracer {
     instance: PathBuf,
-    marker: File,
+    /// There until the instance goes, which an open file keeps busy.
+    marker: Option<File>,
 }
 
 impl Tracer {
@@ -37,7 +38,10 @@ impl Tracer {
         let marker = File::options()
             .write(true)
             .open(instance.join("trace_marker"))?;
-        let tracer = Tracer { instance, marker };
+        let tracer = Tracer {
+            instance,
+            marker: Some(marker),
+        };
         let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
         tracer.set("buffer_size_kb", "32768")?;
         tracer.set("trace_clock", "mono")?;
@@ -51,7 +55,8 @@ impl Tracer {
 
     /// Writes a line of its own into the recording.
     pub(super) fn mark(&self, text: &str) {
-        (&self.marker)
+        let mut marker = self.marker.as_ref().expect("it is open");
+        marker
             .write_all(text.as_bytes())
             .expect("a recording takes marks");
     }
@@ -71,6 +76,7 @@ impl Tracer {
 
 impl Drop for Tracer {
     fn drop(&mut self) {
+        self.marker = None;
         // Events that are enabled keep the directory busy.
         drop(self.set("events/enable", "0"));
         drop(fs::remove_dir(&self.instance));
