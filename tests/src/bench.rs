@@ -6,15 +6,23 @@
 
 pub mod bare;
 pub mod contest;
+mod crowd;
+mod decisions;
 pub mod direct;
+mod growth;
 mod launches;
 mod machine;
+mod memory;
+mod output;
+mod peers;
 pub mod plan;
 pub mod policy;
+mod protocol;
 pub mod report;
 mod series;
 pub mod session;
 pub mod stages;
+mod start;
 mod suite;
 pub mod table;
 mod web;

@@ -2,7 +2,8 @@
 
 use crate::{Site, User, connect_as};
 use nix::sys::socket::SockType;
-use std::io::{BufRead, BufReader, Write};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -23,8 +24,16 @@ pub fn call(tool: &str) -> String {
 }
 
 /// A connection that has been initialized.
-#[derive(Debug)]
-pub struct Session(BufReader<UnixStream>);
+pub struct Session {
+    answers: BufReader<Box<dyn Read + Send>>,
+    requests: Box<dyn Write + Send>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Session")
+    }
+}
 
 impl Session {
     /// Of `user` with the supervisor of `site`.
@@ -34,23 +43,37 @@ impl Session {
     #[must_use]
     pub fn of(site: &Site, user: User) -> Session {
         let socket = connect_as(user, SockType::Stream, &site.front());
-        Session::over(UnixStream::from(socket))
+        Session::over(UnixStream::from(socket)).expect("the server answers")
     }
 
-    /// With any server that speaks newline-delimited JSON-RPC at `path`.
+    /// With any server that speaks newline-delimited JSON-RPC at `path`; as this process.
     ///
-    /// # Panics
-    /// When nobody listens.
-    #[must_use]
-    pub fn at(path: &Path) -> Session {
-        Session::over(UnixStream::connect(path).expect("somebody listens"))
+    /// # Errors
+    /// When nobody listens, or hangs up.
+    pub fn at(path: &Path) -> io::Result<Session> {
+        Session::over(UnixStream::connect(path)?)
     }
 
-    fn over(socket: UnixStream) -> Session {
-        let mut session = Session(BufReader::new(socket));
-        session.ask(INITIALIZE);
-        session.say(INITIALIZED);
-        session
+    fn over(socket: UnixStream) -> io::Result<Session> {
+        Session::through(socket.try_clone()?, socket)
+    }
+
+    /// Through two ends of anything.
+    ///
+    /// # Errors
+    /// When the server hangs up.
+    pub fn through(
+        answers: impl Read + Send + 'static,
+        requests: impl Write + Send + 'static,
+    ) -> io::Result<Session> {
+        let mut session = Session {
+            answers: BufReader::new(Box::new(answers)),
+            requests: Box::new(requests),
+        };
+        session.say(INITIALIZE)?;
+        session.hear()?;
+        session.say(INITIALIZED)?;
+        Ok(session)
     }
 
     /// Sends the request `line`; what is answered.
@@ -58,9 +81,8 @@ impl Session {
     /// # Panics
     /// When nothing is.
     pub fn ask(&mut self, line: &str) -> String {
-        self.say(line);
-        let mut answer = String::new();
-        self.0.read_line(&mut answer).expect("an answer");
+        self.say(line).expect("the server reads");
+        let answer = self.hear().expect("an answer");
         assert!(answer.contains(r#""result""#), "{line}: {answer}");
         answer
     }
@@ -75,9 +97,17 @@ impl Session {
     }
 
     /// In one write, as a client that knows its trade does.
-    fn say(&mut self, line: &str) {
+    fn say(&mut self, line: &str) -> io::Result<()> {
         let line = [line, "\n"].concat();
-        let written = self.0.get_mut().write_all(line.as_bytes());
-        written.expect("the server reads");
+        self.requests.write_all(line.as_bytes())?;
+        self.requests.flush()
+    }
+
+    fn hear(&mut self) -> io::Result<String> {
+        let mut answer = String::new();
+        match self.answers.read_line(&mut answer)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(answer),
+        }
     }
 }

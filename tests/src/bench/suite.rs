@@ -1,9 +1,9 @@
 //! One run: what the plan wants, group by group.
 
-use super::launches;
 use super::machine::Machine;
 use super::plan::Plan;
 use super::report::{Report, Row, SCHEMA, Skipped};
+use super::{crowd, decisions, growth, launches, memory, output, peers, protocol, start};
 use crate::{binary, target_directory};
 use std::process::Command;
 
@@ -28,7 +28,17 @@ impl From<Vec<Row>> for Found {
 type Group = (&'static str, fn(&Plan) -> Found);
 
 /// All groups, in the order of the table.
-const GROUPS: &[Group] = &[("launch", |plan| launches::rows(plan).into())];
+const GROUPS: &[Group] = &[
+    ("launch", |plan| launches::rows(plan).into()),
+    ("crowd", |plan| crowd::rows(plan).into()),
+    ("protocol", |plan| protocol::rows(plan).into()),
+    ("output", |plan| output::rows(plan).into()),
+    ("memory", memory::found),
+    ("start", |plan| start::rows(plan).into()),
+    ("policy", |plan| decisions::rows(plan).into()),
+    ("growth", growth::found),
+    ("peers", peers::found),
+];
 
 /// Measures what `plan` wants.
 #[must_use]

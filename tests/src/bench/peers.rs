@@ -1,0 +1,107 @@
+//! What others charge for the same program, where they are installed.
+
+use super::bare::spawn;
+use super::contest::Contest;
+use super::plan::Plan;
+use super::report::{Row, Skipped};
+use super::session::{Session, call};
+use super::suite::Found;
+use crate::comparison::{Bounds, Network, Sandbox, Terms};
+use crate::python::tool;
+use crate::{ALICE, scratch};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+const BARE: &str = "bare spawn";
+const PYTHON: &str = "python";
+
+/// One-shot sandboxes, and a server of the official Python library that spawns.
+pub(super) fn found(plan: &Plan) -> Found {
+    let scratch = scratch();
+    let terms = terms(scratch.path());
+    let all = [Sandbox::Bubblewrap, Sandbox::Nsjail];
+    let (there, missing): (Vec<_>, Vec<_>) = all.into_iter().partition(|peer| peer.there());
+    let mut contest = Contest::default().enter(BARE, spawn);
+    for peer in &there {
+        let mut command = peer.launcher(&terms);
+        contest = contest.enter(peer.name(), move || {
+            assert!(
+                command.status().expect("it starts").success(),
+                "{command:?}"
+            );
+        });
+    }
+    let mut python = Python::start();
+    let line = call("true");
+    let contest = contest.enter(PYTHON, || {
+        let answer = python.session.ask(&line);
+        assert!(!answer.contains("\"isError\":true"), "{answer}");
+    });
+    let times = contest.run(plan.rounds(5));
+    let baseline = times.of(BARE).spread();
+    let row = |name: &str, what: &str| {
+        Row::ratio(
+            &format!("peer-{name}"),
+            what,
+            times.of(name).spread(),
+            (BARE, baseline),
+        )
+    };
+    let mut rows: Vec<Row> = there
+        .iter()
+        .map(|peer| row(peer.name(), &format!("launch by {}", peer.name())))
+        .collect();
+    rows.push(row(PYTHON, "`tools/call` of a Python server, no sandbox"));
+    Found {
+        rows,
+        skipped: missing.into_iter().map(absent).collect(),
+    }
+}
+
+fn absent(peer: Sandbox) -> Skipped {
+    Skipped {
+        what: format!("launch by {}", peer.name()),
+        why: "it is not installed; CONTRIBUTING.md tells how".to_owned(),
+    }
+}
+
+fn terms(scratch: &Path) -> Terms {
+    Terms {
+        user: ALICE,
+        scratch: scratch.to_path_buf(),
+        read: Vec::new(),
+        write: Vec::new(),
+        execute: Vec::new(),
+        directory: None,
+        environment: Vec::new(),
+        network: Network::Nothing,
+        bounds: Bounds::Shipped,
+    }
+}
+
+/// The server, as its client starts it.
+struct Python {
+    session: Session,
+    child: Child,
+}
+
+impl Python {
+    fn start() -> Python {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(tool("python"));
+        command.arg(folder.join("python/spawning_server.py"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::null()).spawn().expect("it starts");
+        let answers = child.stdout.take().expect("a pipe");
+        let requests = child.stdin.take().expect("a pipe");
+        let session = Session::through(answers, requests).expect("it answers");
+        Python { session, child }
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
