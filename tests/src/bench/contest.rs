@@ -14,10 +14,12 @@ pub struct Rounds {
     pub counted: usize,
 }
 
+type Work<'a> = Box<dyn FnMut() + 'a>;
+
 /// What is timed, by name.
 #[derive(Default)]
 pub struct Contest<'a> {
-    entries: Vec<(&'static str, Box<dyn FnMut() + 'a>)>,
+    entries: Vec<(&'static str, Work<'a>)>,
 }
 
 impl<'a> Contest<'a> {
