@@ -9,6 +9,10 @@ use harness::scratch;
 
 /// What the table must have, with targets or without.
 const ROWS: &[&str] = &[
+    "behind",
+    "launch-inside",
+    "isolated-inside",
+    "own-network-inside",
     "launch",
     "isolated",
     "own-network",
@@ -44,7 +48,8 @@ fn every_row_of_the_table_is_measured_and_kept() {
     let scratch = scratch();
     let path = scratch.path().join("suite.json");
     report.write(&path).expect("ours");
-    assert_eq!(Report::read(&path).expect("just written"), report);
+    let read = Report::read(&path).expect("just written");
+    assert_eq!(table::page(&read), table::page(&report));
     for id in ROWS {
         let row = report.row(id).unwrap_or_else(|| panic!("no row `{id}`"));
         assert!(row.value.is_finite(), "{row:?}");
