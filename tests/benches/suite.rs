@@ -8,6 +8,7 @@ use harness::bench::plan::Plan;
 use harness::bench::report::Report;
 use harness::bench::stages::{Bar, Stage, bars, draw};
 use harness::bench::{measure, table};
+use harness::comparison::Page;
 use harness::target_directory;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,18 @@ fn main() -> Result<()> {
         println!("{}", table::compared(&report, &former));
     }
     println!("Kept in {}", path.display());
+    if plan.bless {
+        bless(&report);
+        stages(&plan)?;
+    }
     Ok(())
+}
+
+/// The made part of docs/performance.md.
+fn bless(report: &Report) {
+    let mut page = Page::of("performance.md");
+    page.set("table", &table::page(report));
+    page.write();
 }
 
 /// The picture, and its numbers.

@@ -10,6 +10,7 @@ mod crowd;
 mod decisions;
 pub mod direct;
 mod growth;
+mod idle;
 mod launches;
 mod machine;
 mod memory;

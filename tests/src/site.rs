@@ -96,6 +96,18 @@ impl Site {
         self.await_listener("supervisor", &self.front());
     }
 
+    /// Starts both at once and waits for neither.
+    ///
+    /// # Panics
+    /// When one cannot be executed.
+    pub fn start_at_once(&mut self) {
+        let worker = self.worker_command().stderr(self.log("worker")).spawn();
+        self.worker = Some(worker.expect("the worker starts"));
+        let mut supervisor = self.supervisor_command();
+        let supervisor = supervisor.stderr(self.log("supervisor")).spawn();
+        self.supervisor = Some(supervisor.expect("the supervisor starts"));
+    }
+
     /// As [`Site::start_supervisor`], with a variable in its environment.
     ///
     /// # Panics

@@ -14,10 +14,12 @@ pub struct Rounds {
     pub counted: usize,
 }
 
+type Work<'a> = Box<dyn FnMut() + 'a>;
+
 /// What is timed, by name.
 #[derive(Default)]
 pub struct Contest<'a> {
-    entries: Vec<(&'static str, Box<dyn FnMut() + 'a>)>,
+    entries: Vec<(&'static str, Work<'a>)>,
 }
 
 impl<'a> Contest<'a> {
@@ -31,33 +33,34 @@ impl<'a> Contest<'a> {
     /// Times each once in every round, in an order that the dice say.
     ///
     /// In its turn each does its work twice, and only the second time counts: the first
-    /// has the caches filled with its own, and what the one before has left to the kernel,
-    /// such as namespaces to take apart, is done meanwhile. Whoever does the same thing
+    /// also pays for what the one before has left behind. Whoever does the same thing
     /// again and again, as users do, pays for his own remains and for nobody else's.
     #[must_use]
     pub fn run(mut self, rounds: Rounds) -> Times {
         let mut dice = Dice::of(8);
-        let mut times: Vec<Series> = self.entries.iter().map(|_| Series::default()).collect();
+        let mut times = vec![Series::default(); self.entries.len()];
+        let mut behind = times.clone();
         let mut order: Vec<usize> = (0..self.entries.len()).collect();
         for round in 0..rounds.warm_up + rounds.counted {
             shuffle(&mut order, &mut dice);
             for &entry in &order {
                 let work = &mut self.entries[entry].1;
-                work();
-                let time = timed(work);
+                let (first, second) = (timed(&mut *work), timed(work));
                 if round >= rounds.warm_up {
-                    times[entry].push(time);
+                    times[entry].push(second);
+                    behind[entry].push(first);
                 }
             }
         }
         let names = self.entries.iter().map(|(name, _)| *name);
-        Times(names.zip(times).collect())
+        let both = times.into_iter().zip(behind);
+        Times(names.zip(both).collect())
     }
 }
 
 /// What a contest has shown.
 #[derive(Debug, Clone)]
-pub struct Times(Vec<(&'static str, Series)>);
+pub struct Times(Vec<(&'static str, (Series, Series))>);
 
 impl Times {
     /// The times of `name`.
@@ -66,6 +69,19 @@ impl Times {
     /// When it took no part.
     #[must_use]
     pub fn of(&self, name: &str) -> &Series {
+        &self.entry(name).0
+    }
+
+    /// The times of `name` right behind another, which do not count.
+    ///
+    /// # Panics
+    /// When it took no part.
+    #[must_use]
+    pub fn behind(&self, name: &str) -> &Series {
+        &self.entry(name).1
+    }
+
+    fn entry(&self, name: &str) -> &(Series, Series) {
         let found = self.0.iter().find(|(entry, _)| *entry == name);
         &found.unwrap_or_else(|| panic!("`{name}` took no part")).1
     }
@@ -102,6 +118,7 @@ mod tests {
         };
         let times = contest.run(rounds);
         assert_eq!(times.of("one").spread().count, 20);
+        assert_eq!(times.behind("two").spread().count, 20);
         let done = done.into_inner();
         let rounds: Vec<&[i32]> = done.chunks(4).collect();
         assert_eq!(rounds.len(), 22);

@@ -3,6 +3,7 @@
 
 use super::bare::spawn;
 use super::contest::{Contest, Times};
+use super::idle::Idle;
 use super::plan::Plan;
 use super::policy;
 use super::report::{Row, Target};
@@ -11,15 +12,6 @@ use super::suite::Found;
 use crate::{ALICE, Site};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-
-/// So many clients that say nothing.
-pub(super) fn idle_clients(plan: &Plan) -> usize {
-    match plan.rounds {
-        _ if plan.long => 10_000,
-        few if few < 100 => 10,
-        _ => 1000,
-    }
-}
 
 fn calls(plan: &Plan) -> usize {
     match plan.rounds {
@@ -41,10 +33,7 @@ pub(super) fn found(plan: &Plan) -> Found {
     for _ in 0..calls(plan) {
         busy.succeed(&line);
     }
-    let count = idle_clients(plan);
-    let idle: Vec<Session> = (0..count)
-        .map_while(|_| Session::at(&crowded.front()).ok())
-        .collect();
+    let idle = Idle::at(&crowded, plan);
     let mut sessions = [&fresh, &worn, &crowded, &long].map(|site| Session::of(site, ALICE));
     let [one, two, three, four] = &mut sessions;
     let times = Contest::default()
@@ -54,8 +43,8 @@ pub(super) fn found(plan: &Plan) -> Found {
         .enter("clients", || three.succeed(&line))
         .enter("trail", || four.succeed(&line))
         .run(plan.rounds(1));
-    let gibibytes = trail_bytes(plan) >> 20;
-    vec![
+    let mebibytes = trail_bytes(plan) >> 20;
+    let rows = vec![
         row(
             &times,
             "calls",
@@ -64,15 +53,18 @@ pub(super) fn found(plan: &Plan) -> Found {
         row(
             &times,
             "clients",
-            &format!("`tools/call` beside {} idle clients", idle.len()),
+            &format!("`tools/call` beside {} idle clients", idle.count()),
         ),
         row(
             &times,
             "trail",
-            &format!("`tools/call` after {gibibytes} MiB of audit trail"),
+            &format!("`tools/call` after {mebibytes} MiB of audit trail"),
         ),
-    ]
-    .into()
+    ];
+    Found {
+        rows,
+        skipped: idle.missing().into_iter().collect(),
+    }
 }
 
 fn row(times: &Times, id: &str, what: &str) -> Row {

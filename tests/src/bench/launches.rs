@@ -5,16 +5,29 @@ use super::contest::{Contest, Times};
 use super::direct::Direct;
 use super::plan::Plan;
 use super::policy;
-use super::report::{Row, Target};
+use super::report::{Row, Skipped, Target};
 use super::session::{Session, call};
+use super::stages::inside;
+use super::suite::Found;
 use super::web::Request;
 use crate::{ALICE, Site};
 
 const BARE: &str = "bare spawn";
 
-/// All launches, in one contest.
+/// What the worker does of a launch, from the request it has read to the command reaped.
+const INSIDE: [(&str, &str, f64); 3] = [
+    ("launch", "request read to command reaped", 1.25),
+    ("isolated", "request read to command reaped, isolated", 1.9),
+    (
+        "own-network",
+        "request read to command reaped, isolated, with a network of its own",
+        2.6,
+    ),
+];
+
+/// All launches, in one contest; and of three of them the part that the worker has.
 #[must_use]
-pub(super) fn rows(plan: &Plan) -> Vec<Row> {
+pub(super) fn found(plan: &Plan) -> Found {
     let worker = Direct::start(&policy::launches());
     let (plain, limited) = (Site::with(&policy::launches()).start(), limited());
     let mut session = Session::of(&plain, ALICE);
@@ -30,7 +43,34 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
         .enter("call", || session.succeed(&line))
         .enter("http", || web.call("true"))
         .enter("limited", || counted.succeed(&line_limited));
-    told(&contest.run(plan.rounds(1)))
+    let times = contest.run(plan.rounds(1));
+    let mut found = parts(&worker, &times, plan);
+    found.rows.extend(told(&times));
+    found
+}
+
+fn parts(worker: &Direct, times: &Times, plan: &Plan) -> Found {
+    let mut found = Found::default();
+    for (name, what, limit) in INSIDE {
+        let (tool, median) = (tool(name), times.of(name).spread().p50);
+        match inside(worker, tool, median, plan.rounds(2)) {
+            Ok(part) => {
+                let (id, bare) = (format!("{name}-inside"), times.of(BARE).spread());
+                let row = Row::ratio(&id, what, part.spread(), (BARE, bare));
+                found.rows.push(row.within(Target::AtMost(limit)));
+            }
+            Err(error) => found.skipped.push(Skipped {
+                what: what.to_owned(),
+                why: format!("{error:#}").replace('\n', "; "),
+            }),
+        }
+    }
+    found
+}
+
+/// The tool whose launch has this name.
+fn tool(name: &str) -> &str {
+    if name == "launch" { "true" } else { name }
 }
 
 /// Every limit counts, and every line of the trail is waited for.
@@ -49,17 +89,23 @@ fn told(times: &Times) -> Vec<Row> {
         )
     };
     let to_bare = |id: &str, what: &str| row(id, what, BARE, BARE);
+    let behind = times.behind(BARE).spread();
     vec![
-        to_bare("launch", "launch by the worker").within(Target::AtMost(1.25)),
-        to_bare("isolated", "launch by the worker, isolated").within(Target::AtMost(1.9)),
+        Row::ratio(
+            "behind",
+            "bare spawn right behind another's launch",
+            behind,
+            (BARE, times.of(BARE).spread()),
+        ),
+        to_bare("launch", "asked of the worker"),
+        to_bare("isolated", "asked of the worker, isolated"),
         to_bare(
             "own-network",
-            "launch by the worker, isolated, with a network of its own",
-        )
-        .within(Target::AtMost(2.6)),
+            "asked of the worker, isolated, with a network of its own",
+        ),
         to_bare(
             "host-network",
-            "launch by the worker, isolated, in the host's network",
+            "asked of the worker, isolated, in the host's network",
         ),
         to_bare("call", "`tools/call`").within(Target::AtMost(1.6)),
         to_bare("http", "`tools/call` over HTTP"),

@@ -47,7 +47,7 @@ impl Machine {
 /// proc_loadavg(5).
 fn load() -> [f64; 3] {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let mut numbers = text.split_whitespace().map(|word| word.parse());
+    let mut numbers = text.split_whitespace().map(str::parse);
     [(); 3].map(|()| numbers.next().and_then(Result::ok).unwrap_or_default())
 }
 

@@ -1,10 +1,10 @@
 //! What is resident while nothing happens, and what each client adds that is there and
 //! says nothing.
 
-use super::growth::idle_clients;
+use super::idle::Idle;
 use super::plan::Plan;
 use super::policy;
-use super::report::{Row, Skipped, Target, Unit};
+use super::report::{Row, Target, Unit};
 use super::session::{Session, call};
 use super::suite::Found;
 use crate::{ALICE, Site};
@@ -16,21 +16,12 @@ pub(super) fn found(plan: &Plan) -> Found {
     session.succeed(&call("true"));
     let resident = || site.supervisor().resident() as f64 / 1024.0;
     let (supervisor, worker) = (resident(), site.worker().resident() as f64 / 1024.0);
-    let count = idle_clients(plan);
-    let mut skipped = Vec::new();
-    let idle: Vec<Session> = (0..count)
-        .map_while(|_| Session::at(&site.front()).ok())
-        .collect();
-    if idle.len() < count {
-        let why = format!("the service took {} of them", idle.len());
-        let what = format!("{count} idle clients");
-        skipped.push(Skipped { what, why });
-    }
-    let each = (resident() - supervisor) / idle.len() as f64;
+    let idle = Idle::at(&site, plan);
+    let each = (resident() - supervisor) / idle.count() as f64;
     let mebibytes = |id, what, kibibytes: f64, limit| {
         Row::plain(id, what, kibibytes / 1024.0, Unit::Mebibytes).within(Target::AtMost(limit))
     };
-    let what = format!("resident: each of {} idle clients", idle.len());
+    let what = format!("resident: each of {} idle clients", idle.count());
     let rows = vec![
         mebibytes("supervisor", "resident: supervisor, idle", supervisor, 12.0),
         mebibytes(
@@ -41,5 +32,8 @@ pub(super) fn found(plan: &Plan) -> Found {
         ),
         Row::plain("client", &what, each, Unit::Kibibytes).within(Target::AtMost(40.0)),
     ];
-    Found { rows, skipped }
+    Found {
+        rows,
+        skipped: idle.missing().into_iter().collect(),
+    }
 }

@@ -1,7 +1,7 @@
 //! What is asked of the suite: the words behind `cargo bench … --`.
 
 use super::contest::Rounds;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::PathBuf;
 
 /// How the suite is told.
@@ -15,7 +15,7 @@ usage: cargo bench -p mini-mcp-tests --bench suite -- [stages] [OPTION…]
   --against FILE   compare with a former result
   --output FILE    where the result goes (target/bench/suite.json)
   --built          measure the binaries as they are, without building them
-  --bless          write docs/performance.md and its picture anew
+  --bless          put the table into docs/performance.md and draw docs/launch.svg
 ";
 
 /// What is to be done.
@@ -82,6 +82,10 @@ impl Plan {
                 _ => bail!("cannot understand `{word}`\n\n{USAGE}"),
             }
         }
+        ensure!(
+            plan.only.is_empty() || !plan.bless,
+            "cannot put a part of the table into the page\nhint: leave out --only"
+        );
         Ok(plan)
     }
 
@@ -130,5 +134,6 @@ mod tests {
         assert!(plan(&["--lnog"]).is_err());
         assert!(plan(&["--rounds"]).is_err());
         assert!(plan(&["--rounds", "many"]).is_err());
+        assert!(plan(&["--bless", "--only", "launch"]).is_err());
     }
 }

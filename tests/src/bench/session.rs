@@ -54,7 +54,7 @@ impl Session {
         Session::over(UnixStream::connect(path)?)
     }
 
-    fn over(socket: UnixStream) -> io::Result<Session> {
+    pub(super) fn over(socket: UnixStream) -> io::Result<Session> {
         Session::through(socket.try_clone()?, socket)
     }
 

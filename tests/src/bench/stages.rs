@@ -18,14 +18,16 @@ use super::bare::spawn;
 use super::contest::{Contest, Rounds};
 use super::direct::Direct;
 use super::policy;
+use super::series::Series;
 use super::session::{Session, call};
 use crate::{ALICE, Process, Site};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use event::Event;
 use nix::unistd::gettid;
 use std::collections::BTreeMap;
 use std::fs;
-use timeline::{Role, Times, launches};
+use std::time::Duration;
+use timeline::{Recorded, Role, Times, launches};
 use tracer::Tracer;
 
 /// A bar for a bare spawn and for each way to launch.
@@ -45,6 +47,7 @@ pub fn bars(rounds: Rounds) -> Result<Vec<Bar>> {
         .run(rounds);
     let bar = |name: &str, cast: &Cast, work: &mut dyn FnMut()| {
         let traced = traced(cast, rounds, work)?;
+        let traced: Vec<Times> = traced.iter().map(|launch| launch.times).collect();
         let untraced = times.of(name).spread().p50;
         Ok::<Bar, anyhow::Error>(Bar {
             name: name.to_owned(),
@@ -60,6 +63,36 @@ pub fn bars(rounds: Rounds) -> Result<Vec<Bar>> {
             session.succeed(&line);
         })?,
     ])
+}
+
+/// What the lane's own part of a launch of `tool` takes, from the request it has read
+/// until the command is reaped. Launches that nobody recorded take `median` microseconds
+/// for their client, to which recorded ones are scaled.
+///
+/// # Errors
+/// When the kernel cannot record.
+pub(super) fn inside(worker: &Direct, tool: &str, median: f64, rounds: Rounds) -> Result<Series> {
+    let cast = cast_of(&worker.front.site, false);
+    let traced = traced(&cast, rounds, &mut || worker.launch(tool))?;
+    let whole: Series = traced
+        .iter()
+        .map(|launch| total(&launch.times))
+        .map(micros)
+        .collect();
+    let scale = median / whole.spread().p50;
+    let inside: Option<Series> = traced
+        .iter()
+        .map(|launch| Some(micros(launch.inside? * scale)))
+        .collect();
+    inside.context("cannot tell when the lane reads and reaps")
+}
+
+fn micros(time: f64) -> Duration {
+    Duration::from_secs_f64(time / 1e6)
+}
+
+fn total(times: &Times) -> f64 {
+    times.iter().sum()
 }
 
 type Cast = BTreeMap<i32, Role>;
@@ -87,7 +120,7 @@ fn threads(process: Process) -> Vec<i32> {
 }
 
 /// Records `work` in so many rounds. As in a contest, it is done twice in each.
-fn traced(cast: &Cast, rounds: Rounds, work: &mut dyn FnMut()) -> Result<Vec<Times>> {
+fn traced(cast: &Cast, rounds: Rounds, work: &mut dyn FnMut()) -> Result<Vec<Recorded>> {
     let pids: Vec<i32> = cast.keys().copied().collect();
     let tracer = Tracer::start(&pids)?;
     for _ in 0..rounds.counted {
@@ -113,7 +146,6 @@ fn traced(cast: &Cast, rounds: Rounds, work: &mut dyn FnMut()) -> Result<Vec<Tim
 /// The mean of the middle half, by which a picture adds up, as a part of `median`.
 fn scaled(launches: &[Times], median: f64) -> Times {
     let mut sorted: Vec<&Times> = launches.iter().collect();
-    let total = |times: &Times| times.iter().sum::<f64>();
     sorted.sort_by(|one, other| total(one).total_cmp(&total(other)));
     let quarter = sorted.len() / 4;
     let middle = &sorted[quarter..sorted.len() - quarter];

@@ -7,8 +7,12 @@ use super::series::Series;
 use super::session::{Session, call};
 use crate::{ALICE, Site};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+/// How often the client looks whether somebody listens.
+const GRAIN: Duration = Duration::from_micros(200);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Worker and supervisor at once; the client is there as soon as somebody listens.
 pub(super) fn rows(plan: &Plan) -> Vec<Row> {
@@ -29,30 +33,13 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
 }
 
 fn start() -> Duration {
-    let site = Site::with(&policy::launches()).prepare();
+    let mut site = Site::with(&policy::launches()).prepare();
     let start = Instant::now();
-    let worker = quietly(site.worker_command());
-    let supervisor = quietly(site.supervisor_command());
-    let mut session = loop {
-        if UnixStream::connect(site.front()).is_ok() {
-            break Session::of(&site, ALICE);
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    };
-    session.succeed(&call("true"));
-    let time = start.elapsed();
-    for mut child in [supervisor, worker] {
-        drop(
-            Command::new("/bin/kill")
-                .arg(child.id().to_string())
-                .status(),
-        );
-        drop(child.wait());
+    site.start_at_once();
+    while UnixStream::connect(site.front()).is_err() {
+        sleep(GRAIN);
+        assert!(start.elapsed() < PATIENCE, "the service does not listen");
     }
-    time
-}
-
-fn quietly(mut command: Command) -> Child {
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("it starts")
+    Session::of(&site, ALICE).succeed(&call("true"));
+    start.elapsed()
 }

@@ -29,7 +29,7 @@ type Group = (&'static str, fn(&Plan) -> Found);
 
 /// All groups, in the order of the table.
 const GROUPS: &[Group] = &[
-    ("launch", |plan| launches::rows(plan).into()),
+    ("launch", launches::found),
     ("crowd", |plan| crowd::rows(plan).into()),
     ("protocol", |plan| protocol::rows(plan).into()),
     ("output", |plan| output::rows(plan).into()),

@@ -1,4 +1,4 @@
-//! The tables of docs/comparison.md, which are made and compared.
+//! The made parts of a page in docs/, such as the tables of docs/comparison.md.
 
 use super::attacked::{Attacked, Named, Positive};
 use super::everyday::Worked;
@@ -18,14 +18,24 @@ pub struct Page {
 }
 
 impl Page {
-    /// Reads it.
+    /// Reads docs/comparison.md.
     ///
     /// # Panics
     /// When it is not there.
     #[must_use]
     pub fn read() -> Page {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/comparison.md");
-        let text = fs::read_to_string(&path).expect("docs/comparison.md");
+        Page::of("comparison.md")
+    }
+
+    /// Reads the page `name` of docs/.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[must_use]
+    pub fn of(name: &str) -> Page {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let path = docs.join(name);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         Page { path, text }
     }
 
@@ -56,7 +66,7 @@ impl Page {
     fn around(&self, name: &str) -> (&str, &str) {
         let head = format!("{BEGIN}{name} -->");
         let split = self.text.split_once(&head);
-        split.unwrap_or_else(|| panic!("docs/comparison.md has no part `{name}`"))
+        split.unwrap_or_else(|| panic!("`{}` has no part `{name}`", self.path.display()))
     }
 
     /// Writes it back.

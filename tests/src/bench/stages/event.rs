@@ -29,10 +29,8 @@ pub(super) enum What {
 impl Event {
     /// `comm-PID [CPU] flags SECONDS: name: fields`; `None` for everything else.
     pub(super) fn parse(line: &str) -> Option<Event> {
-        // A name may hold anything, so the columns are found from their other end.
-        let (task, rest) = line.split_once(" [")?;
+        let (task, rest) = around_processor(line)?;
         let pid = task.trim_end().rsplit('-').next()?.parse().ok()?;
-        let (_, rest) = rest.split_once("] ")?;
         let (head, rest) = rest.split_once(": ")?;
         let time: f64 = head.split_whitespace().last()?.parse().ok()?;
         let (name, fields) = rest.split_once(": ")?;
@@ -40,6 +38,15 @@ impl Event {
         let time = time * 1e6;
         Some(Event { pid, time, what })
     }
+}
+
+/// What stands before and behind `[CPU] `. A name may hold anything, brackets as well.
+fn around_processor(line: &str) -> Option<(&str, &str)> {
+    line.match_indices(" [").find_map(|(at, bracket)| {
+        let (number, rest) = line[at + bracket.len()..].split_once("] ")?;
+        let _processor: u32 = number.parse().ok()?;
+        Some((&line[..at], rest))
+    })
 }
 
 impl What {

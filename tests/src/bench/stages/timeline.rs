@@ -43,8 +43,17 @@ struct Part {
     heard: usize,
 }
 
-/// The times of each launch between the marks `begin` and `end`.
-pub(super) fn launches(events: &[Event], cast: &BTreeMap<i32, Role>) -> Vec<Times> {
+/// One launch, as it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Recorded {
+    pub(super) times: Times,
+    /// Microseconds from the lane's having read the request until it has reaped the
+    /// command; `None` where nobody asks.
+    pub(super) inside: Option<f64>,
+}
+
+/// Each launch between the marks `begin` and `end`.
+pub(super) fn launches(events: &[Event], cast: &BTreeMap<i32, Role>) -> Vec<Recorded> {
     let mut all = Vec::new();
     let mut current: Option<Launch> = None;
     for event in events {
@@ -69,6 +78,9 @@ struct Launch {
     parts: BTreeMap<i32, Part>,
     phase: Phase,
     admitted: bool,
+    /// When the lane had read the request, and when it had reaped the command.
+    read: Option<f64>,
+    reaped: Option<f64>,
     since: f64,
     events: usize,
     times: Times,
@@ -92,6 +104,8 @@ impl Launch {
             parts: cast.iter().map(part).collect(),
             phase: Phase::Asking,
             admitted: false,
+            read: None,
+            reaped: None,
             since: event.time,
             events: 0,
             times: [0.0; Stage::ALL.len()],
@@ -103,9 +117,14 @@ impl Launch {
     }
 
     /// `None` where no program was seen to run: events were lost.
-    fn end(mut self, time: f64) -> Option<Times> {
+    fn end(mut self, time: f64) -> Option<Recorded> {
         self.pass(time);
-        (self.phase == Phase::Ending).then_some(self.times)
+        let inside = self
+            .read
+            .zip(self.reaped)
+            .map(|(read, reaped)| reaped - read);
+        let times = self.times;
+        (self.phase == Phase::Ending).then_some(Recorded { times, inside })
     }
 
     fn hear(&mut self, event: &Event) {
@@ -119,6 +138,7 @@ impl Launch {
             }
             What::Enter(..) | What::Exit(_) => {
                 self.runs(event.pid, true);
+                self.clock(event);
                 self.advance(event);
                 self.settle(event.pid, Some(&event.what));
             }
@@ -166,6 +186,20 @@ impl Launch {
         if let Some(part) = self.parts.get_mut(&pid) {
             part.runs = runs;
             part.heard = self.events;
+        }
+    }
+
+    /// Where the lane's own part begins and where it ends.
+    fn clock(&mut self, event: &Event) {
+        let lane = self.parts.get(&event.pid).map(|part| part.role) == Some(Role::Lane);
+        match (self.phase, &event.what) {
+            (Phase::Asking, What::Exit(libc::SYS_recvmsg)) if lane => {
+                self.read.get_or_insert(event.time);
+            }
+            (Phase::Ending, What::Exit(libc::SYS_wait4)) if lane => {
+                self.reaped.get_or_insert(event.time);
+            }
+            _ => {}
         }
     }
 
@@ -227,7 +261,7 @@ mod tests {
         What::Mark(text.to_owned())
     }
 
-    fn times(events: &[Event]) -> Vec<Times> {
+    fn recorded(events: &[Event]) -> Vec<Recorded> {
         launches(events, &BTreeMap::from([(LANE, Role::Lane)]))
     }
 
@@ -257,10 +291,11 @@ mod tests {
 
     #[test]
     fn every_moment_is_somebodys() {
-        let all = times(&spawn());
-        let [times] = all.as_slice() else {
+        let all = recorded(&spawn());
+        let [Recorded { times, inside }] = all.as_slice() else {
             panic!("{all:?}")
         };
+        assert_eq!(*inside, None, "nobody has asked");
         let of = |stage: Stage| times[stage.index()];
         let sum: f64 = times.iter().sum();
         assert!((sum - 103.0).abs() < 1e-9, "{times:?}");
@@ -281,6 +316,15 @@ mod tests {
     fn a_launch_of_which_events_were_lost_is_none() {
         let mut events = spawn();
         events.retain(|event| event.what != What::Exit(libc::SYS_execve));
-        assert!(times(&events).is_empty());
+        assert!(recorded(&events).is_empty());
+    }
+
+    #[test]
+    fn the_lanes_part_is_from_the_request_to_the_reaping() {
+        let mut events = spawn();
+        events.insert(1, at(4.0, LANE, What::Exit(libc::SYS_recvmsg)));
+        // What it hears of others later is no request.
+        events.insert(2, at(6.0, LANE, What::Exit(libc::SYS_recvmsg)));
+        assert_eq!(recorded(&events)[0].inside, Some(96.0));
     }
 }

@@ -1,0 +1,86 @@
+//! The benchmark suite works: each group once or twice, and nothing said of times.
+
+use harness::bench::contest::Rounds;
+use harness::bench::plan::Plan;
+use harness::bench::report::Report;
+use harness::bench::stages::{Stage, bars, draw};
+use harness::bench::{measure, table};
+use harness::scratch;
+
+/// What the table must have, with targets or without.
+const ROWS: &[&str] = &[
+    "behind",
+    "launch-inside",
+    "isolated-inside",
+    "own-network-inside",
+    "launch",
+    "isolated",
+    "own-network",
+    "host-network",
+    "call",
+    "http",
+    "limited",
+    "crowd",
+    "list",
+    "ping",
+    "output",
+    "output-memory",
+    "supervisor",
+    "worker",
+    "client",
+    "start",
+    "decision-10",
+    "decision-10000",
+    "load",
+    "after-calls",
+    "after-clients",
+    "after-trail",
+    "peer-python",
+];
+
+#[test]
+fn every_row_of_the_table_is_measured_and_kept() {
+    let plan = Plan {
+        rounds: 3,
+        ..Plan::default()
+    };
+    let report = measure(&plan);
+    let scratch = scratch();
+    let path = scratch.path().join("suite.json");
+    report.write(&path).expect("ours");
+    let read = Report::read(&path).expect("just written");
+    assert_eq!(table::page(&read), table::page(&report));
+    for id in ROWS {
+        let row = report.row(id).unwrap_or_else(|| panic!("no row `{id}`"));
+        assert!(row.value.is_finite(), "{row:?}");
+        assert!(table::page(&report).contains(&row.what), "{row:?}");
+    }
+    let same = table::compared(&report, &report).matches("+0 %").count();
+    assert!(same + 2 >= report.rows.len(), "{same}");
+}
+
+/// What can run at all is in a bar: a spawn has no Landlock, a launch has everything.
+#[test]
+fn a_launch_is_told_stage_by_stage() {
+    let rounds = Rounds {
+        warm_up: 1,
+        counted: 8,
+    };
+    let bars = bars(rounds).expect("the kernel records");
+    let names: Vec<&str> = bars.iter().map(|bar| bar.name.as_str()).collect();
+    assert_eq!(names, ["bare", "default", "isolated", "tools/call"]);
+    let of = |bar: usize, stage: Stage| bars[bar].times[stage.index()];
+    assert!(of(0, Stage::Landlock) == 0.0 && of(0, Stage::Execute) > 0.0);
+    for (bar, stage) in [
+        (1, Stage::Landlock),
+        (1, Stage::Filter),
+        (1, Stage::Credentials),
+        (1, Stage::Admit),
+        (2, Stage::Namespaces),
+        (3, Stage::Decide),
+        (3, Stage::Record),
+    ] {
+        assert!(of(bar, stage) > 0.0, "{stage:?} of {}", names[bar]);
+    }
+    assert!(draw(&bars).contains("Landlock"));
+}
