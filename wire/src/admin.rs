@@ -5,7 +5,7 @@ use crate::{Metrics, Overview, PolicyDigest};
 use serde::{Deserialize, Serialize};
 
 /// Version of this vocabulary; the worker answers no other.
-pub const ADMIN_VERSION: u16 = 3;
+pub const ADMIN_VERSION: u16 = 4;
 
 /// A question of an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
