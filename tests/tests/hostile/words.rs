@@ -19,7 +19,9 @@ fn clients_are_not_made_up() {
         outcomes.all(name, "recorded");
     }
     outcomes.all("his call", "finished");
-    outcomes.all("of a flood", "59");
+    let flood: usize = outcomes.of("of a flood")[0].parse().expect("a number");
+    // Sixty a minute; on a busy machine it takes more than one.
+    assert!((1..200).contains(&flood), "{flood}");
     let [meanwhile] = outcomes.of("another meanwhile")[..] else {
         panic!("{outcomes:?}")
     };
@@ -31,8 +33,9 @@ fn clients_are_not_made_up() {
         let own = attached.iter().filter(|one| one.field("uid") == uid);
         own.count()
     };
-    assert_eq!((of(ALICE.uid()), of(FRONT.uid())), (60, 2), "{attached:?}");
-    assert_eq!(attached.len(), 62, "{attached:?}");
+    let expected = (flood + 1, 2);
+    assert_eq!((of(ALICE.uid()), of(FRONT.uid())), expected, "{attached:?}");
+    assert_eq!(attached.len(), flood + 3, "{attached:?}");
     let boast = &attached[0];
     for part in ["name", "version"] {
         let text = boast.0["claim"][part].as_str().expect("a claim");
