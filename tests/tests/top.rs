@@ -371,7 +371,7 @@ fn it_lives_in_a_terminal() {
 #[test]
 fn a_key_at_the_instant_of_another_size_is_not_lost() {
     let site = Site::with(BASE).start();
-    let terminal = Terminal::start(&command(&site, &[]), 24, 80);
+    let mut terminal = Terminal::start(&command(&site, &[]), 24, 80);
     terminal.shows("a frame", |screen| screen.contains("nothing runs"));
     for round in 0..60 {
         // It draws meanwhile, and does not look at either.
