@@ -129,6 +129,7 @@ fn nothing_that_a_collector_answers_does_harm() {
         Answer::Interim,
         Answer::Twice,
     ] {
+        println!("{answer:?}");
         let (port, count) = collector(Some(answer));
         let endpoint = format!("http://127.0.0.1:{port}");
         let mut site = Site::with(BASE).serving(&["--otlp", &endpoint]).prepare();
