@@ -24,9 +24,10 @@ pub(super) struct Reloads {
 
 impl Reloads {
     fn of(&mut self, what: Spared) -> &mut Sparing {
-        match what {
-            Spared::Reload => &mut self.asked,
-            _ => &mut self.signalled,
+        if what == Spared::Reload {
+            &mut self.asked
+        } else {
+            &mut self.signalled
         }
     }
 
