@@ -126,11 +126,10 @@ fn nobodys_calls_are_told_within_bounds() {
     outcomes.all("somebody", "finished");
     ground.assert_unharmed();
     assert_eq!(ground.marks(), ["right"]);
-    assert_eq!(ground.refused("attestation"), ROOM);
-    assert_eq!(
-        number(&ground, "audit_left_out_total{event=\"refuse\"}"),
-        90
-    );
+    let told = ground.refused("attestation");
+    assert!(told <= most(began), "{told}");
+    let left_out = number(&ground, "audit_left_out_total{event=\"refuse\"}");
+    assert_eq!(told as u64 + left_out, 150);
     ground.site.stop_worker();
     let lines: Vec<Entry> = ["refuse", "left_out"]
         .iter()
