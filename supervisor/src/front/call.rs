@@ -195,8 +195,8 @@ pub(crate) async fn report(
             key: client.key.clone(),
         })
     };
-    let failure = match record(pool, client, &report(arguments)).await {
-        Err(LaneError::Request(_)) => record(pool, client, &report(None)).await?,
+    let failure = match record(pool, client, report(arguments)).await {
+        Err(LaneError::Request(_)) => record(pool, client, report(None)).await?,
         result => result?,
     };
     Ok(failure.map_or(Ending::Denied(denial), Ending::Failed))
@@ -205,11 +205,22 @@ pub(crate) async fn report(
 async fn record(
     pool: &Arc<Pool>,
     client: &Client,
-    report: &Request,
+    report: Request,
 ) -> Result<Option<Failure>, LaneError> {
-    let descriptors: Vec<BorrowedFd<'_>> = socket(client).collect();
-    let mut lane = pool.submit(&client.owner(), report, &descriptors).await?;
-    let failure = match lane.reply().await? {
+    let (pool, owner, socket) = (Arc::clone(pool), client.owner(), client.socket.clone());
+    // The worker may put its answer off. Whoever gives the call up meanwhile must not
+    // have his turn back before that, or he would take one lane after the other.
+    let told = tokio::spawn(async move {
+        let descriptors: Vec<BorrowedFd<'_>> = socket.iter().map(|one| one.as_fd()).collect();
+        let mut lane = pool.submit(&owner, &report, &descriptors).await?;
+        recorded(lane.reply().await?).inspect(|_| lane.settle())
+    });
+    told.await.unwrap_or(Err(LaneError::HungUp))
+}
+
+/// What `reply` says of a report: nothing, or why it is not recorded.
+fn recorded(reply: Reply) -> Result<Option<Failure>, LaneError> {
+    let failure = match reply {
         Reply::Recorded => None,
         Reply::Failed(failure) => Some(failure),
         other @ (Reply::Welcome(_)
@@ -222,7 +233,6 @@ async fn record(
         | Reply::Reloaded
         | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
-    lane.settle();
     Ok(failure)
 }
 

@@ -315,6 +315,7 @@ impl Lane {
         let recorded = self.records.record(&Entry::Refuse {
             call,
             failure: failure.clone(),
+            left_out: 0,
         })?;
         let reply = recorded.map_or_else(Reply::from, |_| Reply::Failed(failure));
         self.reply(&reply)
