@@ -22,7 +22,10 @@ pub fn root() -> PathBuf {
 pub fn said(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| {
-        panic!("{command:?}: {error}\nhint: tests/run.sh installs what the tests need")
+        panic!(
+            "{command:?}: {error}\nhint: tests/run.sh installs what its tests need; that of \
+             the image needs buildah, podman, runc and busybox-static"
+        )
     });
     let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
     let text = String::from_utf8(output.stdout).expect("text");
