@@ -21,6 +21,9 @@ tools=${MINI_MCP_TOOLS:-$root/target/tools}
 host=$(rustc -vV | sed -n 's/^host: //p')
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 name=mini-mcp-$version
+# What is made for tests need not be small.
+effort=-9
+[ "$profile" != dev ] || effort=-1
 
 fail() {
     printf 'build.sh: %s\nhint: %s\n' "$1" "$2" >&2
@@ -62,7 +65,7 @@ make_deb() {
     if [ "$profile" = dev ]; then
         # What the tests have built already.
         cargo build --quiet --locked --workspace --bins
-        (cd supervisor && cargo deb --quiet --no-build --strip --profile dev --output "$packages/")
+        (cd supervisor && cargo deb --quiet --no-build --fast --strip --profile dev --output "$packages/")
     else
         programs package
         (cd supervisor && CARGO_TARGET_DIR=$root/target/package cargo deb --quiet --no-build --no-strip \
@@ -110,7 +113,7 @@ make_rpm() {
 archive() {
     tar -C "${1%/*}" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
         --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime \
-        -cf - "${1##*/}" | xz -9 --threads=1 >"$2"
+        -cf - "${1##*/}" | xz "$effort" --threads=1 >"$2"
 }
 
 make_tarball() {
