@@ -26,7 +26,7 @@ use crate::context::Context;
 use crate::door::{Door, DoorError};
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
-use crate::lane::Lane;
+use crate::lane::{DRAIN, Lane};
 pub(crate) use crate::log::say;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -56,8 +56,10 @@ use waiting::Queued;
 /// Most lanes at once; the supervisor opens fewer, though each call that waits keeps one.
 const LANES_MAX: usize = 320;
 
-/// How long lanes have to end their commands when the worker stops.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long lanes have to end when the worker stops: as long as their commands may go on,
+/// and time to kill and record those that did.
+const PATIENCE: Duration = Duration::from_secs(8);
+const _: () = assert!(PATIENCE.as_secs() > DRAIN.as_secs());
 
 const SIGNALS: u64 = 0;
 const DOOR: u64 = 1;

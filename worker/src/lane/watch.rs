@@ -23,8 +23,8 @@ pub(super) enum Reason {
     Deadline,
     /// The supervisor asked for it.
     Cancelled,
-    /// The supervisor, the caller or the first process went away, or the
-    /// supervisor broke the protocol.
+    /// The supervisor, the caller or the first process went away, the supervisor broke
+    /// the protocol, or the worker stops and waited long enough.
     Abandoned,
     /// What it prints cannot be recorded.
     Unrecorded,
@@ -99,15 +99,18 @@ impl Lane {
         recording: &mut Option<Recording>,
     ) -> Reason {
         loop {
-            match self.first_event(running, client, deadline, recording) {
+            let farewell = self.records.farewell().filter(|end| *end < deadline);
+            let end = farewell.unwrap_or(deadline);
+            match self.first_event(running, client, end, recording) {
                 Event::Ended => return Reason::Exit,
+                Event::Timeout if farewell.is_some() => return Reason::Abandoned,
                 Event::Timeout => return Reason::Deadline,
                 Event::CallerGone | Event::Broken => return Reason::Abandoned,
                 Event::Unrecorded => return Reason::Unrecorded,
                 Event::Message => return self.interrupted(),
                 Event::Note => self.records.notice(),
             }
-            if self.records.stopping() {
+            if self.records.lost() {
                 return Reason::Abandoned;
             }
         }
