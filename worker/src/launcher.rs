@@ -268,6 +268,7 @@ impl Launcher {
         streams: &Streams,
     ) -> Result<Running, Refused> {
         let sight = self.sight(grant, files, whom)?;
+        let silence = self.domains.silence(grant, whom)?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
@@ -286,7 +287,7 @@ impl Launcher {
             (domain, limits),
             streams,
         )?;
-        plan.namespaces = Namespaces::new(grant.profile(), sight);
+        plan.namespaces = Namespaces::new(grant.profile(), sight, silence);
         if let Some(terminal) = &terminal {
             plan.take(terminal.command());
         }

@@ -16,6 +16,7 @@ pub(crate) mod landlock;
 pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
+pub(crate) mod network;
 mod pin;
 pub(crate) mod prepared;
 pub(crate) mod privilege;

@@ -1,6 +1,7 @@
 //! Which namespaces a command gets, namespaces(7), and what each begins with.
 
 use super::landlock;
+use super::network::Silence;
 use super::prepared::Shared;
 use super::view::{self, View};
 use crate::sys::{self, Fork, mount};
@@ -73,15 +74,25 @@ pub(crate) enum Sight<'a> {
 pub(crate) struct Namespaces<'a> {
     /// Flags of clone(2).
     flags: i32,
+    /// A network that is there already, instead of a new one.
+    silence: Option<Rc<Silence>>,
     loopback: bool,
     serves: bool,
     sight: Sight<'a>,
 }
 
 impl<'a> Namespaces<'a> {
-    /// Those of `profile`, which sees `sight`; `None` where nothing is set apart.
-    pub(crate) fn new(profile: &Profile, sight: Sight<'a>) -> Option<Self> {
-        let flags = flags(profile);
+    /// Those of `profile`, which sees `sight` and has the network `silence`, if that serves
+    /// it; `None` where nothing is set apart.
+    pub(crate) fn new(
+        profile: &Profile,
+        sight: Sight<'a>,
+        silence: Option<Rc<Silence>>,
+    ) -> Option<Self> {
+        let flags = match silence {
+            Some(_) => flags(profile) & !libc::CLONE_NEWNET,
+            None => flags(profile),
+        };
         let flags = match &sight {
             Sight::Host => flags,
             Sight::Built(_) => flags | libc::CLONE_NEWNS,
@@ -91,6 +102,7 @@ impl<'a> Namespaces<'a> {
         let apart = flags != 0 || !matches!(sight, Sight::Host);
         apart.then_some(Self {
             flags,
+            silence,
             loopback: profile.network == Network::Loopback,
             serves: landlock::serves(&profile.network),
             sight,
@@ -109,11 +121,12 @@ impl<'a> Namespaces<'a> {
         }
     }
 
-    /// Fills them, in a process that was born in them.
+    /// Fills them, in a process that was born in them, and enters what was made ahead.
     pub(super) fn enter(&self, identity: Option<&Identity>) -> Result<(), Errno> {
         if self.flags & libc::CLONE_NEWUTS != 0 {
             mount::set_host_name(HOST_NAME)?;
         }
+        self.leave_network()?;
         if self.loopback {
             mount::start_loopback()?;
         }
@@ -124,8 +137,17 @@ impl<'a> Namespaces<'a> {
         }
     }
 
-    /// Takes the host's mounts from this process, which only waits for the command.
+    /// Takes the host's network from this process where it was not born in another.
+    fn leave_network(&self) -> Result<(), Errno> {
+        self.silence
+            .as_ref()
+            .map_or(Ok(()), |silence| silence.enter())
+    }
+
+    /// Takes the host's mounts and network from this process, which only waits for the
+    /// command.
     pub(super) fn leave_host(&self) -> Result<(), Errno> {
+        self.leave_network()?;
         match &self.sight {
             Sight::Host | Sight::Built(_) => Ok(()),
             Sight::Prepared(_, shared) => setns(shared.as_fd(), CloneFlags::CLONE_NEWNS),

@@ -54,12 +54,27 @@ impl AsFd for Shared {
 /// Builds what commands of `view` have in common in a mount namespace, as `identity` may
 /// look it up where that matters, and keeps that.
 pub(crate) fn prepare(view: &View<'_>, identity: Option<&Identity>) -> Result<Shared, Errno> {
-    let (kind, flags) = (SockType::SeqPacket, SockFlag::SOCK_CLOEXEC);
-    let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, flags)?;
-    match sys::fork(libc::CLONE_NEWNS, None)? {
+    let room = view.places.len().max(1);
+    let (namespace, told) = made_by_child(libc::CLONE_NEWNS, room, |to| build(view, identity, to))?;
+    Ok(Shared {
+        namespace,
+        reachable: told.iter().map(|one| *one == REACHED).collect(),
+    })
+}
+
+/// The namespace that a child made, born with `flags`, and at most `room` bytes that it
+/// tells: by `tell`, in one packet.
+pub(super) fn made_by_child(
+    flags: i32,
+    room: usize,
+    tell: impl FnOnce(BorrowedFd<'_>) -> Result<(), Errno>,
+) -> Result<(OwnedFd, Vec<u8>), Errno> {
+    let kind = SockType::SeqPacket;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?;
+    match sys::fork(flags, None)? {
         Fork::Child => {
-            let sent = build(view, identity, theirs.as_fd());
-            sys::exit(sent.err().map_or(0, |errno| errno as i32))
+            let told = tell(theirs.as_fd());
+            sys::exit(told.err().map_or(0, |errno| errno as i32))
         }
         Fork::Parent(process) => {
             drop(theirs);
@@ -68,16 +83,19 @@ pub(crate) fn prepare(view: &View<'_>, identity: Option<&Identity>) -> Result<Sh
                 0 if libc::WIFEXITED(ended.status) => {}
                 errno => return Err(Errno::from_raw(errno)),
             }
-            let mut told = vec![0; view.places.len().max(1)];
+            let mut told = vec![0; room];
             let packet = sys::receive(ours.as_fd(), &mut told)?;
             told.truncate(packet.length);
             let namespace = packet.descriptors.into_iter().next();
-            Ok(Shared {
-                namespace: namespace.ok_or(Errno::EBADF)?,
-                reachable: told.iter().map(|one| *one == REACHED).collect(),
-            })
+            Ok((namespace.ok_or(Errno::EBADF)?, told))
         }
     }
+}
+
+/// This process's own namespace of a kind, such as `mnt`; where proc(5) is still there.
+pub(super) fn own_namespace(kind: &str) -> Result<File, Errno> {
+    let own = File::open(format!("/proc/self/ns/{kind}"));
+    own.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
 /// What is told of a place that was reached, and of one that was not; an empty packet
@@ -87,8 +105,7 @@ const MISSED: u8 = b'n';
 
 fn build(view: &View<'_>, identity: Option<&Identity>, to: BorrowedFd<'_>) -> Result<(), Errno> {
     // By a name that an isolated view has not.
-    let own = File::open("/proc/self/ns/mnt");
-    let own = own.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    let own = own_namespace("mnt")?;
     let reachable = view::enter_shared(view, identity)?;
     let told = reachable
         .iter()

@@ -5,6 +5,7 @@ use super::rules::{Right, Rule, build, rights, rules, serves};
 use super::{DomainError, holds};
 use crate::open::Opened;
 use crate::sandbox::namespaces::{Shut, Sight};
+use crate::sandbox::network::Silence;
 use crate::sandbox::pin::{self, Fingerprint};
 use crate::sandbox::prepared::{self, Mounts, Shared};
 use crate::sandbox::program;
@@ -34,6 +35,8 @@ pub(crate) struct Domains {
     shut: Shut,
     /// The mounts that prepared views are made of; `None` while there is no view.
     mounts: Option<Mounts>,
+    /// The network of commands that are to have none, once one needed it.
+    silence: Option<Rc<Silence>>,
     /// By [`key`].
     tools: HashMap<String, Prepared>,
 }
@@ -73,6 +76,7 @@ impl Domains {
             user,
             shut,
             mounts: None,
+            silence: None,
             tools: HashMap::new(),
         }
     }
@@ -125,6 +129,22 @@ impl Domains {
             Some(shared) => Sight::Prepared(view(self)?, shared),
             None => Sight::Built(view(self)?),
         })
+    }
+
+    /// The network of the command of `grant`, where it shares one with others.
+    pub(crate) fn silence(
+        &mut self,
+        grant: &Grant,
+        whom: Option<&Identity>,
+    ) -> Result<Option<Rc<Silence>>, DomainError> {
+        if self.shut != Shut::Prepared || !Silence::serves(grant.profile(), whom) {
+            return Ok(None);
+        }
+        let silence = match self.silence.take() {
+            Some(silence) => silence,
+            None => Silence::new().map_err(DomainError::Network)?,
+        };
+        Ok(Some(Rc::clone(self.silence.insert(silence))))
     }
 
     fn view<'a>(
