@@ -234,7 +234,8 @@ pub enum Value {
 pub enum Reply {
     /// Answers `Hello`; when version or policy differ, the worker hangs up after it.
     Welcome(Welcome),
-    /// The command has been executed and runs.
+    /// The command has been executed; said when it has run for a moment, or just before
+    /// its end.
     Started {
         /// Name of the run in the audit trail.
         run: String,
