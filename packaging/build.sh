@@ -10,16 +10,20 @@
 # and without one, all of these, and their digests. The files that an installation has
 # are listed once, in supervisor/Cargo.toml; the others are made from the package for
 # Debian. MINI_MCP_PROFILE=quick builds in half the time; dev packages what `cargo build`
-# makes, for tests on this machine alone.
+# makes, for tests on this machine alone. MINI_MCP_TOOLS is a folder for what it installs of
+# Cargo, instead of target/tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 profile=${MINI_MCP_PROFILE:-release}
 packages=$root/target/packages
-tools=$root/target/tools
+tools=${MINI_MCP_TOOLS:-$root/target/tools}
 host=$(rustc -vV | sed -n 's/^host: //p')
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 name=mini-mcp-$version
+# What is made for tests need not be small.
+effort=-9
+[ "$profile" != dev ] || effort=-1
 
 fail() {
     printf 'build.sh: %s\nhint: %s\n' "$1" "$2" >&2
@@ -32,7 +36,7 @@ need() { command -v "$1" >/dev/null || fail "cannot find $1" "apt-get install $2
 # tool CRATE@VERSION: that very version, with which these packages were tried.
 tool() {
     grep -qsF "\"${1/@/ } (" "$tools/.crates.toml" && return
-    echo "installing $1 into target/tools" >&2
+    echo "installing $1 into $tools" >&2
     CARGO_TARGET_DIR=$root/target/tools-build cargo install --quiet --locked --root "$tools" "$1"
 }
 
@@ -61,7 +65,7 @@ make_deb() {
     if [ "$profile" = dev ]; then
         # What the tests have built already.
         cargo build --quiet --locked --workspace --bins
-        (cd supervisor && cargo deb --quiet --no-build --strip --profile dev --output "$packages/")
+        (cd supervisor && cargo deb --quiet --no-build --fast --strip --profile dev --output "$packages/")
     else
         programs package
         (cd supervisor && CARGO_TARGET_DIR=$root/target/package cargo deb --quiet --no-build --no-strip \
@@ -109,7 +113,7 @@ make_rpm() {
 archive() {
     tar -C "${1%/*}" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
         --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime \
-        -cf - "${1##*/}" | xz -9 --threads=1 >"$2"
+        -cf - "${1##*/}" | xz "$effort" --threads=1 >"$2"
 }
 
 make_tarball() {

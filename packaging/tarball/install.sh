@@ -51,6 +51,7 @@ apparmor() {
 
 start() {
     systemd-sysusers mini-mcp.conf
+    systemd-tmpfiles --create mini-mcp.conf || :
     # Before the service starts, which is put under it where it is loaded.
     apparmor --replace
     systemctl daemon-reload
@@ -64,6 +65,7 @@ stop() {
     # shellcheck disable=SC2086 # three names
     systemctl disable --now --quiet mini-mcp-metrics.service $units || :
     systemctl stop mini-mcp-worker.service minimcp.slice || :
+    rmdir --ignore-fail-on-non-empty /run/mini-mcp /run/mini-mcp-worker 2>/dev/null || :
     apparmor --remove
 }
 

@@ -206,7 +206,7 @@ impl Policy {
     }
 
     /// The commands that are no tools: what reads resources and completes prompts.
-    fn commands_of_its_own(&self) -> impl Iterator<Item = &Tool> {
+    pub fn commands_of_its_own(&self) -> impl Iterator<Item = &Tool> {
         let reading = self.resources.iter().flat_map(Resource::commands);
         let completing = self.prompts.iter().flat_map(Prompt::commands);
         reading.chain(completing)

@@ -42,6 +42,13 @@ const DESCRIPTORS_KEPT: usize = 2048;
 /// How long to wait when there is no descriptor for the next client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long calls that run may take to end when the service stops: as long as the worker
+/// lets their commands go on.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether they have; and how long their answers take to be written.
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+
 /// How long clients may take to read their last answers when the service stops.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -118,6 +125,10 @@ pub(crate) async fn serve(options: Serve) -> Result<(), Error> {
     }
     manager.stopping();
     drop((listener, inet));
+    tokio::select! {
+        () = service.drain() => {}
+        _ = ending.signal() => {}
+    }
     service.say_farewell().await;
     if let Some(exporting) = exporting {
         exporting.end().await;
@@ -244,6 +255,20 @@ impl Service {
             move || clients.len(),
             move || front.generation().pool().lanes(),
         )
+    }
+
+    /// Lets calls that run end, and be answered.
+    async fn drain(&self) {
+        let busy = || self.front.generation().pool().lanes().busy;
+        let ended = async {
+            while busy() > 0 {
+                tokio::time::sleep(DRAIN_STEP).await;
+            }
+            tokio::time::sleep(DRAIN_STEP).await;
+        };
+        if busy() > 0 && tokio::time::timeout(DRAIN, ended).await.is_err() {
+            tracing::warn!(calls = busy(), "commands that still run are ended");
+        }
     }
 
     async fn say_farewell(&self) {

@@ -32,6 +32,7 @@ mod lane;
 mod log;
 pub mod man;
 pub mod node;
+pub mod packaging;
 mod peer;
 mod process;
 pub mod python;

@@ -66,6 +66,11 @@ profile = "plain"
 ask = ["alice"]
 confirm = ["alice"]
 
+[tool.held]
+description = "An administrator alone is asked"
+command = ["/usr/bin/true"]
+profile = "plain"
+ask = ["alice"]
 [tool.hush]
 description = "Is given a secret"
 command = ["/usr/bin/printf", "--key={key}", "{key2}"]
@@ -515,11 +520,25 @@ fn a_confirmation_never_stands_for_an_approval() {
     answer_slowly(&client, &id, "accept");
     let waiting = eventually("it waits", SOON, || pending().first().cloned());
     assert!(client.poll(call).is_none() && starts(&site).is_empty());
+    assert_eq!(waiting["confirmed"], true, "{waiting}");
+    let shown = admin(&["pending"]);
+    let words = "confirmed by the user at the client, as the supervisor says";
+    assert!(shown.contains(words), "{shown}");
     let waited = site.trail();
     let waited = waited.iter().find(|entry| entry.is("waiting", "both"));
     assert_eq!(waited.expect("it is told").text("confirmed"), "client");
     admin(&["approve", waiting["id"].as_str().expect("an id")]);
     assert_eq!(client.called(call).success(), "both");
+    // Where nobody needs to confirm it, nothing says so.
+    let call = client.start_call("held", &json!({}));
+    let waiting = eventually("it waits", SOON, || pending().first().cloned());
+    assert_eq!(waiting["confirmed"], false, "{waiting}");
+    let shown = admin(&["pending"]);
+    assert!(!shown.contains("confirmed"), "{shown}");
+    client.cancel(call);
+    eventually("it is given up", SOON, || {
+        pending().is_empty().then_some(())
+    });
 
     // An approval for a time is none of what the user has not confirmed.
     let call = client.start_call("both", &json!({}));

@@ -1,10 +1,12 @@
 //! Keys that the service manager hands over as credentials, systemd.exec(5).
 
 use harness::{ALICE, BASE, Client, Site, eventually};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::json;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -97,4 +99,86 @@ fn a_key_that_is_named_comes_first() {
     });
     terminate(child);
     assert!(site.path("named").exists());
+}
+
+/// What stands there in place of a key that root alone has: the worker does not start, at
+/// once, and neither makes a key nor takes another.
+#[test]
+fn what_is_no_key_of_roots_is_not_taken() {
+    type Make = fn(&Path, &Path);
+    let kinds: [(&str, Make, &str); 7] = [
+        (
+            "another's file",
+            |key, _| {
+                fs::write(key, "5a".repeat(32)).expect("ours");
+                fs::set_permissions(key, Permissions::from_mode(0o400)).expect("ours");
+                chown(key, Some(ALICE.uid()), None).expect("root may");
+            },
+            "it must belong to the worker's user",
+        ),
+        (
+            "a file for everybody",
+            |key, _| {
+                fs::write(key, "5a".repeat(32)).expect("ours");
+                fs::set_permissions(key, Permissions::from_mode(0o444)).expect("ours");
+            },
+            "readable by nobody else",
+        ),
+        (
+            "a link to a key",
+            |key, other| symlink(other, key).expect("ours"),
+            "symbolic links",
+        ),
+        (
+            "a link to nothing",
+            |key, _| symlink("nowhere", key).expect("ours"),
+            "symbolic links",
+        ),
+        (
+            "a pipe that nobody writes to",
+            |key, _| mkfifo(key, Mode::from_bits_truncate(0o600)).expect("ours"),
+            "it must belong to the worker's user",
+        ),
+        (
+            "a directory",
+            |key, _| fs::create_dir(key).expect("ours"),
+            "it must belong to the worker's user",
+        ),
+        (
+            "a device without end",
+            |key, _| symlink("/dev/zero", key).expect("ours"),
+            "symbolic links",
+        ),
+    ];
+    for (kind, make, words) in kinds {
+        let site = Site::with(BASE).prepare();
+        let directory = credentials(&site, &"5a".repeat(32));
+        let (key, other) = (directory.join("audit.key"), site.path("other.key"));
+        fs::rename(&key, &other).expect("ours");
+        make(&key, &other);
+        let mut command = site.worker_command();
+        command.env("CREDENTIALS_DIRECTORY", &directory);
+        let child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let output = ended(child, kind);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{kind}: {said}");
+        assert!(said.contains("credentials/audit.key`"), "{kind}: {said}");
+        assert!(said.contains(words), "{kind}: {said}");
+        assert!(!beside(&site, ".key").exists(), "{kind}: a key was made");
+        assert!(!beside(&site, ".pub").exists(), "{kind}");
+    }
+}
+
+/// What became of a worker that does not start.
+#[track_caller]
+fn ended(mut child: Child, kind: &str) -> std::process::Output {
+    let over = (0..400).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        child.try_wait().expect("ours").is_some()
+    });
+    if !over {
+        child.kill().expect("ours");
+    }
+    assert!(over, "{kind}: it does not end");
+    child.wait_with_output().expect("ours")
 }

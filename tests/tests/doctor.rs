@@ -38,6 +38,29 @@ description = "Anybody can have written it"
 command = ["@site@/data/program"]
 profile = "apart"
 allow = ["alice"]
+
+[profile.elsewhere]
+read = ["/usr"]
+minimum_cgroup = []
+
+[tool.elsewhere]
+description = "It says itself where it starts"
+command = ["@site@/data/program"]
+working_directory = "/usr"
+profile = "elsewhere"
+allow = ["alice"]
+
+[resource.read]
+description = "By a profile that this kernel does not hold"
+path = "/usr/share"
+profile = "future"
+allow = ["alice"]
+
+[resource.held]
+description = "By one that it does"
+path = "/usr/share"
+profile = "plain"
+allow = ["alice"]
 "#;
 
 fn report(output: &Output) -> Value {
@@ -116,6 +139,12 @@ fn each_profile_is_told_as_its_calls_would_end() {
         ("future", "default", "profile `future` needs 99"),
         ("missing", "default", "cannot grant `/no/such/directory`"),
         ("apart", "isolated", "tool `unsafe`: cannot trust program"),
+        (
+            "elsewhere",
+            "default",
+            "tool `elsewhere`: cannot trust program",
+        ),
+        ("resource.read", "default", "needs 99"),
     ] {
         let profile = profile(name);
         assert_eq!(profile["state"], "refused", "{profile}");
@@ -123,6 +152,8 @@ fn each_profile_is_told_as_its_calls_would_end() {
         let said = profile["refusals"].to_string();
         assert!(said.contains(reason), "{said}");
     }
+    let all = report["profiles"].as_array().expect("rows");
+    assert!(all.iter().all(|row| row["name"] != "resource.held"));
 }
 
 #[test]

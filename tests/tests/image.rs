@@ -3,46 +3,19 @@
 //!
 //! `cargo test -p mini-mcp-tests --test image -- --ignored`
 
+use harness::packaging::{self, root, said};
 use harness::{Client, scratch};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// What a command prints that succeeds.
-fn said(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|error| {
-        panic!("{command:?}: {error}\nhint: apt-get install buildah podman runc busybox-static")
-    });
-    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{command:?}: {complaints}");
-    String::from_utf8(output.stdout).expect("text")
-}
 
 /// The folder of what was made, once.
 fn packages() -> &'static Path {
     static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
-    PACKAGES.get_or_init(|| {
-        let mut command = Command::new(root().join("packaging/build.sh"));
-        command
-            .args(["image", "sbom"])
-            .env("MINI_MCP_PROFILE", "dev");
-        // What cargo tells its tests would have those crates built anew that read it.
-        for (name, _) in std::env::vars() {
-            if name.starts_with("CARGO_") && name != "CARGO_HOME" {
-                command.env_remove(name);
-            }
-        }
-        said(&mut command);
-        root().join("target/packages")
-    })
+    PACKAGES.get_or_init(|| packaging::packages(&["image", "sbom"]))
 }
 
 /// Names and versions of the crates in a bill of materials.

@@ -378,3 +378,34 @@ fn a_full_disk_costs_pages_and_no_call() {
     assert!(site.log_text("supervisor").contains("cannot keep output"));
     assert_eq!(client.call("true", &json!({})).exit_code(), Some(0));
 }
+
+/// A command opens its own output anew by name: to write, and not to read what the
+/// supervisor has yet to read, nor to change who may.
+#[test]
+fn output_that_is_opened_anew_is_for_writing_alone() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    // Whoever holds it open in the end is ended with the others.
+    let script = [
+        "exec 4>&1 5>&2; for number in 4 5; do file=/proc/self/fd/$number",
+        "(exec 3<>$file) 2>/dev/null && echo read and written",
+        "(exec 3<$file) 2>/dev/null && echo read",
+        "(chmod 666 $file) 2>/dev/null && echo changed",
+        "(exec 3>$file && echo $number >&3); done",
+        "(exec 3>/proc/self/fd/1; sleep 600 >&3) & exit 0",
+    ];
+    let script = script.join("; ");
+    let called = client.call("sh", &json!({ "script": script }));
+    assert_eq!(called.success(), "4\n", "{}", called.0);
+    assert_eq!(called.field("stderr"), "5\n", "{}", called.0);
+    // Nobody else's output: what belongs to the supervisor and to the worker.
+    for process in [site.supervisor(), site.worker()] {
+        let script = format!(
+            "for one in /proc/{0}/fd/*; do (exec 3<\"$one\") 2>/dev/null && echo \"$one\"; \
+             done; ls /proc/{0}/fd 2>/dev/null; true",
+            process.id()
+        );
+        let called = client.call("sh", &json!({ "script": script }));
+        assert_eq!(called.success(), "", "{}", called.0);
+    }
+}

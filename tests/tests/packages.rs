@@ -3,46 +3,13 @@
 //!
 //! `cargo test -p mini-mcp-tests --test packages -- --ignored`
 
-use nix::fcntl::{Flock, FlockArg};
+use harness::packaging::{self, root, said};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use tempfile::TempDir;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// What a command prints that succeeds.
-fn said(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{command:?}: {complaints}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// Makes every package of what the tests have built.
-fn build() {
-    let mut command = Command::new(root().join("packaging/build.sh"));
-    command.args(["deb", "rpm", "tarball"]);
-    command.env("MINI_MCP_PROFILE", "dev");
-    // What cargo tells its tests would have those crates built anew that read it.
-    for (name, _) in std::env::vars() {
-        if name.starts_with("CARGO_") && name != "CARGO_HOME" {
-            command.env_remove(name);
-        }
-    }
-    // Beside the machine test, which packages the same.
-    let lock = root().join("target/machine");
-    fs::create_dir_all(&lock).expect("a folder");
-    let lock = fs::File::create(lock.join("lock")).expect("a file");
-    let lock = Flock::lock(lock, FlockArg::LockExclusive).expect("a lock");
-    said(&mut command);
-    drop(lock);
-}
 
 /// An empty folder.
 fn scratch() -> TempDir {
@@ -55,7 +22,7 @@ fn made() -> &'static (PathBuf, [String; 2]) {
     MADE.get_or_init(|| {
         let folder = root().join("target/packages");
         let sums = [(), ()].map(|()| {
-            build();
+            packaging::packages(&["deb", "rpm", "tarball"]);
             fs::read_to_string(folder.join("SHA256SUMS")).expect("digests")
         });
         (folder, sums)

@@ -1,16 +1,12 @@
 //! What the README has a reader type is typed, by a script that reads it out of there.
 //! (The installation on a server is, on the machines of tests/machine.)
 
+use harness::packaging::{root, script};
 use harness::{Client, scratch};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-fn root() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    root.canonicalize().expect("it is there")
-}
 
 /// A directory of the user's that the toolchain needs, under whatever home.
 fn of_home(variable: &str, name: &str) -> PathBuf {
@@ -25,19 +21,13 @@ fn trying_it_in_three_minutes_works_as_it_is_written() {
     let codex = home.path().join(".codex/config.toml");
     fs::create_dir(home.path().join(".codex")).expect("ours");
     fs::write(&codex, "# mine\nmodel = \"m\"\n").expect("ours");
-    let mut command = Command::new(root().join("tests/readme.sh"));
+    // Where it builds is for the README to say.
+    let mut command = script("tests/readme.sh");
     command.args(["README.md", "Try it in three minutes"]);
     command.current_dir(root()).stdin(Stdio::null());
     command.env("CARGO_HOME", of_home("CARGO_HOME", ".cargo"));
     command.env("RUSTUP_HOME", of_home("RUSTUP_HOME", ".rustup"));
     command.env("HOME", home.path()).env_remove("CODEX_HOME");
-    // What cargo tells its tests would have those crates built anew that read it, and
-    // where it builds is for the README to say.
-    for (name, _) in env::vars() {
-        if name.starts_with("CARGO_") && name != "CARGO_HOME" {
-            command.env_remove(name);
-        }
-    }
     let output = command.output().expect("the script starts");
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -69,7 +59,7 @@ fn trying_it_in_three_minutes_works_as_it_is_written() {
 
 #[test]
 fn a_heading_without_commands_is_told() {
-    let mut command = Command::new(root().join("tests/readme.sh"));
+    let mut command = script("tests/readme.sh");
     command
         .args(["README.md", "No such heading"])
         .current_dir(root());

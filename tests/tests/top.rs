@@ -366,6 +366,29 @@ fn it_lives_in_a_terminal() {
     terminal.assert_given_back();
 }
 
+/// A key that is pressed while the window gets another size counts at once, not when the
+/// next one is pressed.
+#[test]
+fn a_key_at_the_instant_of_another_size_is_not_lost() {
+    let site = Site::with(BASE).start();
+    let mut terminal = Terminal::start(&command(&site, &[]), 24, 80);
+    terminal.shows("a frame", |screen| screen.contains("nothing runs"));
+    for round in 0..60 {
+        // It draws meanwhile, and does not look at either.
+        terminal.type_in("pp");
+        std::thread::sleep(Duration::from_micros(500 * (round % 12)));
+        let rows = if round % 2 == 0 { 30 } else { 24 };
+        terminal.resize(rows, 80);
+        terminal.type_in("?");
+        terminal.shows("the help", |screen| screen.contains("ctrl-c     leave"));
+        terminal.type_in("x");
+        terminal.shows("no help", |screen| !screen.contains("ctrl-c     leave"));
+    }
+    terminal.type_in("q");
+    assert!(terminal.ended().success());
+    terminal.assert_given_back();
+}
+
 /// Whatever ends it, the terminal is given back.
 #[test]
 fn the_terminal_is_given_back() {

@@ -5,7 +5,7 @@ use crate::{Metrics, Overview, PolicyDigest};
 use serde::{Deserialize, Serialize};
 
 /// Version of this vocabulary; the worker answers no other.
-pub const ADMIN_VERSION: u16 = 3;
+pub const ADMIN_VERSION: u16 = 4;
 
 /// A question of an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,9 @@ pub struct Asked {
     pub waited_ms: u64,
     /// For how long it goes on waiting, in milliseconds.
     pub left_ms: u64,
+    /// The policy wants the user at the client to confirm it first, and the supervisor
+    /// says that he has. Nobody else can know.
+    pub confirmed: bool,
 }
 
 /// Who calls what.

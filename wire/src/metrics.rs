@@ -73,6 +73,12 @@ pub struct Metrics {
     pub process: Process,
     /// Calls that wait for a place.
     pub queued: u32,
+    /// What nobody may do on a socket of the worker, by who did it.
+    pub violations: Vec<Counted>,
+    /// Events that got no line in the trail, because there were many of their kind.
+    pub left_out: Vec<Counted>,
+    /// Reports whose answer was put off, because there were many.
+    pub slowed: u64,
 }
 
 /// Calls of one tool that had one ending.

@@ -351,6 +351,7 @@ pub(crate) fn asked(id: String, waiting: &Waiting) -> Asked {
         rule: waiting.rule.clone(),
         waited_ms: 0,
         left_ms: milliseconds(waiting.timeout),
+        confirmed: waiting.call.confirmed,
     }
 }
 

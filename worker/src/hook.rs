@@ -210,7 +210,8 @@ fn document(id: &str, waiting: &Waiting) -> String {
     };
     let object = object
         .text("rule", &asked.rule)
-        .literal("timeout_ms", asked.left_ms);
+        .literal("timeout_ms", asked.left_ms)
+        .literal("confirmed", asked.confirmed);
     format!("{}\n", object.finish())
 }
 

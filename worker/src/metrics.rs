@@ -2,6 +2,7 @@
 //! with what callers make up. It only counts; who asks makes text of it.
 
 use crate::audit::{Ending, Entry};
+use crate::worker::Spared;
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,6 +61,11 @@ pub(crate) struct Metrics {
     pub policy_loads: u64,
     /// Policies that could not be used.
     pub policy_failures: u64,
+    /// Answers to reports that were put off.
+    pub slowed: u64,
+    violations: BTreeMap<&'static str, u64>,
+    /// By the event that there was no line for.
+    left_out: BTreeMap<&'static str, u64>,
 }
 
 impl Metrics {
@@ -117,6 +123,30 @@ impl Metrics {
     /// Counts what became of a request for approval.
     pub(crate) fn approval(&mut self, word: &'static str) {
         *self.approvals.entry(word).or_default() += 1;
+    }
+
+    /// Counts what nobody may do, by who does it.
+    pub(crate) fn violated(&mut self, what: Spared) {
+        let (event, by) = what.words();
+        *self.violations.entry(by.unwrap_or(event)).or_default() += 1;
+    }
+
+    /// Counts what got no line.
+    pub(crate) fn left_out(&mut self, what: Spared) {
+        *self.left_out.entry(what.words().0).or_default() += 1;
+    }
+
+    /// What nobody may do, by each who could have done it.
+    pub(crate) fn violations(&self) -> Vec<Counted> {
+        let all = Spared::VIOLATIONS.map(|what| what.words().1.unwrap_or_default());
+        each(&self.violations, &all)
+    }
+
+    /// What got no line, by each event of which there may be too many.
+    pub(crate) fn lines_left_out(&self) -> Vec<Counted> {
+        let mut all = Spared::ALL.map(|what| what.words().0).to_vec();
+        all.dedup();
+        each(&self.left_out, &all)
     }
 
     /// Adds how long a call took.
@@ -212,6 +242,15 @@ fn word(ending: &Ending) -> &'static str {
             Status::Signaled(_) => "signal",
         },
     }
+}
+
+/// Each of `words`, also those that there was nothing of.
+fn each(map: &BTreeMap<&'static str, u64>, words: &[&'static str]) -> Vec<Counted> {
+    counted(
+        words
+            .iter()
+            .map(|word| (*word, map.get(word).unwrap_or(&0))),
+    )
 }
 
 fn add(map: &mut BTreeMap<String, u64>, word: &str) {

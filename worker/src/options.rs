@@ -4,6 +4,8 @@ use crate::audit::{Durable, Keeping};
 use crate::fresh_users::SYSTEMD;
 use crate::log::Format;
 use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -361,7 +363,10 @@ fn credential(mode: &Mode) -> Option<PathBuf> {
         Mode::SingleUser { .. } => return None,
     };
     let key = PathBuf::from(directory).join(CREDENTIAL);
-    key.exists().then_some(key)
+    // What stands there is meant, also where it leads nowhere or cannot be looked at.
+    let there = fs::symlink_metadata(&key);
+    let none = there.is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    (!none).then_some(key)
 }
 
 fn durable(word: Option<&str>) -> Result<Durable, UsageError> {

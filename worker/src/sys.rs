@@ -283,6 +283,18 @@ pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     }
 }
 
+/// The supplementary groups of this process, getgroups(2). The library's function reads a
+/// file of /proc first, to learn how many there may be.
+pub(crate) fn groups() -> Result<Vec<u32>, Errno> {
+    // SAFETY: with a size of 0 the kernel writes nothing.
+    let count = Errno::result(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut groups = vec![0; usize::try_from(count).unwrap_or_default()];
+    // SAFETY: the kernel writes at most `count` ids, the length of the live vector.
+    let count = Errno::result(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(usize::try_from(count).unwrap_or_default());
+    Ok(groups)
+}
+
 /// A descriptor of the process that has this id now, pidfd_open(2).
 pub(crate) fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
     // SAFETY: takes integers only.

@@ -80,7 +80,7 @@ impl Traffic {
                     exists,
                 );
             }
-            Entry::Refuse { call, failure } => {
+            Entry::Refuse { call, failure, .. } => {
                 self.denial(call, "", (&failure.code, "", &failure.reason), now, exists);
             }
             Entry::End(_)
@@ -283,9 +283,15 @@ mod tests {
         };
         let call = call(tool);
         let now = Duration::from_secs(second);
-        traffic.note(&Entry::Refuse { call, failure }, now, |tool| {
-            tool != "made up"
-        });
+        traffic.note(
+            &Entry::Refuse {
+                call,
+                failure,
+                left_out: 0,
+            },
+            now,
+            |tool| tool != "made up",
+        );
     }
 
     #[test]

@@ -6,10 +6,12 @@ mod approving;
 mod clients;
 mod keeping;
 mod lanes;
+mod left_out;
 mod numbers;
 mod overview;
 mod recording;
 mod reloading;
+mod slowing;
 mod sparing;
 mod status;
 mod violation;
@@ -24,7 +26,7 @@ use crate::context::Context;
 use crate::door::{Door, DoorError};
 use crate::fresh_users::FreshUsers;
 use crate::hook::Hook;
-use crate::lane::Lane;
+use crate::lane::{DRAIN, Lane};
 pub(crate) use crate::log::say;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -35,11 +37,14 @@ use crate::sys;
 use crate::traffic::Traffic;
 use clients::Clients;
 use lanes::{LaneProcess, RunNames};
+pub(crate) use left_out::Spared;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use reloading::Reloads;
+use slowing::Slowing;
 use sparing::Sparing;
 use status::Since;
 use std::collections::BTreeMap;
@@ -51,8 +56,10 @@ use waiting::Queued;
 /// Most lanes at once; the supervisor opens fewer, though each call that waits keeps one.
 const LANES_MAX: usize = 320;
 
-/// How long lanes have to end their commands when the worker stops.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long lanes have to end when the worker stops: as long as their commands may go on,
+/// and time to kill and record those that did.
+const PATIENCE: Duration = Duration::from_secs(8);
+const _: () = assert!(PATIENCE.as_secs() > DRAIN.as_secs());
 
 const SIGNALS: u64 = 0;
 const DOOR: u64 = 1;
@@ -108,6 +115,13 @@ pub(crate) struct Worker {
     /// Whom requests are told that wait for approval.
     hook: Hook,
     wrong_keys: Sparing,
+    /// Calls of whoever could not be attested.
+    unproven: Sparing,
+    reloads: Reloads,
+    /// When it is to be told what got no line.
+    left_out_due: Option<Instant>,
+    /// Answers to those who report much.
+    slowing: Slowing,
     /// What was done on sockets that nobody may do there.
     violations: Violations,
     /// For whoever watches.
@@ -162,6 +176,10 @@ impl Worker {
             approvals: Approvals::new(),
             hook,
             wrong_keys: Sparing::default(),
+            unproven: Sparing::default(),
+            reloads: Reloads::default(),
+            left_out_due: None,
+            slowing: Slowing::default(),
             violations: Violations::default(),
             traffic: Traffic::default(),
             clients: Clients::default(),
@@ -191,6 +209,8 @@ impl Worker {
             }
             self.log.tick();
             self.hook.tick();
+            self.tell_left_out(false);
+            self.answer_late();
             for event in ready.iter().take(count) {
                 match event.data() {
                     SIGNALS => self.signal()?,
@@ -210,6 +230,7 @@ impl Worker {
                 self.let_next_start();
             }
         }
+        self.tell_left_out(true);
         self.log.close();
         match self.outdated {
             Some(version) => Err(WorkerError::Outdated(version)),
@@ -235,7 +256,8 @@ impl Worker {
     fn patience(&self) -> EpollTimeout {
         let (end, due) = (self.deadline, self.log.due());
         let all = end.into_iter().chain(due).chain(self.manager.due());
-        let all = all.chain(self.hook.due());
+        let all = all.chain(self.hook.due()).chain(self.left_out_due);
+        let all = all.chain(self.slowing.due());
         let Some(next) = all.min() else {
             return EpollTimeout::NONE;
         };
@@ -272,6 +294,10 @@ impl Worker {
             let _closed_anyway = self.events.delete(&door);
         }
         self.tell_lanes(&Note::Stop);
+        let late: Vec<_> = self.slowing.all().collect();
+        for (lane, note) in late {
+            self.tell(lane, &note);
+        }
         self.hook.stop();
         self.deadline.get_or_insert(Instant::now() + PATIENCE);
     }

@@ -227,6 +227,10 @@ fn words(asked: &Asked, style: Style) -> String {
     if let Some(client) = &asked.client {
         text.push_str(&row("client", &format!("says it is {}", one_line(client))));
     }
+    if asked.confirmed {
+        let whose = "by the user at the client, as the supervisor says";
+        text.push_str(&row("confirmed", whose));
+    }
     text
 }
 
@@ -306,6 +310,7 @@ fn document(asked: &Asked) -> Json {
         "client": asked.client,
         "waited_ms": asked.waited_ms,
         "left_ms": asked.left_ms,
+        "confirmed": asked.confirmed,
     });
     extend(&mut document, more);
     document

@@ -50,6 +50,9 @@ impl Handler {
         claimed: Option<Implementation>,
         extensions: &Extensions,
     ) {
+        if self.attached.initialized() {
+            return;
+        }
         let began = peer.peer_info().map(|info| info.client_info.clone());
         let claimed = match &self.whose {
             Whose::One(_) => claimed.or(began),

@@ -9,11 +9,8 @@ use crate::lane::{LaneError, Lease, Pool};
 use crate::output::{Capture, Captured};
 use crate::runs::{Run as KeptRun, Runs, Stream};
 use crate::telemetry::Stage;
-use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::pipe2;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use nix::fcntl::{FcntlArg, fcntl};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -26,6 +23,11 @@ pub(super) const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// Size of one read, in bytes: what a pipe holds.
 pub(super) const READ_SIZE: usize = 64 * 1024;
+
+/// Size of the first read, and of those of a command that prints much: its pipe is made
+/// to hold that, so that it and this process take turns less often.
+const READ_FIRST: usize = 4 * 1024;
+const READ_MOST: usize = 256 * 1024;
 
 /// A command that runs.
 pub(crate) struct Started {
@@ -57,13 +59,15 @@ pub(crate) async fn start(
     run: Run,
     standing: &Standing,
 ) -> Result<Result<Started, Ending>, LaneError> {
-    let (stdout, out_writer) = pipe().map_err(LaneError::Pipe)?;
-    let (stderr, err_writer) = pipe().map_err(LaneError::Pipe)?;
-    let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
+    let pipes = pool.pipes()?;
+    let mut descriptors = pipes.writers().to_vec();
     descriptors.extend(socket(client));
     let request = Request::Run(run);
     let submitted = pool.submit(&client.owner(), &request, &descriptors).await;
     let mut lane = submitted?;
+    // The command is being launched: what can wait is done now.
+    let (stdout, stderr) = pipes.into_readers().map_err(LaneError::Pipe)?;
+    pool.make_pipes();
     let reply = waiting::reply(&mut lane, standing).await?;
     standing.leaves();
     let refusal = match reply {
@@ -191,8 +195,8 @@ pub(crate) async fn report(
             key: client.key.clone(),
         })
     };
-    let failure = match record(pool, client, &report(arguments)).await {
-        Err(LaneError::Request(_)) => record(pool, client, &report(None)).await?,
+    let failure = match record(pool, client, report(arguments)).await {
+        Err(LaneError::Request(_)) => record(pool, client, report(None)).await?,
         result => result?,
     };
     Ok(failure.map_or(Ending::Denied(denial), Ending::Failed))
@@ -201,11 +205,22 @@ pub(crate) async fn report(
 async fn record(
     pool: &Arc<Pool>,
     client: &Client,
-    report: &Request,
+    report: Request,
 ) -> Result<Option<Failure>, LaneError> {
-    let descriptors: Vec<BorrowedFd<'_>> = socket(client).collect();
-    let mut lane = pool.submit(&client.owner(), report, &descriptors).await?;
-    let failure = match lane.reply().await? {
+    let (pool, owner, socket) = (Arc::clone(pool), client.owner(), client.socket.clone());
+    // The worker may put its answer off. Whoever gives the call up meanwhile must not
+    // have his turn back before that, or he would take one lane after the other.
+    let told = tokio::spawn(async move {
+        let descriptors: Vec<BorrowedFd<'_>> = socket.iter().map(|one| one.as_fd()).collect();
+        let mut lane = pool.submit(&owner, &report, &descriptors).await?;
+        recorded(lane.reply().await?).inspect(|_| lane.settle())
+    });
+    told.await.unwrap_or(Err(LaneError::HungUp))
+}
+
+/// What `reply` says of a report: nothing, or why it is not recorded.
+fn recorded(reply: Reply) -> Result<Option<Failure>, LaneError> {
+    let failure = match reply {
         Reply::Recorded => None,
         Reply::Failed(failure) => Some(failure),
         other @ (Reply::Welcome(_)
@@ -218,7 +233,6 @@ async fn record(
         | Reply::Reloaded
         | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
-    lane.settle();
     Ok(failure)
 }
 
@@ -253,15 +267,6 @@ async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
     }
 }
 
-/// A pipe for a command's output: our end to read, and the command's to write.
-/// The command runs as another user, and may open its output by name
-/// (`/dev/stderr`), which needs permission to write.
-pub(super) fn pipe() -> io::Result<(Receiver, OwnedFd)> {
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
-    fchmod(&writer, Mode::from_bits_truncate(0o622))?;
-    Ok((Receiver::from_owned_fd(reader)?, writer))
-}
-
 /// One output stream while it is read.
 struct Reading {
     reader: Receiver,
@@ -280,14 +285,32 @@ impl Reading {
 
     /// Reads to the end. What was read stays when the reading is given up.
     async fn drain(&mut self, sink: &Sink) {
-        let mut buffer = Vec::new();
+        let (mut buffer, mut size) = (Vec::new(), READ_FIRST);
         loop {
             buffer.clear();
-            buffer.reserve(READ_SIZE);
-            match self.reader.read_buf(&mut buffer).await {
+            buffer.reserve(size);
+            let length = match self.reader.read_buf(&mut buffer).await {
                 Ok(0) | Err(_) => return,
-                Ok(_) => buffer = self.take(sink, buffer).await,
+                Ok(length) => length,
+            };
+            buffer = self.take(sink, buffer).await;
+            if length >= size {
+                size = self.larger(size);
             }
+        }
+    }
+
+    /// The size of the next read after one that was filled.
+    fn larger(&self, size: usize) -> usize {
+        match size {
+            READ_FIRST => READ_SIZE,
+            READ_SIZE => {
+                let most = i32::try_from(READ_MOST).unwrap_or(i32::MAX);
+                // A user may have so many of them, fcntl(2); then it stays as it is.
+                let _ = fcntl(self.reader.as_fd(), FcntlArg::F_SETPIPE_SZ(most));
+                READ_MOST
+            }
+            same => same,
         }
     }
 
@@ -310,11 +333,16 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lane::Door;
     use std::io::Write;
 
     #[tokio::test]
     async fn a_stream_is_read_to_its_end_in_bounded_memory() {
-        let (reader, writer) = pipe().unwrap();
+        let pipes = Pool::new(Door::Socket("/w".into()), [0; 32])
+            .pipes()
+            .unwrap();
+        let [writer, _] = pipes.writers().map(|end| end.try_clone_to_owned().unwrap());
+        let (reader, _) = pipes.into_readers().unwrap();
         let written = std::thread::spawn(move || {
             let mut writer = std::fs::File::from(writer);
             for _ in 0..1000 {

@@ -15,7 +15,6 @@ use policy::{Arguments, Caller, Decision};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use sha2::{Digest, Sha256};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
@@ -159,16 +158,14 @@ async fn run_for(
         return Ok(Err(unread(cancelled())));
     };
     let mut turn = Some(turn);
-    let (stdout, out_writer) = call::pipe().map_err(LaneError::Pipe)?;
-    let (stderr, err_writer) = call::pipe().map_err(LaneError::Pipe)?;
-    let mut descriptors = vec![out_writer.as_fd(), err_writer.as_fd()];
+    let pipes = generation.pool.pipes()?;
+    let mut descriptors = pipes.writers().to_vec();
     descriptors.extend(call::socket(client));
     let mut lane = generation
         .pool
         .submit(&client.owner(), &Request::Run(run), &descriptors)
         .await?;
-    drop(descriptors);
-    drop((out_writer, err_writer));
+    let (stdout, stderr) = pipes.into_readers().map_err(LaneError::Pipe)?;
     // What it complains of goes into no answer, and must not hold it up.
     let (mut out, mut complaints) = (Kept::new(stdout, max), Kept::new(stderr, 0));
     let outcome = {

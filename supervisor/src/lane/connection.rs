@@ -4,12 +4,21 @@ use super::LaneError;
 use crate::watch::watch;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use wire::{FRAME_MAX, Hello, PolicyDigest, Reply, Request, SendError, VERSION, Welcome};
+use wire::{
+    FRAME_MAX, FrameError, Hello, PolicyDigest, Reply, Request, SendError, VERSION, Welcome,
+};
+
+thread_local! {
+    /// Room for a packet while it is read, one byte more than the largest has, to tell a
+    /// larger one. All lanes share it, since none keeps anything there.
+    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; FRAME_MAX + 1].into());
+}
 
 /// A non-blocking `SOCK_SEQPACKET` socket.
 #[derive(Debug)]
@@ -20,8 +29,8 @@ pub(crate) struct Packets {
 impl Packets {
     /// Takes over `socket`, which must be non-blocking.
     pub(crate) fn new(socket: OwnedFd) -> io::Result<Self> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let socket = watch(Arc::new(socket), interest)?;
+        // Not for writing: each packet that the other end takes would wake this process.
+        let socket = watch(Arc::new(socket), Interest::READABLE)?;
         Ok(Self { socket })
     }
 
@@ -31,29 +40,37 @@ impl Packets {
         packet: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), LaneError> {
-        self.socket
-            .async_io(Interest::WRITABLE, |socket| {
-                wire::send(socket.as_fd(), packet, descriptors).map_err(to_io)
-            })
-            .await
-            .map_err(LaneError::Send)
+        loop {
+            match wire::send(self.socket.get_ref().as_fd(), packet, descriptors) {
+                Err(SendError::Socket(Errno::EAGAIN)) => {
+                    self.room().await.map_err(LaneError::Send)?;
+                }
+                result => return result.map_err(|error| LaneError::Send(to_io(error))),
+            }
+        }
     }
 
-    /// Waits for the next packet, which is longer than [`FRAME_MAX`] when it was
-    /// too large, and `None` at the end. Descriptors that came along are not
+    /// Waits until there may be room for another packet, which there hardly ever is not.
+    async fn room(&self) -> io::Result<()> {
+        // A descriptor is watched once, so this needs another of the same socket.
+        let twin = Arc::new(self.socket.get_ref().try_clone()?);
+        watch(twin, Interest::WRITABLE)?.writable().await.map(drop)
+    }
+
+    /// What the next packet says, which is longer than [`FRAME_MAX`] when it
+    /// was too large; `None` at the end. Descriptors that came along are not
     /// taken: without room for them the kernel closes them, recvmsg(2).
-    async fn receive<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, LaneError> {
-        let received = self
-            .socket
-            .async_io(Interest::READABLE, |socket| {
-                Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?)
+    async fn receive(&self) -> Result<Option<Result<Reply, FrameError>>, LaneError> {
+        let receive = |socket: &Arc<OwnedFd>| {
+            ROOM.with_borrow_mut(|room| {
+                let length = recv(socket.as_raw_fd(), room, MsgFlags::empty())?;
+                let packet = room.get(..length).filter(|packet| !packet.is_empty());
+                Ok(packet.map(wire::decode))
             })
-            .await;
-        match received {
-            Ok(0) => Ok(None),
-            Ok(length) => Ok(buffer.get(..length)),
+        };
+        match self.socket.async_io(Interest::READABLE, receive).await {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
-            Err(error) => Err(LaneError::Receive(error)),
+            received => received.map_err(LaneError::Receive),
         }
     }
 
@@ -83,8 +100,6 @@ fn to_io(error: SendError) -> io::Error {
 #[derive(Debug)]
 pub(crate) struct Connection {
     packets: Packets,
-    /// One byte more than the largest packet, to tell a larger one.
-    buffer: Box<[u8]>,
 }
 
 impl Connection {
@@ -93,10 +108,7 @@ impl Connection {
     /// # Errors
     /// A worker of another version or with another policy, or none.
     pub(crate) async fn greet(packets: Packets, policy: PolicyDigest) -> Result<Self, LaneError> {
-        let mut connection = Self {
-            packets,
-            buffer: vec![0; FRAME_MAX + 1].into_boxed_slice(),
-        };
+        let mut connection = Self { packets };
         let version = VERSION;
         let hello = Request::Hello(Hello { version, policy });
         connection.send(&wire::encode(&hello)?, &[]).await?;
@@ -116,6 +128,12 @@ impl Connection {
         Ok(connection)
     }
 
+    /// One that needs no greeting.
+    #[cfg(test)]
+    pub(super) fn of(packets: Packets) -> Self {
+        Self { packets }
+    }
+
     /// Sends an encoded [`Request`] with its descriptors.
     pub(crate) async fn send(
         &self,
@@ -127,8 +145,8 @@ impl Connection {
 
     /// Waits for the next reply. Nothing is lost when the waiting is given up.
     pub(crate) async fn receive(&mut self) -> Result<Reply, LaneError> {
-        match self.packets.receive(&mut self.buffer).await? {
-            Some(packet) => Ok(wire::decode(packet)?),
+        match self.packets.receive().await? {
+            Some(reply) => Ok(reply?),
             None => Err(LaneError::HungUp),
         }
     }

@@ -6,6 +6,8 @@
 
 mod connection;
 mod door;
+mod idle;
+mod pipes;
 mod pool;
 mod turns;
 

@@ -1,6 +1,8 @@
 //! A few lanes kept ready, and a bound on how many there are at once.
 
 use super::connection::Connection;
+use super::idle::{Idle, watch};
+use super::pipes::Pipes;
 use super::turns::{Turn, Turns};
 use super::{Door, LaneError};
 use crate::telemetry::Lanes;
@@ -16,9 +18,6 @@ const RUNS_MAX: usize = 128;
 /// denial is answered however busy the lanes are.
 const REPORTS_MAX: usize = 8;
 
-/// Most lanes kept ready between calls.
-const IDLE_MAX: usize = 8;
-
 /// How often a request is sent that no lane has taken.
 const TRIES: u32 = 5;
 
@@ -27,7 +26,9 @@ const TRIES: u32 = 5;
 pub(crate) struct Pool {
     door: Door,
     policy: PolicyDigest,
-    idle: Mutex<Vec<Connection>>,
+    idle: Idle,
+    /// For the output of the next command.
+    pipes: Mutex<Option<Pipes>>,
     runs: Arc<Turns>,
     reports: Arc<Turns>,
 }
@@ -38,7 +39,8 @@ impl Pool {
         Self {
             door,
             policy,
-            idle: Mutex::new(Vec::new()),
+            idle: Idle::default(),
+            pipes: Mutex::default(),
             runs: Turns::new(RUNS_MAX),
             reports: Turns::new(REPORTS_MAX),
         }
@@ -48,14 +50,14 @@ impl Pool {
     pub(crate) fn lanes(&self) -> Lanes {
         Lanes {
             busy: self.runs.taken(),
-            idle: self.lock_idle().len(),
+            idle: self.idle.len(),
         }
     }
 
     /// Opens a lane ahead of the first call, to learn whether the worker is usable.
     pub(crate) async fn warm_up(&self) -> Result<(), LaneError> {
-        let connection = self.open().await?;
-        self.keep(connection);
+        // The first asks for no watching.
+        let _ = self.idle.keep(self.open().await?);
         Ok(())
     }
 
@@ -68,6 +70,28 @@ impl Pool {
             Ok(_) | Err(LaneError::OtherPolicy(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Pipes for the output of a command.
+    ///
+    /// # Errors
+    /// Too few descriptors.
+    pub(crate) fn pipes(&self) -> Result<Pipes, LaneError> {
+        let ready = self.lock_pipes().take();
+        ready.map_or_else(Pipes::new, Ok).map_err(LaneError::Pipe)
+    }
+
+    /// Makes pipes for the next command, while this one is being launched.
+    pub(crate) fn make_pipes(&self) {
+        let mut ready = self.lock_pipes();
+        if ready.is_none() {
+            // Whoever needs them will find the same, and say so.
+            *ready = Pipes::new().ok();
+        }
+    }
+
+    fn lock_pipes(&self) -> MutexGuard<'_, Option<Pipes>> {
+        self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends `request` of `caller` on a lane of its own, when it is his turn.
@@ -165,7 +189,7 @@ impl Pool {
 
     /// Ends a worker of our own, and with it all its lanes.
     pub(crate) fn shut(&self) {
-        self.take_all();
+        self.idle.clear();
         self.door.shut();
     }
 
@@ -175,7 +199,7 @@ impl Pool {
         packet: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Connection, LaneError> {
-        let mut idle = self.idle();
+        let mut idle = self.idle.take();
         let mut tries = TRIES;
         loop {
             tries -= 1;
@@ -205,31 +229,16 @@ impl Pool {
         Connection::greet(self.door.open().await?, self.policy).await
     }
 
-    /// An idle lane that is still there. The most recent comes first, so that
-    /// those beyond the need stay untouched.
-    fn idle(&self) -> Option<Connection> {
-        let mut idle = self.lock_idle();
-        while let Some(connection) = idle.pop() {
-            if connection.is_quiet() {
-                return Some(connection);
-            }
-        }
-        None
-    }
-
-    fn keep(&self, connection: Connection) {
-        let mut idle = self.lock_idle();
-        if idle.len() < IDLE_MAX {
-            idle.push(connection);
+    fn keep(self: &Arc<Self>, connection: Connection) {
+        if self.idle.keep(connection) {
+            tokio::spawn(watch(Arc::downgrade(self)));
         }
     }
+}
 
-    fn lock_idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_all(&self) -> Vec<Connection> {
-        std::mem::take(&mut *self.lock_idle())
+impl AsRef<Idle> for Pool {
+    fn as_ref(&self) -> &Idle {
+        &self.idle
     }
 }
 

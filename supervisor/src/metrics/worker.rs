@@ -32,6 +32,7 @@ pub(crate) fn up(metrics: &Metrics) -> String {
     policy(&mut text, metrics);
     sandbox(&mut text, metrics);
     audit(&mut text, &metrics.audit);
+    spared(&mut text, metrics);
     process(&mut text, metrics.process);
     text.finish()
 }
@@ -139,6 +140,21 @@ fn audit(text: &mut Text, audit: &AuditNumbers) {
     text.one("audit_failures_total", Counter, help, audit.failures);
     let help = "Whether the audit trail was whole when the worker began.";
     text.one("audit_whole", Gauge, help, u8::from(audit.whole));
+}
+
+fn spared(text: &mut Text, metrics: &Metrics) {
+    let help = "What nobody may do on a socket of the worker, by who did it.";
+    text.family("violations_total", Counter, help);
+    for one in &metrics.violations {
+        text.sample("violations_total", &[("offender", &one.word)], one.count);
+    }
+    let help = "Events that got no line in the audit trail, because there were many.";
+    text.family("audit_left_out_total", Counter, help);
+    for one in &metrics.left_out {
+        text.sample("audit_left_out_total", &[("event", &one.word)], one.count);
+    }
+    let help = "Denials that the supervisor had to wait for to be recorded, for many came.";
+    text.one("audit_slowed_total", Counter, help, metrics.slowed);
 }
 
 fn process(text: &mut Text, process: Process) {

@@ -9,7 +9,7 @@ use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 /// How long one request may take, from the connection to the end of its answer.
@@ -17,6 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest answer, in bytes; it says at most what was refused.
 const ANSWER_MAX: usize = 64 * 1024;
+
+/// Most bytes that are read of one connection: an answer and its head. Interim answers
+/// without end would otherwise keep this thread from all else, for as long as a request
+/// may take.
+const READ_MAX: u64 = 2 * ANSWER_MAX as u64;
 
 /// Speaks HTTP/1.1 with one collector, whatever the address that a request names.
 #[derive(Debug)]
@@ -47,7 +52,9 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, HttpError> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let (reader, writer) = tokio::io::split(stream);
+    let bounded = tokio::io::join(reader.take(READ_MAX), writer);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(bounded)).await?;
     let answered = async {
         let response = sender.send_request(in_origin_form(request)?).await?;
         let (head, body) = response.into_parts();

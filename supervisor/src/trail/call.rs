@@ -191,7 +191,7 @@ impl Pairing {
                 Fed::Service(event)
             }
             "reload" | "keep" | "tamper" | "wrong_key" | "violation" | "key_use" | "attach"
-            | "detach" | "close" | "approved" | "revoked" => Fed::Service(event),
+            | "detach" | "left_out" | "close" | "approved" | "revoked" => Fed::Service(event),
             _ => Fed::Nothing,
         }
     }

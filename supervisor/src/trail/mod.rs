@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) type Event = Map<String, Json>;
 
 /// What happens in a trail.
-const EVENTS: [&str; 22] = [
+const EVENTS: [&str; 23] = [
     "open",
     "reload",
     "keep",
@@ -43,6 +43,7 @@ const EVENTS: [&str; 22] = [
     "attach",
     "detach",
     "violation",
+    "left_out",
     "close",
 ];
 

@@ -92,7 +92,7 @@ nothing_left() {
     [ -s "$trail" ] || fail "the audit trail is gone"
     left=$(files | grep mini-mcp | grep -v -e '^/var/log/mini-mcp' || true)
     [ -z "$left" ] || fail "left: $left"
-    [ ! -e /run/mini-mcp/mcp.sock ] || fail "the socket is left"
+    [ ! -e /run/mini-mcp ] && [ ! -e /run/mini-mcp-worker ] || fail "a directory of sockets is left"
     left=$(find /sys/fs/cgroup -depth -type d -name '*mini*mcp*' ! -name '*machine*')
     [ -z "$left" ] || fail "cgroups are left: $left"
     none_failed

@@ -5,7 +5,9 @@
 
 mod administrators;
 mod frames;
+mod storms;
 mod supervisor;
+mod words;
 
 use harness::{
     Entry, Hijacked, Outcomes, Process, Site, assert_lawful, assert_whole, eventually, listen,

@@ -210,3 +210,50 @@ fn a_journal_that_is_asked_for_must_be_there() {
         assert!(!output.status.success() || journald);
     }
 }
+
+/// `JOURNAL_STREAM` that tells of something else than standard error, or of a descriptor
+/// that is closed, or of a journal that is not there: messages go where they would without
+/// it, and where that is nowhere the service works all the same.
+#[test]
+fn a_journal_that_is_none_is_not_spoken_to() {
+    let own = "$(stat -L -c %d:%i /proc/self/fd/2)";
+    let file = "$(stat -L -c %d:%i /etc/passwd)";
+    // Whatever journal this machine has is out of sight.
+    let hide = "mount -t tmpfs none /run/systemd 2>/dev/null || mkdir -p /run/systemd";
+    for (stream, closed) in [
+        ("1:1", false),
+        (file, false),
+        (own, false),
+        (own, true),
+        ("$(printf '\\377:\\377')", false),
+        ("$(head -c 100000 /dev/zero | tr '\\0' 9):1", false),
+        ("18446744073709551616:-1", false),
+        ("", true),
+    ] {
+        let close = if closed { "2>&-" } else { "" };
+        let script = format!(
+            "export JOURNAL_STREAM=\"{stream}\"\n\
+             exec unshare --mount --propagation private sh -euc '\n\
+             {hide}\n\
+             exec \"$@\" {close}' sh \"$@\""
+        );
+        let mut site = Site::with(&policy())
+            .serving(&["--http", "127.0.0.1:0", "--log-format", "auto"])
+            .prepare();
+        site.start_worker_by(&script);
+        site.start_supervisor_by(&script);
+        let client = Client::attach(&site, ALICE);
+        assert!(!client.call("true", &json!({})).is_error(), "{stream}");
+        for process in ["worker", "supervisor"] {
+            let log = site.log_text(process);
+            assert_eq!(log.is_empty(), closed, "{stream}, {process}: {log}");
+            assert!(!log.contains("panicked"), "{stream}, {process}: {log}");
+        }
+        // The descriptor that was closed is no other's now.
+        for process in [site.worker(), site.supervisor()] {
+            let target = process.descriptors()[&2].display().to_string();
+            let null = target == "/dev/null";
+            assert_eq!(null, closed, "{stream}: {target}");
+        }
+    }
+}

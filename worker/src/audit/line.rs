@@ -83,7 +83,17 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             .text("code", &denial.code)
             .text("rule", &denial.rule)
             .text("reason", &denial.reason),
-        Entry::Refuse { call, failure } => with_failure(with_call(line, call, key), failure),
+        Entry::Refuse {
+            call,
+            failure,
+            left_out,
+        } => {
+            let line = with_failure(with_call(line, call, key), failure);
+            match call.caller {
+                Some(_) => line,
+                None => line.literal("left_out", left_out),
+            }
+        }
         Entry::WrongKey {
             correlation,
             address,
@@ -101,7 +111,9 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             .text("address", &address.to_string())
             .literal("left_out", left_out),
         Entry::Attach(attachment) => attach(line, attachment),
-        Entry::Detach(name) => line.text("client", name),
+        Entry::Detach(name) => line
+            .text("client", name)
+            .text("by", decider(Decider::Supervisor)),
         Entry::Violation {
             offender,
             reason,

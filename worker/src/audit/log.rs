@@ -22,6 +22,7 @@ use super::moment::Moment;
 use super::{Approving, Durable, Entry, Keeping, line};
 use crate::explain::explain;
 use crate::log::{say, tell};
+use crate::worker::Spared;
 use place::{free, head};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -125,9 +126,17 @@ impl Log {
     }
 
     /// Records that the policy with this digest takes the place of the former one.
-    pub(crate) fn reloaded(&mut self, policy: &wire::PolicyDigest) -> Result<(), AuditError> {
+    /// `left_out` before it that changed nothing have no line.
+    pub(crate) fn reloaded(
+        &mut self,
+        policy: &wire::PolicyDigest,
+        left_out: u64,
+    ) -> Result<(), AuditError> {
+        self.turn_when_due();
         self.write("reload", |object| {
-            object.text("policy", &hexadecimal(policy))
+            object
+                .text("policy", &hexadecimal(policy))
+                .literal("left_out", left_out)
         })
     }
 
@@ -136,11 +145,29 @@ impl Log {
         &mut self,
         policy: &wire::PolicyDigest,
         reason: &str,
+        left_out: u64,
     ) -> Result<(), AuditError> {
+        self.turn_when_due();
         self.write("keep", |object| {
             object
                 .text("policy", &hexadecimal(policy))
                 .text("reason", reason)
+                .literal("left_out", left_out)
+        })
+    }
+
+    /// Records that `count` of a kind got no line, and that none has followed which
+    /// could have told it.
+    pub(crate) fn left_out(&mut self, what: Spared, count: u64) -> Result<(), AuditError> {
+        self.turn_when_due();
+        let (of, by) = what.words();
+        self.write("left_out", |object| {
+            let object = object.text("of", of);
+            let object = match by {
+                Some(by) => object.text("by", by),
+                None => object,
+            };
+            object.literal("left_out", count)
         })
     }
 

@@ -113,12 +113,15 @@ pub(crate) enum Entry {
         /// How many before it were not recorded; the first process counts.
         left_out: u64,
     },
-    /// The call is allowed, or its caller unknown, but it could not be carried out.
+    /// The call is allowed, or its caller unknown, but it could not be carried out. Of
+    /// unknown callers not every one of many is recorded.
     Refuse {
         /// The call.
         call: Call,
         /// Why.
         failure: wire::Failure,
+        /// How many before it were not recorded; the first process counts.
+        left_out: u64,
     },
     /// What was recorded of the run that is about to end.
     Recorded(Recorded),
@@ -225,7 +228,11 @@ impl Entry {
             return None;
         };
         let call = call.clone();
-        Some(Self::Refuse { call, failure })
+        Some(Self::Refuse {
+            call,
+            failure,
+            left_out: 0,
+        })
     }
 }
 

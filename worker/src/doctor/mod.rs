@@ -18,7 +18,7 @@ use crate::source::Source;
 use host::Host;
 pub(crate) use missing::missing;
 use nix::unistd::geteuid;
-use policy::{Policy, Setting};
+use policy::{Policy, Setting, Tool};
 use std::error::Error;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -58,11 +58,20 @@ pub(crate) fn doctor(options: &Doctor) -> Result<bool, Box<dyn Error>> {
     Ok(report.fine())
 }
 
+/// Of each profile; and of what is made of it for a resource or a prompt, where that
+/// cannot be used: else it is held as that profile is.
 fn verdicts<'p>(policy: &'p Policy, host: &Host) -> Vec<Verdict<'p>> {
-    let profiles = policy.profiles();
-    profiles
-        .map(|profile| Verdict::new(profile, policy, host))
-        .collect()
+    let verdict = |profile| Verdict::new(profile, policy, host);
+    let mut all: Vec<_> = policy.profiles().map(|profile| verdict(profile)).collect();
+    let derived = policy.commands_of_its_own().map(Tool::profile);
+    let mut refused: Vec<_> = derived
+        .map(verdict)
+        .filter(|one| !one.refusals.is_empty())
+        .collect();
+    refused.sort_by(|one, other| one.profile.name.cmp(&other.profile.name));
+    refused.dedup_by(|one, other| one.profile.name == other.profile.name);
+    all.append(&mut refused);
+    all
 }
 
 /// Root is shown what the service would do, everybody else what `mini-mcp stdio`

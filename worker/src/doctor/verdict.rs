@@ -131,10 +131,16 @@ fn all_refusals(profile: &Profile, policy: &Policy, host: &Host) -> Vec<String> 
     if let Err(error) = landlock::paths(profile) {
         all.push(explain(&error));
     }
-    let of_profile = |tool: &&policy::Tool| std::ptr::eq(tool.profile(), profile);
+    // By its name: a tool that says where it starts has a copy of its profile.
+    let of_profile = |tool: &&policy::Tool| tool.profile().name == profile.name;
     for tool in policy.tools().filter(of_profile) {
         if let Err(error) = program::check(tool.program(), host.single) {
             all.push(format!("tool `{}`: {}", tool.name(), explain(&error)));
+        }
+    }
+    for command in policy.commands_of_its_own().filter(of_profile) {
+        if let Err(error) = program::check(command.program(), host.single) {
+            all.push(explain(&error));
         }
     }
     all

@@ -5,7 +5,7 @@ use super::attest::attest;
 use super::bounds::bounds;
 use super::place::Place;
 use super::recording::{Passage, Recording};
-use super::watch::{Reason, outcome};
+use super::watch::{Telling, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
 use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, Told, Word};
@@ -184,10 +184,13 @@ impl Lane {
         // The readers must see the end of the output when the command's tree has ended.
         drop((streams, files));
 
-        let reason = match self.reply(&Reply::Started { run: name.clone() }) {
-            Ok(()) => self.watch(&running, proofs.client, grant.profile(), &mut recording),
-            Err(_) => Reason::Abandoned,
-        };
+        let mut start = Telling::new(&name);
+        let reason = self.watch(
+            (&running, &mut start),
+            proofs.client,
+            grant.profile(),
+            &mut recording,
+        );
         let first = running.first();
         if let Some(recording) = &mut recording {
             recording.catch_up();
@@ -205,7 +208,8 @@ impl Lane {
             let _said = self.records.record(&Entry::Recorded(recorded))?;
         }
         let ending = Ending::Finished(outcome.clone());
-        self.end(ending, remains, &Reply::Finished(outcome))
+        let end = [start.untold(), Some(Reply::Finished(outcome))];
+        self.end(ending, remains, end.into_iter().flatten())
     }
 
     /// Records a denial of the supervisor's own.
@@ -311,6 +315,7 @@ impl Lane {
         let recorded = self.records.record(&Entry::Refuse {
             call,
             failure: failure.clone(),
+            left_out: 0,
         })?;
         let reply = recorded.map_or_else(Reply::from, |_| Reply::Failed(failure));
         self.reply(&reply)
@@ -318,25 +323,24 @@ impl Lane {
 
     /// Records the end of the run and answers; an end that cannot be recorded is
     /// the answer, for the caller must know that the trail is incomplete. While the
-    /// first process writes, `remains` are dropped and the next command is prepared.
+    /// first process writes, `remains` are dropped; the next command is prepared when
+    /// nobody waits any more.
     pub(super) fn end<T>(
         &mut self,
         ending: Ending,
         remains: T,
-        reply: &Reply,
+        replies: impl IntoIterator<Item = Reply>,
     ) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
-        let launcher = &mut self.launcher;
-        let tidy = || {
-            drop(remains);
-            launcher.prepare();
-        };
         let times = self.watch.stop();
         let end = Entry::End(ending);
+        let tidy = || drop(remains);
         match self.records.ended_during(&end, times, tidy)? {
-            Ok(_) => self.reply(reply),
-            Err(refusal) => self.reply(&refusal.into()),
+            Ok(_) => replies.into_iter().try_for_each(|one| self.reply(&one))?,
+            Err(refusal) => self.reply(&refusal.into())?,
         }
+        self.launcher.prepare();
+        Ok(())
     }
 }
 

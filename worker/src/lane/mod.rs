@@ -42,7 +42,7 @@ use thiserror::Error;
 use wire::{FrameError, Reply, Request, SendError, Welcome};
 
 pub(crate) use call::stale;
-pub(crate) use records::hand_note;
+pub(crate) use records::{DRAIN, hand_note};
 
 /// Why a lane ends before its connection was closed in order.
 #[derive(Debug, Error)]

@@ -9,13 +9,20 @@ use crate::sys;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 use wire::{Denial, Failure, FrameError, PolicyDigest, Reply, SendError};
+
+/// How long a command may go on when the worker stops: less than the first process waits
+/// for its lanes, so that its end is recorded.
+pub(crate) const DRAIN: Duration = Duration::from_secs(5);
 
 /// The socket to the first process.
 #[derive(Debug)]
 pub(super) struct Records {
     socket: OwnedFd,
-    stopping: bool,
+    /// Since when the first process has the worker stop.
+    stopping: Option<Instant>,
+    lost: bool,
     retiring: bool,
     /// What came with the last answer.
     handed: Vec<OwnedFd>,
@@ -98,7 +105,8 @@ impl Records {
     pub(super) fn new(socket: OwnedFd) -> Self {
         Self {
             socket,
-            stopping: false,
+            stopping: None,
+            lost: false,
             retiring: false,
             handed: Vec::new(),
         }
@@ -109,9 +117,20 @@ impl Records {
         std::mem::take(&mut self.handed)
     }
 
-    /// Whether the first process said to stop, or is gone.
+    /// Whether the first process said to stop, or is lost.
     pub(super) fn stopping(&self) -> bool {
-        self.stopping
+        self.stopping.is_some() || self.lost
+    }
+
+    /// Until when a command may run on, where the worker stops.
+    pub(super) fn farewell(&self) -> Option<Instant> {
+        self.stopping.map(|since| since + DRAIN)
+    }
+
+    /// Whether the first process is gone, or cannot be understood: what runs must end
+    /// at once.
+    pub(super) fn lost(&self) -> bool {
+        self.lost
     }
 
     /// Writes `entry` to the trail; the outer error is the loss of the first
@@ -180,7 +199,7 @@ impl Records {
                 Note::Recorded(run) => return Ok(Ok(run)),
                 Note::Denied(denial) => return Ok(Err(Refusal::Denied(denial))),
                 Note::Failed(reason) => return Ok(Err(Refusal::Unwritten(reason))),
-                Note::Stop => self.stopping = true,
+                Note::Stop => self.stop(),
                 Note::Retire => self.retiring = true,
                 Note::Stale => return Ok(Err(Refusal::Stale)),
                 Note::Waiting(_)
@@ -290,7 +309,7 @@ impl Records {
     fn next(&mut self) -> Result<Note, HangUp> {
         loop {
             match self.receive()? {
-                Note::Stop => self.stopping = true,
+                Note::Stop => self.stop(),
                 Note::Retire => self.retiring = true,
                 note @ (Note::Recorded(_)
                 | Note::Denied(_)
@@ -306,12 +325,13 @@ impl Records {
     }
 
     /// Call when the socket is readable while a call waits: what is no order to end.
-    /// Whatever cannot be understood means to stop.
+    /// Whatever cannot be understood means that it is lost.
     pub(super) fn news(&mut self) -> Option<Note> {
         match self.receive() {
-            Ok(Note::Stop) | Err(_) => self.stopping = true,
+            Ok(Note::Stop) => self.stop(),
             Ok(Note::Retire) => self.retiring = true,
             Ok(note) => return Some(note),
+            Err(_) => self.lost = true,
         }
         None
     }
@@ -322,12 +342,17 @@ impl Records {
     }
 
     /// Call when the socket is readable outside [`Self::record`]; whatever cannot be
-    /// understood then, and the end of the first process, means to stop.
+    /// understood then, and the end of the first process, means that it is lost.
     pub(super) fn notice(&mut self) {
         match self.receive() {
             Ok(Note::Retire) => self.retiring = true,
-            Ok(_) | Err(_) => self.stopping = true,
+            Ok(Note::Stop) => self.stop(),
+            Ok(_) | Err(_) => self.lost = true,
         }
+    }
+
+    fn stop(&mut self) {
+        self.stopping.get_or_insert_with(Instant::now);
     }
 
     fn receive(&mut self) -> Result<Note, HangUp> {

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use policy::Profile;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
-use wire::{Floor, Outcome, Status};
+use wire::{Floor, Outcome, Reply, Status};
 
 /// Why a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,30 @@ pub(super) enum Reason {
     Deadline,
     /// The supervisor asked for it.
     Cancelled,
-    /// The supervisor, the caller or the first process went away, or the
-    /// supervisor broke the protocol.
+    /// The supervisor, the caller or the first process went away, the supervisor broke
+    /// the protocol, or the worker stops and waited long enough.
     Abandoned,
     /// What it prints cannot be recorded.
     Unrecorded,
+}
+
+/// How long the supervisor is not told yet that a command has started: most have ended by
+/// then, and to wake it twice takes as long as many of them.
+const UNTOLD: Duration = Duration::from_millis(2);
+
+/// The start of a run, which the supervisor must know before its end.
+pub(super) struct Telling(Option<Reply>);
+
+impl Telling {
+    pub(super) fn new(run: &str) -> Self {
+        let run = run.to_owned();
+        Self(Some(Reply::Started { run }))
+    }
+
+    /// What is still to be said before the end.
+    pub(super) fn untold(self) -> Option<Reply> {
+        self.0
+    }
 }
 
 /// What happened first.
@@ -44,16 +63,25 @@ enum Event {
 impl Lane {
     /// Waits until the program of `running` ends, or must be ended. When its time is
     /// up it is asked to end and has `timeout_stop` for that; a caller who gives up, or
-    /// goes away, waits for nothing.
+    /// goes away, waits for nothing. A `start` of which nothing is said yet is told
+    /// meanwhile.
     pub(super) fn watch(
         &mut self,
-        running: &Running,
+        (running, start): (&Running, &mut Telling),
         client: Option<&OwnedFd>,
         profile: &Profile,
         recording: &mut Option<Recording>,
     ) -> Reason {
-        let deadline = Instant::now() + profile.timeout;
-        let reason = self.watch_until(running, client, deadline, recording);
+        let now = Instant::now();
+        let deadline = now + profile.timeout;
+        let mut reason = self.watch_until(running, client, deadline.min(now + UNTOLD), recording);
+        if reason == Reason::Deadline {
+            let told = start.0.take().map(|start| self.reply(&start));
+            if told.is_some_and(|told| told.is_err()) {
+                return Reason::Abandoned;
+            }
+            reason = self.watch_until(running, client, deadline, recording);
+        }
         if reason == Reason::Deadline && !profile.timeout_stop.is_zero() {
             tree::terminate_descendants();
             // Whatever ends it now, its time was up.
@@ -71,15 +99,18 @@ impl Lane {
         recording: &mut Option<Recording>,
     ) -> Reason {
         loop {
-            match self.first_event(running, client, deadline, recording) {
+            let farewell = self.records.farewell().filter(|end| *end < deadline);
+            let end = farewell.unwrap_or(deadline);
+            match self.first_event(running, client, end, recording) {
                 Event::Ended => return Reason::Exit,
+                Event::Timeout if farewell.is_some() => return Reason::Abandoned,
                 Event::Timeout => return Reason::Deadline,
                 Event::CallerGone | Event::Broken => return Reason::Abandoned,
                 Event::Unrecorded => return Reason::Unrecorded,
                 Event::Message => return self.interrupted(),
                 Event::Note => self.records.notice(),
             }
-            if self.records.stopping() {
+            if self.records.lost() {
                 return Reason::Abandoned;
             }
         }

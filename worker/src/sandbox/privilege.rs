@@ -114,7 +114,7 @@ pub(crate) fn verify(
 fn verify_ids(identity: &Identity) -> Result<(), Errno> {
     let (uids, gids) = (unistd::getresuid()?, unistd::getresgid()?);
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
-    let mut groups: Vec<u32> = unistd::getgroups()?.into_iter().map(Gid::as_raw).collect();
+    let mut groups = sys::groups()?;
     let mut expected = identity.groups.clone();
     groups.sort_unstable();
     expected.sort_unstable();

@@ -1,10 +1,11 @@
 //! Clients that come and go, and the keys that they show: what of it is recorded.
 
 use super::Worker;
+use super::left_out::Spared;
 use super::recording::lost_line;
 use super::sparing::Sparing;
 use super::windows::Windows;
-use crate::audit::{Attachment, Entry, Note, Proven};
+use crate::audit::{Attachment, Entry, Note, Offender, Proven};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ const USES_MAX: usize = 4096;
 /// Most clients whose end is waited for; those that the supervisor serves are fewer.
 const ATTACHED_MAX: usize = 16_384;
 
+/// What the names of clients begin with.
+const CLIENT: &str = "c";
+
 /// What is known of clients.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
@@ -29,23 +33,40 @@ pub(super) struct Clients {
 }
 
 impl Clients {
+    /// Room for lines about keys that are used, and about each who attaches himself.
+    pub(super) fn spared(&mut self) -> (&mut Sparing, impl Iterator<Item = &mut Sparing>) {
+        (&mut self.key_uses, self.attaching.all())
+    }
+
     /// Whether a line about the use of `key` at `address` is to be written; how many it
     /// stands for beside itself.
-    fn room(&mut self, key: &str, address: IpAddr, now: Instant) -> Option<u64> {
+    fn room(&mut self, key: &str, address: IpAddr, now: Instant) -> Room {
         let pair = (key.to_owned(), address);
         let fresh = |then: &Instant| now.saturating_duration_since(*then) < USED;
         if self.used.get(&pair).is_some_and(fresh) {
-            return None;
+            return Room::NotNews;
         }
-        let left_out = self.key_uses.room(now)?;
+        let Some(left_out) = self.key_uses.room(now) else {
+            return Room::None;
+        };
         if self.used.len() >= USES_MAX {
             self.used.retain(|_, then| fresh(then));
         }
         if self.used.len() < USES_MAX {
             self.used.insert(pair, now);
         }
-        Some(left_out)
+        Room::For(left_out)
     }
+}
+
+/// Whether there is a line about the use of a key.
+enum Room {
+    /// It is known already.
+    NotNews,
+    /// There would be, had there not been many.
+    None,
+    /// There is; for how many it stands beside itself.
+    For(u64),
 }
 
 impl Worker {
@@ -76,8 +97,12 @@ impl Worker {
         } = &mut entry
         {
             match self.clients.room(name, *address, Instant::now()) {
-                Some(others) => *left_out = others,
-                None => return Note::Recorded(None),
+                Room::For(others) => *left_out = others,
+                Room::NotNews => return Note::Recorded(None),
+                Room::None => {
+                    self.leave_out(Spared::KeyUse);
+                    return Note::Recorded(None);
+                }
             }
         }
         match self.log.record(&entry, None) {
@@ -92,12 +117,17 @@ impl Worker {
             Proven::Peer { uid, .. } => format!("uid {uid}"),
             Proven::Key { name, .. } => format!("key {name}"),
         };
-        let full = self.clients.attached.len() >= ATTACHED_MAX;
-        let room = self.clients.attaching.room(&who, Instant::now());
-        let Some(left_out) = room.filter(|_| !full) else {
+        let room = if self.clients.attached.len() >= ATTACHED_MAX {
+            self.clients.attaching.leave_out(&who);
+            None
+        } else {
+            self.clients.attaching.room(&who, Instant::now())
+        };
+        let Some(left_out) = room else {
+            self.leave_out(Spared::Attach);
             return Note::Attached(None);
         };
-        let name = format!("c{}", self.client_names.next());
+        let name = format!("{CLIENT}{}", self.client_names.next());
         let entry = Entry::Attach(Attachment {
             name: name.clone(),
             left_out,
@@ -115,6 +145,11 @@ impl Worker {
     /// Records that a client is gone, if it had been there.
     fn detach(&mut self, name: String) -> Note {
         if !self.clients.attached.remove(&name) {
+            // A client of a worker before this one ends later than that.
+            if self.client_names.is_own(&name, CLIENT) {
+                let what = "cannot let a client go who is not attached";
+                self.violated(Offender::Supervisor, what);
+            }
             return Note::Recorded(None);
         }
         match self.log.record(&Entry::Detach(name), None) {

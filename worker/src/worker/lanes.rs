@@ -187,6 +187,13 @@ impl RunNames {
         }
     }
 
+    /// Whether `name` is of the kind that is given here, after `prefix`.
+    pub(super) fn is_own(&self, name: &str, prefix: &str) -> bool {
+        let rest = name.strip_prefix(prefix);
+        let epoch = rest.and_then(|rest| rest.split_once('-'));
+        epoch.is_some_and(|(epoch, _)| epoch == format!("{:x}", self.epoch))
+    }
+
     pub(super) fn next(&mut self) -> String {
         self.next += 1;
         format!("{:x}-{}", self.epoch, self.next)

@@ -40,6 +40,9 @@ impl Worker {
             audit: self.log.numbers(),
             process: process(),
             queued: small(self.queue.len()),
+            violations: metrics.violations(),
+            left_out: metrics.lines_left_out(),
+            slowed: metrics.slowed,
         }
     }
 }

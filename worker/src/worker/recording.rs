@@ -1,14 +1,16 @@
 //! What lanes ask for and have recorded.
 
+use super::waiting::name;
 use super::{Worker, WorkerError};
 use crate::admission::Now;
-use crate::audit::{Ask, AuditError, Entry, Note, RunUser};
+use crate::audit::{Ask, AuditError, Decider, Entry, Note, RunUser};
 use crate::explain::explain;
 use crate::log::tell;
 use crate::recordings::Recording;
 use crate::sys;
 use nix::sys::signal::{Signal, kill};
 use std::os::fd::AsFd;
+use std::time::Instant;
 use wire::Denial;
 use wire::systemd::Severity;
 
@@ -21,6 +23,7 @@ impl Worker {
         let ask = sys::receive(lane.records.as_fd(), &mut self.buffer)
             .ok()
             .and_then(|packet| postcard::from_bytes(self.buffer.get(..packet.length)?).ok());
+        let slowed = ask.as_ref().and_then(slowed);
         let note = match ask {
             Some(Ask::<Entry>::Record(entry)) => self.take_down(number, entry),
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
@@ -45,10 +48,29 @@ impl Worker {
                 return Ok(());
             }
         };
-        if let Some(lane) = self.lanes.get(&number) {
-            lane.tell(&note);
-        }
+        self.answer_in_turn(number, note, slowed);
         Ok(())
+    }
+
+    /// Answers a lane, later where `slowed` has told much of late.
+    fn answer_in_turn(&mut self, number: u64, note: Note, slowed: Option<String>) {
+        let now = Instant::now();
+        let delay = slowed.map(|who| self.slowing.charge(&who, now));
+        match delay.filter(|delay| !delay.is_zero() && self.deadline.is_none()) {
+            Some(delay) => {
+                self.metrics.slowed += 1;
+                self.slowing.put_off(number, note, now + delay);
+            }
+            None => self.tell(number, &note),
+        }
+    }
+
+    /// Gives the answers that have been put off until now.
+    pub(super) fn answer_late(&mut self) {
+        let now = Instant::now();
+        while let Some((lane, note)) = self.slowing.next(now) {
+            self.tell(lane, &note);
+        }
     }
 
     pub(super) fn record(&mut self, number: u64, mut entry: Entry) -> Note {
@@ -67,6 +89,8 @@ impl Worker {
             return Note::Stop;
         }
         if !self.is_worth_a_line(&mut entry) {
+            let policy = &self.context.policy;
+            self.metrics.recorded(policy, &mut None, &entry);
             return Note::Recorded(None);
         }
         self.write(number, &entry, (None, Now::read()))
@@ -167,6 +191,22 @@ impl Worker {
                 Note::Denied(denial)
             }
             Err(error) => lost_line(&error),
+        }
+    }
+}
+
+/// Who must wait for the answer to `ask`, if many like it came: what the supervisor alone
+/// knows of, and what costs this process more than a line.
+fn slowed(ask: &Ask<Entry>) -> Option<String> {
+    match ask {
+        Ask::Record(Entry::Deny {
+            call,
+            by: Decider::Supervisor,
+            ..
+        }) => Some(name(call)),
+        Ask::Reload(_) => Some("reload".to_owned()),
+        Ask::Record(_) | Ask::Approval(_) | Ask::Leave(_) | Ask::Ended(..) | Ask::Outdated(_) => {
+            None
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is refused by the first process alone: what breaks a protocol, and starts that
 //! were decided under a policy that is no longer in force.
 
+use super::left_out::Spared;
 use super::recording::lost_line;
 use super::sparing::Sparing;
 use super::{Worker, say};
@@ -23,12 +24,29 @@ pub(super) struct Violations {
 }
 
 impl Violations {
-    fn of(&mut self, offender: Offender) -> &mut Sparing {
+    fn of(&mut self, offender: Offender) -> (Spared, &mut Sparing) {
+        let Self {
+            supervisor,
+            administrators,
+            strangers,
+        } = self;
         match offender {
-            Offender::Supervisor => &mut self.supervisor,
-            Offender::Administrator(_) => &mut self.administrators,
-            Offender::NoSupervisor(_) | Offender::NoAdministrator(_) => &mut self.strangers,
+            Offender::Supervisor => (Spared::BySupervisor, supervisor),
+            Offender::Administrator(_) => (Spared::ByAdministrators, administrators),
+            Offender::NoSupervisor(_) | Offender::NoAdministrator(_) => {
+                (Spared::ByStrangers, strangers)
+            }
         }
+    }
+
+    /// All of them.
+    pub(super) fn spared(&mut self) -> impl Iterator<Item = (Spared, &mut Sparing)> {
+        [
+            (Spared::BySupervisor, &mut self.supervisor),
+            (Spared::ByAdministrators, &mut self.administrators),
+            (Spared::ByStrangers, &mut self.strangers),
+        ]
+        .into_iter()
     }
 }
 
@@ -52,11 +70,20 @@ impl Worker {
     /// Whether there is room for `entry`, which is told how many before it had none. What
     /// breaks a protocol is said in the log as well, and no more often.
     pub(super) fn is_worth_a_line(&mut self, entry: &mut Entry) -> bool {
-        let (lines, left_out) = match entry {
-            Entry::WrongKey { left_out, .. } => (&mut self.wrong_keys, left_out),
+        let ((what, lines), left_out) = match entry {
+            Entry::WrongKey { left_out, .. } => {
+                ((Spared::WrongKey, &mut self.wrong_keys), left_out)
+            }
             Entry::Violation {
                 offender, left_out, ..
-            } => (self.violations.of(*offender), left_out),
+            } => {
+                let (what, lines) = self.violations.of(*offender);
+                self.metrics.violated(what);
+                ((what, lines), left_out)
+            }
+            Entry::Refuse { call, left_out, .. } if call.caller.is_none() => {
+                ((Spared::Unproven, &mut self.unproven), left_out)
+            }
             Entry::Start { .. }
             | Entry::End(_)
             | Entry::Output(_)
@@ -68,6 +95,7 @@ impl Worker {
             | Entry::Detach(_) => return true,
         };
         let Some(others) = lines.room(Instant::now()) else {
+            self.leave_out(what);
             return false;
         };
         *left_out = others;

@@ -144,7 +144,11 @@ impl Worker {
                 why(left)
             }
         };
-        let entry = Entry::Refuse { call, failure };
+        let entry = Entry::Refuse {
+            call,
+            failure,
+            left_out: 0,
+        };
         match self.log.record(&entry, None) {
             Ok(()) => {
                 self.seen(&entry);
@@ -277,7 +281,7 @@ fn no_place(admission: &Admission, users: &FreshUsers, start: &Entry) -> Option<
 }
 
 /// Who has his turn with this call: as limits tell callers apart.
-fn name(call: &Call) -> String {
+pub(super) fn name(call: &Call) -> String {
     match &call.caller {
         Some(Proven::Peer { uid, .. }) => format!("uid {uid}"),
         Some(Proven::Key { name, .. }) => format!("key {name}"),

@@ -27,6 +27,19 @@ impl Windows {
         }
         self.known.entry(who.to_owned()).or_default().room(now)
     }
+
+    /// The room of each.
+    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Sparing> {
+        self.known.values_mut().chain([&mut self.others])
+    }
+
+    /// Counts one that gets no line for another reason than want of room.
+    pub(super) fn leave_out(&mut self, who: &str) {
+        match self.known.get_mut(who) {
+            Some(room) => room.leave_out(),
+            None => self.others.leave_out(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -64,10 +64,16 @@ impl Rows {
         let policy = text(event, "policy").get(..12).unwrap_or_default();
         let (tone, words) = match text(event, "event") {
             "open" => (Tone::Quiet, format!("the worker begins, policy {policy}")),
-            "reload" => (Tone::Quiet, format!("a new policy, {policy}")),
+            "reload" => {
+                let others = left_out(event);
+                (Tone::Quiet, format!("a new policy, {policy}{others}"))
+            }
             "keep" => {
                 let reason = text(event, "reason").lines().next().unwrap_or_default();
-                (Tone::Odd, format!("the former policy stays: {reason}"))
+                (
+                    Tone::Odd,
+                    format!("the former policy stays: {reason}{}", left_out(event)),
+                )
             }
             "tamper" => (
                 Tone::Bad,
@@ -80,6 +86,7 @@ impl Rows {
             "attach" => (Tone::Quiet, self.attach(event)),
             "detach" => (Tone::Quiet, self.detach(event)),
             "violation" => (Tone::Bad, violation(event)),
+            "left_out" => (Tone::Odd, only_counted(event)),
             _ => (Tone::Quiet, "the worker ends".to_owned()),
         };
         (tone, one_line(&words))
@@ -144,6 +151,20 @@ fn key_use(event: &Event) -> String {
 fn violation(event: &Event) -> String {
     let (socket, reason) = (text(event, "socket"), text(event, "reason"));
     format!("on the {socket} socket: {reason}{}", left_out(event))
+}
+
+/// What got no line, and was not followed by another of its kind.
+fn only_counted(event: &Event) -> String {
+    let count = event.get("left_out").and_then(Json::as_u64);
+    let by = match text(event, "by") {
+        "" => String::new(),
+        by => format!(", by {by}"),
+    };
+    format!(
+        "{} more of `{}`{by} were not recorded",
+        count.unwrap_or_default(),
+        text(event, "of")
+    )
 }
 
 /// How many of the same kind got no line.

@@ -78,5 +78,8 @@ fn signals() -> nix::Result<SignalFd> {
         mask.add(signal);
     }
     mask.thread_block()?;
+    // A new size is seen when it is drawn. Told of it as an event, crossterm would forget
+    // a key that is pressed at that moment until the next one is.
+    SigSet::from(Signal::SIGWINCH).thread_block()?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }

@@ -1,8 +1,31 @@
-# The same package again: the policy is kept, both services are of the new one.
+# The same package again: the policy is kept, both services are of the new one. What runs
+# is let go on, but not for ever; whoever asked is answered by the former.
+policy <<'TOML'
+[tool.soon]
+description = "Takes a while"
+command = ["/usr/bin/sh", "-c", "sleep 3; echo done"]
+profile = "shell"
+allow = ["operators"]
+[profile.shell]
+extends = "plain"
+execute = ["/usr"]
+TOML
 echo '# kept' >>/etc/mini-mcp/policy.toml
 former=$(show mini-mcp.service MainPID)
 former_worker=$(show mini-mcp-worker.service MainPID)
+call alice soon >/tmp/soon 2>&1 &
+soon=$!
+call alice wait >/tmp/wait 2>&1 &
+wait=$!
+eventually pgrep -x -f '/usr/bin/sleep 600'
+eventually pgrep -x -f 'sleep 3'
 dpkg --install /machine/in/mini-mcp.deb
+wait "$soon" "$wait" || true
+has "$(cat /tmp/soon)" '"is_error": false, "text": "done'
+has "$(cat /tmp/wait)" '"is_error": true'
+! pgrep -x -f '/usr/bin/sleep 600' >/dev/null || fail "a command outlived the worker"
+rm /tmp/soon /tmp/wait
+no_policy
 [ "$(show mini-mcp.service MainPID)" != "$former" ] || fail "not restarted"
 [ "$(show mini-mcp-worker.service MainPID)" != "$former_worker" ] || fail "the worker was not restarted"
 has "$(tail -n 1 /etc/mini-mcp/policy.toml)" '^# kept$'

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use wire::{
-    Argument, Claim, Correlation, Denial, Given, Hello, Identify, Output, Presented, Report,
-    Request, Secret, StreamDigest, VERSION, Value,
+    Argument, Attach, Claim, Correlation, Denial, Given, Hello, Identify, Output, Presented,
+    Report, Request, Secret, Speech, StreamDigest, VERSION, Value,
 };
 
 /// As many as the test says, from the seed that it says.
@@ -142,6 +142,13 @@ fn corpus(own: &Supervisor) -> Vec<Vec<u8>> {
             correlation,
         }),
         Request::Reload(own.policy),
+        Request::Attach(Attach {
+            correlation: Correlation::default(),
+            claim: None,
+            key: None,
+            speech: Speech::Http,
+        }),
+        Request::Detach("c0-1".to_owned()),
         Request::Cancel,
         Request::Output(Output {
             stdout: stream(),

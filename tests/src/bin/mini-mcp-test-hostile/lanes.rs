@@ -5,9 +5,9 @@ use harness::Lane;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
-use wire::{Correlation, Denial, Reply, Report, Request};
+use wire::{Correlation, Identify, Presented, Reply, Request, Secret};
 
 /// More than the worker takes.
 const MANY: usize = 400;
@@ -62,7 +62,7 @@ pub(crate) fn deaf(own: &mut Supervisor) -> Attack {
         .map(|_| {
             let lane = own.lane();
             for _ in 0..room {
-                leave_unread(&lane, client.as_fd());
+                leave_unread(&lane);
             }
             // There is no room to tell that it has started.
             let _pipes = lane.ask(own.run("sleep", &[]), fd(&client));
@@ -88,26 +88,21 @@ pub(crate) fn deaf(own: &mut Supervisor) -> Attack {
 fn answers_that_fit() -> Result<usize, Box<dyn std::error::Error>> {
     let flags = SockFlag::SOCK_NONBLOCK;
     let (one, _other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-    let packet = wire::encode(&Reply::Recorded)?;
+    let packet = wire::encode(&Reply::Identified(None))?;
     let fit = (0..100_000).take_while(|_| wire::send(one.as_fd(), &packet, &[]).is_ok());
     Ok(fit.count())
 }
 
 /// Has the worker give one more answer that is not read.
-fn leave_unread(lane: &Lane, client: BorrowedFd<'_>) {
-    let report = Request::Report(Report {
-        correlation: Correlation::default(),
-        tool: "mark".to_owned(),
-        arguments: None,
-        denial: Denial {
-            code: "unread".to_owned(),
-            rule: String::new(),
-            reason: String::new(),
+fn leave_unread(lane: &Lane) {
+    let question = Request::Identify(Identify {
+        presented: Presented {
+            key: Secret::new("unread".to_owned()),
+            address: "::1".parse().expect("an address"),
         },
-        claim: None,
-        key: None,
+        correlation: Correlation::default(),
     });
-    lane.say(&report, &[client]);
+    lane.say(&question, &[]);
 }
 
 /// Takes a call back with a socket that lingers: whoever closes it waits for its peer.

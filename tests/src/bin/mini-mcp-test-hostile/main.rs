@@ -6,12 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod approval;
+mod attached;
+mod confirmed;
 mod fuzz;
 mod identity;
 mod lanes;
 mod rate;
 mod replay;
 mod spoof;
+mod storm;
 mod supervisor;
 
 use std::error::Error;
@@ -35,7 +38,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         "rate" => rate::evade(&mut supervisor),
         "concurrency" => rate::crowd(&mut supervisor),
         "spoof" => spoof::spoof(&mut supervisor),
-        "flood" => spoof::flood(&mut supervisor),
+        "attach" => attached::forge(&mut supervisor),
+        "confirm" => confirmed::forge(&mut supervisor),
+        "stolen" => confirmed::steal_a_key(&mut supervisor),
+        "reloads" => storm::reload(&mut supervisor),
+        "nobody" => storm::nobody(&mut supervisor),
+        "denials" => storm::denials(&mut supervisor),
         "fuzz" => fuzz::fuzz(&mut supervisor),
         "crowd" => lanes::crowd(&mut supervisor),
         "deaf" => lanes::deaf(&mut supervisor),

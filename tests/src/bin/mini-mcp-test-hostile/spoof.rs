@@ -1,6 +1,6 @@
 //! Lines that the audit trail must not hold, or not as anybody else's word.
 
-use crate::supervisor::{Attack, Supervisor, ask, fd, tell, word};
+use crate::supervisor::{Attack, Supervisor, fd, tell, word};
 use harness::Lane;
 use std::os::fd::AsFd;
 use wire::{
@@ -67,30 +67,6 @@ fn odd_runs(own: &Supervisor, lane: &Lane, client: std::os::fd::BorrowedFd<'_>) 
     }
 }
 
-/// As many denials as there is time for, while an administrator asks.
-pub(crate) fn flood(own: &mut Supervisor) -> Attack {
-    let client = own.client();
-    let lanes: Vec<_> = (0..8)
-        .map(|_| {
-            let (lane, client) = (own.lane(), client.try_clone().expect("a descriptor"));
-            std::thread::spawn(move || {
-                let mut recorded = 0_u32;
-                for number in 0..400 {
-                    let code = format!("flood {number}");
-                    lane.say(&report([&code, "", ""]), &[client.as_fd()]);
-                    recorded += u32::from(matches!(lane.hear(), Ok(Reply::Recorded)));
-                }
-                recorded
-            })
-        })
-        .collect();
-    ask("status");
-    for lane in lanes {
-        tell("recorded", &lane.join().expect("no panic").to_string());
-    }
-    Ok(())
-}
-
 /// Code, rule and reason of each.
 fn denials() -> Vec<[&'static str; 3]> {
     let mut all = vec![
@@ -111,7 +87,8 @@ fn denials() -> Vec<[&'static str; 3]> {
     all
 }
 
-fn report([code, rule, reason]: [&str; 3]) -> Request {
+/// A denial of a client's, with odd texts.
+pub(crate) fn report([code, rule, reason]: [&str; 3]) -> Request {
     Request::Report(Report {
         correlation: Correlation {
             request: LINE.to_owned(),

@@ -3,7 +3,7 @@
 
 use super::{Action, Check, Denied, KIND, Sockets, Test};
 use seccompiler::{BpfProgram, sock_filter};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 // linux/bpf_common.h
 const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
@@ -59,11 +59,10 @@ pub(super) fn program(actions: &BTreeMap<u32, Action>, denied: Denied) -> BpfPro
     program
 }
 
-/// The program that allows just the calls of `base`, for a process whose children get
-/// the [`rest`] of theirs.
-pub(super) fn base(base: &BTreeSet<u32>) -> BpfProgram {
-    let allowed = base.iter().map(|number| (*number, Action::Allow));
-    program(&allowed.collect(), Denied::Fails(libc::EPERM))
+/// The program for what is said in common, for a process whose children get the [`rest`]
+/// of theirs.
+pub(super) fn base(common: &BTreeMap<u32, Action>) -> BpfProgram {
+    program(common, BASE_DENIES)
 }
 
 /// What [`base`] leaves to say of `actions`, which allow nothing beyond it: where both
@@ -72,24 +71,24 @@ pub(super) fn base(base: &BTreeSet<u32>) -> BpfProgram {
 pub(super) fn rest(
     actions: &BTreeMap<u32, Action>,
     denied: Denied,
-    base: &BTreeSet<u32>,
+    common: &BTreeMap<u32, Action>,
 ) -> BpfProgram {
-    let whole = outcome_of(actions, denied);
-    let said = |number| match whole(number) {
-        outcome if base.contains(&number) || outcome != BASE_DENIES => outcome,
-        _ => Outcome::Act(Action::Allow),
+    let (whole, said) = (outcome_of(actions, denied), outcome_of(common, BASE_DENIES));
+    let left = |number| match whole(number) {
+        outcome if outcome == said(number) => Outcome::Act(Action::Allow),
+        outcome => outcome,
     };
     let mut program = vec![statement(LOAD, NUMBER)];
     let above = Range {
         first: UNASSIGNED,
         outcome: Outcome::Act(Action::Allow),
     };
-    program.extend(search(&ranges(said, &[above])));
+    program.extend(search(&ranges(left, &[above])));
     program
 }
 
-/// What [`base`] says of a call that it does not allow.
-const BASE_DENIES: Outcome = Outcome::Act(Action::Refuse(libc::EPERM));
+/// What [`base`] says of a call that it does not know.
+const BASE_DENIES: Denied = Denied::Fails(libc::EPERM);
 
 fn outcome_of(actions: &BTreeMap<u32, Action>, denied: Denied) -> impl Fn(u32) -> Outcome {
     let denied = match denied {
@@ -132,29 +131,91 @@ const ABOVE: [Range; 2] = [
     },
 ];
 
-fn search(ranges: &[Range]) -> BpfProgram {
-    let (low, high) = ranges.split_at(ranges.len() / 2);
-    let (Some(pivot), false) = (high.first(), low.is_empty()) else {
-        return ranges
-            .first()
-            .map_or_else(|| vec![kill()], |range| leaf(range.outcome));
-    };
-    let below = search(low);
-    // The offset of a conditional jump has 8 bits, that of JUMP 32.
-    let mut program = match u8::try_from(below.len()) {
-        Ok(length) => vec![jump(JUMP_IF_AT_LEAST, pivot.first, length, 0)],
-        Err(_) => vec![
-            jump(JUMP_IF_AT_LEAST, pivot.first, 0, 1),
-            statement(JUMP, length(&below)),
-        ],
-    };
-    program.extend(below);
-    program.extend(search(high));
-    program
+/// Farther than this a conditional jump, whose offset has 8 bits, does not go for sure: the
+/// way grows by what is put before.
+const REACH: usize = 200;
+
+/// A program that grows from its end, since jumps go forward only. What a range leads to
+/// is there once for all of them, as far as jumps reach: the kernel translates every
+/// instruction at each launch.
+#[derive(Default)]
+struct Backwards {
+    /// The last instruction first.
+    program: BpfProgram,
+    /// Where outcomes begin, counted from the end.
+    leaves: Vec<(Outcome, usize)>,
 }
 
-fn length(program: &BpfProgram) -> u32 {
-    u32::try_from(program.len()).unwrap_or(u32::MAX)
+/// A binary search for the range of the number that is loaded.
+fn search(ranges: &[Range]) -> BpfProgram {
+    let mut backwards = Backwards::default();
+    let entry = backwards.search(ranges);
+    if entry != backwards.program.len() {
+        backwards.jump_to(entry);
+    }
+    backwards.program.reverse();
+    backwards.program
+}
+
+impl Backwards {
+    /// Where the search of `ranges` begins.
+    fn search(&mut self, ranges: &[Range]) -> usize {
+        match ranges {
+            [] => self.leaf(Outcome::Kill),
+            [one] => self.leaf(one.outcome),
+            // One number between others.
+            [below, one, above]
+                if below.outcome == above.outcome && above.first == one.first + 1 =>
+            {
+                let (other, this) = (self.leaf(below.outcome), self.leaf(one.outcome));
+                self.branch(JUMP_IF_EQUAL, one.first, this, other)
+            }
+            [.., _] => {
+                let (low, high) = ranges.split_at(ranges.len() / 2);
+                let pivot = high.first().map_or(FOREIGN, |range| range.first);
+                let (above, below) = (self.search(high), self.search(low));
+                self.branch(JUMP_IF_AT_LEAST, pivot, above, below)
+            }
+        }
+    }
+
+    fn branch(&mut self, code: u16, value: u32, yes: usize, no: usize) -> usize {
+        let (yes, no) = (self.near(yes), self.near(no));
+        let skip = |place| u8::try_from(self.program.len() - place).unwrap_or(u8::MAX);
+        let branch = jump(code, value, skip(yes), skip(no));
+        self.program.push(branch);
+        self.program.len()
+    }
+
+    /// `place`, or one nearby from which it goes on there.
+    fn near(&mut self, place: usize) -> usize {
+        if self.program.len() - place > REACH {
+            self.jump_to(place);
+            return self.program.len();
+        }
+        place
+    }
+
+    fn jump_to(&mut self, place: usize) {
+        let far = u32::try_from(self.program.len() - place).unwrap_or(u32::MAX);
+        self.program.push(statement(JUMP, far));
+    }
+
+    fn leaf(&mut self, outcome: Outcome) -> usize {
+        let known = self
+            .leaves
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == outcome);
+        match known {
+            Some((_, place)) if self.program.len() - place <= REACH => *place,
+            Some(_) | None => {
+                self.program.extend(leaf(outcome).into_iter().rev());
+                self.leaves.push((outcome, self.program.len()));
+                self.program.len()
+            }
+        }
+    }
 }
 
 fn leaf(outcome: Outcome) -> BpfProgram {
@@ -179,16 +240,12 @@ fn check(
     let mut program = vec![statement(LOAD, ARGUMENTS + 8 * u32::from(argument))];
     match test {
         Test::OneOf(values) => {
-            for value in values {
-                program.extend([jump(JUMP_IF_EQUAL, *value, 0, 1), allow()]);
-            }
-            program.push(refuse(errno));
+            program.extend(any(values));
+            program.extend([refuse(errno), allow()]);
         }
         Test::NoneOf(values) => {
-            for value in values {
-                program.extend([jump(JUMP_IF_EQUAL, *value, 0, 1), refuse(errno)]);
-            }
-            program.push(allow());
+            program.extend(any(values));
+            program.extend([allow(), refuse(errno)]);
         }
         Test::Without(bits) => {
             program.extend([jump(JUMP_IF_BITS, bits, 0, 1), refuse(errno), allow()]);
@@ -197,16 +254,27 @@ fn check(
     program
 }
 
+/// Goes on with the second instruction after these where one of `values` is loaded, else
+/// with the first.
+fn any(values: &[u32]) -> impl Iterator<Item = sock_filter> {
+    // The lists are far shorter than an offset reaches.
+    let left = (1..=values.len()).rev();
+    let offsets = left.map(|left| u8::try_from(left).unwrap_or(u8::MAX));
+    let values = values.iter().zip(offsets);
+    values.map(|(value, offset)| jump(JUMP_IF_EQUAL, *value, offset, 0))
+}
+
 fn just(values: &[(u8, u32)]) -> BpfProgram {
-    let one = |(argument, value): &(u8, u32)| {
+    let left = (0..values.len()).rev();
+    let one = |((argument, value), left): (&(u8, u32), usize)| {
+        let refused = u8::try_from(2 * left + 1).unwrap_or(u8::MAX);
         [
             statement(LOAD, ARGUMENTS + 8 * u32::from(*argument)),
-            jump(JUMP_IF_EQUAL, *value, 1, 0),
-            refuse(libc::EPERM),
+            jump(JUMP_IF_EQUAL, *value, 0, refused),
         ]
     };
-    let mut program: BpfProgram = values.iter().flat_map(one).collect();
-    program.push(allow());
+    let mut program: BpfProgram = values.iter().zip(left).flat_map(one).collect();
+    program.extend([allow(), refuse(libc::EPERM)]);
     program
 }
 

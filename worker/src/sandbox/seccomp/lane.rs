@@ -6,26 +6,55 @@ use libc::c_long;
 use policy::{Strength, SystemCalls};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What makes namespaces, mounts, sockets, files in memory and keyrings, opens arguments
-/// beneath their directory, sets limits and priorities, and forks a command into its
-/// cgroup; the rest of what lanes need is in the default table.
+/// What a lane does with arguments that no command may use: it makes namespaces, mounts,
+/// sockets, files in memory and keyrings, opens arguments beneath their directory, and
+/// forks a command into its cgroup.
 #[rustfmt::skip]
-const NEEDED: &[c_long] = {
+const BEYOND: &[c_long] = {
     use libc::*;
     &[
         SYS_clone, SYS_clone3, SYS_unshare, SYS_setns, SYS_sethostname, SYS_mount, SYS_umount2, SYS_pivot_root,
         SYS_open_tree, SYS_move_mount, SYS_mount_setattr, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_keyctl,
-        SYS_memfd_create, SYS_prctl, SYS_ioctl, SYS_socket, SYS_socketpair, SYS_sendto, SYS_sendmsg, SYS_openat2,
-        SYS_openat, SYS_fchmod, SYS_prlimit64, SYS_setpriority, SYS_ioprio_set,
+        SYS_memfd_create, SYS_prctl, SYS_socket, SYS_openat2,
     ]
 };
 
-/// The numbers of all calls that a lane makes, and that commands of `tables` may make.
-pub(super) fn needs<'a>(tables: impl Iterator<Item = &'a BTreeMap<u32, Action>>) -> BTreeSet<u32> {
+/// What a lane does as any command may: it talks, makes files, sets limits and priorities.
+/// The rest of what lanes need is in the default table.
+#[rustfmt::skip]
+const ALIKE: &[c_long] = {
+    use libc::*;
+    &[
+        SYS_ioctl, SYS_socketpair, SYS_sendto, SYS_sendmsg, SYS_openat, SYS_fchmod, SYS_prlimit64, SYS_setpriority, SYS_ioprio_set,
+    ]
+};
+
+/// What is said of calls where lanes and all commands of `tables` are to be bound: calls
+/// that one of them makes are made, and what all tables say alike is said once, unless
+/// the lane does more itself.
+pub(super) fn common(tables: &[&BTreeMap<u32, Action>]) -> BTreeMap<u32, Action> {
     let own = super::table::actions(&SystemCalls::default(), alone(Strength::Isolated));
-    let needed = NEEDED.iter().filter_map(|call| u32::try_from(*call).ok());
-    let commands = tables.flat_map(allowed);
-    needed.chain(allowed(&own)).chain(commands).collect()
+    let commands = tables.iter().copied().flat_map(allowed);
+    let own = numbers(ALIKE).chain(allowed(&own));
+    let made = numbers(BEYOND).chain(own).chain(commands);
+    let mut common: BTreeMap<u32, Action> = made.map(|call| (call, Action::Allow)).collect();
+    common.extend(said_alike(tables));
+    common
+}
+
+/// What all of `tables` say of a call that a lane makes at most as commands do.
+fn said_alike(tables: &[&BTreeMap<u32, Action>]) -> Vec<(u32, Action)> {
+    let beyond: BTreeSet<u32> = numbers(BEYOND).collect();
+    let first = tables.first().copied().into_iter().flatten();
+    let alike = first.filter(|(call, action)| {
+        let same = |table: &&BTreeMap<u32, Action>| table.get(call) == Some(action);
+        !beyond.contains(call) && tables.iter().all(same)
+    });
+    alike.map(|(call, action)| (*call, *action)).collect()
+}
+
+fn numbers(calls: &[c_long]) -> impl Iterator<Item = u32> {
+    calls.iter().filter_map(|call| u32::try_from(*call).ok())
 }
 
 /// The calls that are made, at least with some arguments.

@@ -123,9 +123,9 @@ impl From<Refusal> for Denied {
 /// The filters of a policy, one for each list of system calls and network that its
 /// profiles have.
 ///
-/// A lane wears what they have in common with what it needs itself. Its commands inherit
-/// that for nothing and install only the rest, which costs a third of the whole; and a
-/// lane that is taken over makes no calls that no command and no lane makes.
+/// A lane wears what they have in common, as far as it keeps to that itself. Its commands
+/// inherit that for nothing and install only the rest, which costs a fraction of the
+/// whole; and a lane that is taken over makes no calls that no command and no lane makes.
 #[derive(Debug)]
 pub(crate) struct Filters {
     each: BTreeMap<Key, Layers>,
@@ -150,7 +150,8 @@ impl Filters {
             (key, actions)
         });
         let tables: Vec<_> = tables.collect();
-        let common = lane::needs(tables.iter().map(|(_, actions)| actions));
+        let all: Vec<_> = tables.iter().map(|(_, actions)| actions).collect();
+        let common = lane::common(&all);
         let each = tables.into_iter().map(|(key, actions)| {
             let denied = key.0.refusal.into();
             let layers = Layers {

@@ -456,10 +456,10 @@ fn is_result(
 fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
     let tables = || each().map(|(list, around)| table::actions(&list, around));
     let together: Vec<_> = tables().collect();
-    let together = lane::needs(together.iter());
+    let together = lane::common(&together.iter().collect::<Vec<_>>());
     for (list, around) in each() {
         let actions = table::actions(&list, around);
-        let alone = lane::needs([&actions].into_iter());
+        let alone = lane::common(&[&actions]);
         for common in [&together, &alone] {
             let base = compile::base(common);
             let rest = compile::rest(&actions, list.refusal.into(), common);
@@ -496,6 +496,11 @@ fn the_programs_stay_small() {
         let length = filter(&list, FULL).len();
         assert!(length < 500, "{length} instructions");
     }
+    let list = SystemCalls::default();
+    let actions = table::actions(&list, super::alone(Strength::Default));
+    let common = lane::common(&[&actions]);
+    let length = compile::rest(&actions, list.refusal.into(), &common).len();
+    assert!(length < 80, "{length} instructions for each launch");
 }
 
 /// What the sandbox rests on stays refused, whatever a list says.

@@ -1,0 +1,132 @@
+//! Lanes that wait for the next call: many while there are many calls, few otherwise.
+//!
+//! A lane is a process, which costs more to make than a call does. So whoever has made
+//! them once keeps them for a while.
+
+use super::connection::Connection;
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// Most lanes kept ready between calls.
+const IDLE_MAX: usize = 64;
+
+/// As many of them stay when nobody needs them.
+const IDLE_KEPT: usize = 8;
+
+/// How long the others do.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Lanes, the one that was busy last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Idle(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Each with the time since which nobody needed it.
+    lanes: Vec<(Instant, Connection)>,
+    /// Somebody looks for those that nobody needs.
+    watched: bool,
+}
+
+impl Idle {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.lock().lanes.len()
+    }
+
+    /// A lane that is still there. The most recent comes first, so that those beyond the
+    /// need stay untouched.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let mut state = self.lock();
+        while let Some((_, lane)) = state.lanes.pop() {
+            if lane.is_quiet() {
+                return Some(lane);
+            }
+        }
+        None
+    }
+
+    /// Keeps `lane`. Whether somebody has to [`Idle::watch`] from now on.
+    #[must_use]
+    pub(super) fn keep(&self, lane: Connection) -> bool {
+        let mut state = self.lock();
+        if state.lanes.len() < IDLE_MAX {
+            state.lanes.push((Instant::now(), lane));
+        }
+        state.lanes.len() > IDLE_KEPT && !std::mem::replace(&mut state.watched, true)
+    }
+
+    /// Lets go of all.
+    pub(super) fn clear(&self) {
+        let lanes = std::mem::take(&mut self.lock().lanes);
+        drop(lanes);
+    }
+
+    /// Lets go of what nobody has needed for long; whether more than the usual are left.
+    fn shrink(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        let surplus = state.lanes.len().saturating_sub(IDLE_KEPT);
+        let longest = state.lanes.iter().take(surplus);
+        let unused =
+            longest.take_while(|(since, _)| now.saturating_duration_since(*since) >= LINGER);
+        let unused = unused.count();
+        state.lanes.drain(..unused);
+        state.watched = unused < surplus;
+        state.watched
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets go of lanes that nobody needs, until only the usual are left or nobody has them.
+pub(super) async fn watch<T: AsRef<Idle>>(owner: Weak<T>) {
+    loop {
+        sleep(LINGER).await;
+        let owner = owner.upgrade();
+        if !owner.is_some_and(|owner| (*owner).as_ref().shrink(Instant::now())) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::Packets;
+    use crate::lane::pair;
+    use std::os::fd::OwnedFd;
+
+    fn lanes(number: usize) -> (Idle, Vec<OwnedFd>) {
+        let idle = Idle::default();
+        let ends = (0..number).map(|_| {
+            let (ours, theirs) = pair().unwrap();
+            let _ = idle.keep(Connection::of(Packets::new(ours).unwrap()));
+            theirs
+        });
+        let ends = ends.collect();
+        (idle, ends)
+    }
+
+    #[tokio::test]
+    async fn those_that_nobody_needs_go_after_a_while() {
+        let (idle, _ends) = lanes(IDLE_MAX + 3);
+        assert_eq!(idle.len(), IDLE_MAX);
+        assert!(idle.shrink(Instant::now()));
+        assert_eq!(idle.len(), IDLE_MAX);
+        let used = idle.take().unwrap();
+        assert!(!idle.shrink(Instant::now() + LINGER));
+        assert_eq!(idle.len(), IDLE_KEPT);
+        assert!(!idle.keep(used) || idle.len() > IDLE_KEPT);
+    }
+
+    #[tokio::test]
+    async fn one_that_has_ended_is_not_taken() {
+        let (idle, ends) = lanes(3);
+        drop(ends);
+        assert!(idle.take().is_none());
+        assert_eq!(idle.len(), 0);
+    }
+}
