@@ -18,25 +18,36 @@ fn main() -> Result<()> {
     let plan = Plan::from_words(std::env::args().skip(1))?;
     // Before hours are spent.
     let former = plan.against.as_deref().map(Report::read).transpose()?;
-    if !plan.built {
+    if plan.show.is_none() && !plan.built {
         build_binaries()?;
     }
     if plan.stages {
         return stages(&plan);
     }
-    let report = measure(&plan);
-    let path = output(&plan)?;
-    report.write(&path)?;
+    let report = match &plan.show {
+        Some(path) => Report::read(path)?,
+        None => measured(&plan)?,
+    };
     println!("{}", table::page(&report));
     if let Some(former) = former {
         println!("{}", table::compared(&report, &former));
     }
-    println!("Kept in {}", path.display());
     if plan.bless {
         bless(&report);
+    }
+    if plan.bless && plan.show.is_none() {
         stages(&plan)?;
     }
     Ok(())
+}
+
+/// A new result, which is kept.
+fn measured(plan: &Plan) -> Result<Report> {
+    let report = measure(plan);
+    let path = output(plan)?;
+    report.write(&path)?;
+    eprintln!("Kept in {}", path.display());
+    Ok(report)
 }
 
 /// The made part of docs/performance.md.

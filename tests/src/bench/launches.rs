@@ -52,11 +52,11 @@ pub(super) fn found(plan: &Plan) -> Found {
 fn parts(worker: &Direct, times: &Times, plan: &Plan) -> Found {
     let mut found = Found::default();
     for (name, what, limit) in INSIDE {
-        let (tool, median) = (tool(name), times.of(name).spread().p50);
-        match inside(worker, tool, median, plan.rounds(2)) {
+        match inside(worker, tool(name), plan.rounds(2)) {
             Ok(part) => {
                 let (id, bare) = (format!("{name}-inside"), times.of(BARE).spread());
-                let row = Row::ratio(&id, what, part.spread(), (BARE, bare));
+                let part = times.of(name).spread().scaled(part);
+                let row = Row::ratio(&id, what, part, (BARE, bare));
                 found.rows.push(row.within(Target::AtMost(limit)));
             }
             Err(error) => found.skipped.push(Skipped {

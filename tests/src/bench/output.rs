@@ -23,7 +23,7 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
     let after = peaks(&site);
     times.sort_by_key(|[ours, _]| *ours);
     let [ours, theirs] = times[times.len() / 2];
-    let what = "1 GiB of output: rate, relative to `head | cat >/dev/null`";
+    let what = "1 GiB of output: rate, relative to `cat >/dev/null` behind one pipe";
     let rate = theirs.as_secs_f64() / ours.as_secs_f64();
     let grown = after.saturating_sub(before) as f64 / 1024.0;
     let memory = "1 GiB of output: what supervisor and worker take more at their peak";

@@ -13,6 +13,7 @@ usage: cargo bench -p mini-mcp-tests --bench suite -- [stages] [OPTION…]
   --only ID,…      measure these groups only
   --long           grow to a million calls and to ten thousand idle clients
   --against FILE   compare with a former result
+  --show FILE      measure nothing, show a former result
   --output FILE    where the result goes (target/bench/suite.json)
   --built          measure the binaries as they are, without building them
   --bless          put the table into docs/performance.md and draw docs/launch.svg
@@ -33,6 +34,8 @@ pub struct Plan {
     pub long: bool,
     /// A former result.
     pub against: Option<PathBuf>,
+    /// A former result, to be shown instead of a new one.
+    pub show: Option<PathBuf>,
     /// Where the result goes.
     pub output: Option<PathBuf>,
     /// Nothing is built.
@@ -50,6 +53,7 @@ impl Default for Plan {
             only: Vec::new(),
             long: false,
             against: None,
+            show: None,
             output: None,
             built: false,
             bless: false,
@@ -78,6 +82,7 @@ impl Plan {
                 "--rounds" => plan.rounds = value()?.parse().context("--rounds")?,
                 "--only" => plan.only = value()?.split(',').map(str::to_owned).collect(),
                 "--against" => plan.against = Some(value()?.into()),
+                "--show" => plan.show = Some(value()?.into()),
                 "--output" => plan.output = Some(value()?.into()),
                 _ => bail!("cannot understand `{word}`\n\n{USAGE}"),
             }

@@ -6,6 +6,7 @@ use super::plan::Plan;
 use super::policy;
 use super::report::{Row, Target};
 use super::session::{LIST, PING, Session};
+use crate::wait::listens;
 use crate::{ALICE, Site, binary, eventually};
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -56,7 +57,7 @@ impl Plain {
         let mut command = Command::new(binary("mini-mcp-bench-plain"));
         let child = command.arg(&socket).arg(list).spawn().expect("it starts");
         eventually("it listens", Duration::from_secs(20), || {
-            socket.exists().then_some(())
+            listens(&socket).then_some(())
         });
         Plain { socket, child }
     }

@@ -56,6 +56,20 @@ pub struct Spread {
     pub p99: f64,
 }
 
+impl Spread {
+    /// The same of a part of each.
+    #[must_use]
+    pub fn scaled(self, part: f64) -> Spread {
+        Spread {
+            count: self.count,
+            p10: self.p10 * part,
+            p50: self.p50 * part,
+            p90: self.p90 * part,
+            p99: self.p99 * part,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -96,6 +96,14 @@ impl Session {
         assert!(answer.contains(r#""exit_code":0"#), "{answer}");
     }
 
+    /// Sends the call `line`; whether its command succeeds.
+    ///
+    /// # Panics
+    /// When nothing is answered.
+    pub fn succeeds(&mut self, line: &str) -> bool {
+        self.ask(line).contains(r#""exit_code":0"#)
+    }
+
     /// In one write, as a client that knows its trade does.
     fn say(&mut self, line: &str) -> io::Result<()> {
         let line = [line, "\n"].concat();

@@ -18,7 +18,6 @@ use super::bare::spawn;
 use super::contest::{Contest, Rounds};
 use super::direct::Direct;
 use super::policy;
-use super::series::Series;
 use super::session::{Session, call};
 use crate::{ALICE, Process, Site};
 use anyhow::{Context, Result, ensure};
@@ -26,7 +25,6 @@ use event::Event;
 use nix::unistd::gettid;
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
 use timeline::{Recorded, Role, Times, launches};
 use tracer::Tracer;
 
@@ -65,30 +63,19 @@ pub fn bars(rounds: Rounds) -> Result<Vec<Bar>> {
     ])
 }
 
-/// What the lane's own part of a launch of `tool` takes, from the request it has read
-/// until the command is reaped. Launches that nobody recorded take `median` microseconds
-/// for their client, to which recorded ones are scaled.
+/// Which part of a launch of `tool` is the lane's own, from the request it has read until
+/// the command is reaped: the median of what the kernel records.
 ///
 /// # Errors
 /// When the kernel cannot record.
-pub(super) fn inside(worker: &Direct, tool: &str, median: f64, rounds: Rounds) -> Result<Series> {
+pub(super) fn inside(worker: &Direct, tool: &str, rounds: Rounds) -> Result<f64> {
     let cast = cast_of(&worker.front.site, false);
     let traced = traced(&cast, rounds, &mut || worker.launch(tool))?;
-    let whole: Series = traced
-        .iter()
-        .map(|launch| total(&launch.times))
-        .map(micros)
-        .collect();
-    let scale = median / whole.spread().p50;
-    let inside: Option<Series> = traced
-        .iter()
-        .map(|launch| Some(micros(launch.inside? * scale)))
-        .collect();
-    inside.context("cannot tell when the lane reads and reaps")
-}
-
-fn micros(time: f64) -> Duration {
-    Duration::from_secs_f64(time / 1e6)
+    let part = |launch: &Recorded| Some(launch.inside? / total(&launch.times));
+    let parts: Option<Vec<f64>> = traced.iter().map(part).collect();
+    let mut parts = parts.context("cannot tell when the lane reads and reaps")?;
+    parts.sort_by(f64::total_cmp);
+    Ok(parts[parts.len() / 2])
 }
 
 fn total(times: &Times) -> f64 {

@@ -40,6 +40,11 @@ fn start() -> Duration {
         sleep(GRAIN);
         assert!(start.elapsed() < PATIENCE, "the service does not listen");
     }
-    Session::of(&site, ALICE).succeed(&call("true"));
+    let (mut session, line) = (Session::of(&site, ALICE), call("true"));
+    // The supervisor may be there before the worker, and says so.
+    while !session.succeeds(&line) {
+        sleep(GRAIN);
+        assert!(start.elapsed() < PATIENCE, "the worker does not listen");
+    }
     start.elapsed()
 }
