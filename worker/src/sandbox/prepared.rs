@@ -13,6 +13,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use policy::Identity;
 use std::fs::File;
 use std::io;
+use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Tells when the mounts of this process's namespace change, proc_pid_mountinfo(5).
@@ -54,11 +55,11 @@ impl AsFd for Shared {
 /// Builds what commands of `view` have in common in a mount namespace, as `identity` may
 /// look it up where that matters, and keeps that.
 pub(crate) fn prepare(view: &View<'_>, identity: Option<&Identity>) -> Result<Shared, Errno> {
-    let room = view.places.len().max(1);
+    let room = view.places.len() + 1;
     let (namespace, told) = made_by_child(libc::CLONE_NEWNS, room, |to| build(view, identity, to))?;
     Ok(Shared {
         namespace,
-        reachable: told.iter().map(|one| *one == REACHED).collect(),
+        reachable: told.iter().skip(1).map(|one| *one == REACHED).collect(),
     })
 }
 
@@ -98,21 +99,19 @@ pub(super) fn own_namespace(kind: &str) -> Result<File, Errno> {
     own.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
-/// What is told of a place that was reached, and of one that was not; an empty packet
-/// would be the end.
+/// What is told of a place that was reached, of one that was not, and before them: an
+/// empty packet would be the end.
 const REACHED: u8 = b'y';
 const MISSED: u8 = b'n';
+const FIRST: u8 = b':';
 
 fn build(view: &View<'_>, identity: Option<&Identity>, to: BorrowedFd<'_>) -> Result<(), Errno> {
     // By a name that an isolated view has not.
     let own = own_namespace("mnt")?;
     let reachable = view::enter_shared(view, identity)?;
-    let told = reachable
+    let each = reachable
         .iter()
         .map(|one| if *one { REACHED } else { MISSED });
-    let mut told: Vec<u8> = told.collect();
-    if told.is_empty() {
-        told.push(MISSED);
-    }
+    let told: Vec<u8> = iter::once(FIRST).chain(each).collect();
     wire::send(to, &told, &[own.as_fd()]).map_err(|_| Errno::EPIPE)
 }

@@ -291,7 +291,8 @@ pub(super) fn join(
     joined
 }
 
-/// What every isolated command has of its own; `at` as for [`temporary`].
+/// What every isolated command has of its own; `at` as for [`temporary`], where one of
+/// these belongs.
 fn own_trees(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
     let mut own = temporary(view, at)?;
@@ -310,13 +311,13 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links, when: Moment) -> Re
     let top = new_file_system(c"tmpfs", &size, OWN)?;
     // Any directory serves until the root is changed; this one exists.
     attach(top.as_fd(), directory(c"/proc")?.as_fd())?;
-    mkdirat(&top, c"tmp", Mode::from_bits_truncate(0o755))?;
+    mkdirat(&top, c"proc", Mode::from_bits_truncate(0o755))?;
     let mut root = Root::empty(top);
     root.link(links)?;
     root.link(&standard_links())?;
     match when {
         Moment::Here => {
-            let own = own_trees(view, c"/proc/tmp")?;
+            let own = own_trees(view, c"/proc/proc")?;
             root.add_all(trees.into_iter().chain(own).collect())?;
         }
         Moment::Later => {
@@ -348,7 +349,9 @@ fn standard_links() -> Links {
 }
 
 /// The temporary directories, in one file system so that one size bounds them. It
-/// is mounted `at` a directory for a moment: only what is mounted can be copied.
+/// is mounted `at` a directory, for only what is mounted can be copied, and stays there,
+/// read-only, beneath what is mounted on it next: the kernel waits for all processors when
+/// anything is unmounted.
 fn temporary(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
     let text = |number: u64| CString::new(number.to_string()).map_err(|_| Errno::EINVAL);
     let (size, inodes) = (text(view.tmp_size)?, text(view.tmp_size / 4096)?);
@@ -371,7 +374,7 @@ fn temporary(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
         Ok(Tree::own(path, clone_tree(one.as_fd())?))
     });
     let trees = trees.collect::<Result<_, Errno>>()?;
-    mount::detach(at)?;
+    restrict(all.as_fd(), OWN | READ_ONLY, false)?;
     Ok(trees)
 }
 

@@ -154,7 +154,7 @@ pub(crate) fn pivot_here() -> Result<(), Errno> {
 }
 
 /// Takes the mount at `path` out of the tree, umount2(2).
-pub(crate) fn detach(path: &CStr) -> Result<(), Errno> {
+fn detach(path: &CStr) -> Result<(), Errno> {
     // SAFETY: reads a string that ends in NUL.
     let result = unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
     Errno::result(result).map(drop)
