@@ -56,7 +56,9 @@ fn every_row_of_the_table_is_measured_and_kept() {
         assert!(read.id == row.id && same, "{read:?} {row:?}");
     }
     for id in ROWS {
-        let row = report.row(id).unwrap_or_else(|| panic!("no row `{id}`"));
+        let row = report
+            .row(id)
+            .unwrap_or_else(|| panic!("no row `{id}`: {:?}", report.skipped));
         assert!(row.value.is_finite(), "{row:?}");
         assert!(table::page(&report).contains(&row.what), "{row:?}");
     }

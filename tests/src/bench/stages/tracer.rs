@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
 
@@ -29,7 +30,10 @@ pub(super) struct Tracer {
 impl Tracer {
     /// Records `pids` and what they make from now on.
     pub(super) fn start(pids: &[i32]) -> Result<Tracer> {
-        let name = format!("instances/mini-mcp-bench-{}", std::process::id());
+        // Several may record at once, each in an instance of its own.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("instances/mini-mcp-bench-{}-{number}", std::process::id());
         let instance = Path::new(TRACEFS).join(name);
         fs::create_dir(&instance).with_context(|| {
             format!("cannot trace\nhint: mount -t tracefs tracefs {TRACEFS}, as root")
