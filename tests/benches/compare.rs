@@ -8,12 +8,9 @@
 
 #![forbid(unsafe_code)]
 
-use harness::comparison::{
-    Bounds, Column, Field, Network, Page, Sandbox, Terms, Worked, escapes, everyday, table,
-};
+use harness::comparison::{Column, Field, Page, Sandbox, Terms, Worked, escapes, everyday, table};
 use harness::{ALICE, scratch};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -125,7 +122,7 @@ fn cost(there: &[Sandbox]) -> String {
         "hint: run `cargo bench -p mini-mcp-tests --bench compare`"
     );
     let scratch = scratch();
-    let terms = terms(scratch.path());
+    let terms = Terms::shipped(scratch.path());
     let mut commands: Vec<(String, Command)> = vec![("bare spawn".into(), bare())];
     for sandbox in there.iter().filter(|sandbox| **sandbox != Sandbox::Nothing) {
         commands.push((sandbox.name().to_owned(), sandbox.launcher(&terms)));
@@ -160,20 +157,6 @@ fn bare() -> Command {
     command.uid(ALICE.uid()).gid(ALICE.gid());
     command.env_clear().stdin(Stdio::null());
     command
-}
-
-fn terms(scratch: &Path) -> Terms {
-    Terms {
-        user: ALICE,
-        scratch: scratch.to_path_buf(),
-        read: Vec::new(),
-        write: Vec::new(),
-        execute: Vec::new(),
-        directory: None,
-        environment: Vec::new(),
-        network: Network::Nothing,
-        bounds: Bounds::Shipped,
-    }
 }
 
 /// What a tenth and a half of all runs do not exceed, in seconds.

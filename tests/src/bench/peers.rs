@@ -6,8 +6,8 @@ use super::plan::Plan;
 use super::report::{Row, Skipped};
 use super::session::{Session, call};
 use super::suite::Found;
-use crate::comparison::{Bounds, Network, Sandbox, Terms};
-use crate::{ALICE, scratch};
+use crate::comparison::{Sandbox, Terms};
+use crate::scratch;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -18,7 +18,7 @@ const PYTHON_WORDS: &str = "`tools/call` of a Python server, no sandbox";
 /// One-shot sandboxes, and a server of the official Python library that spawns.
 pub(super) fn found(plan: &Plan) -> Found {
     let scratch = scratch();
-    let terms = terms(scratch.path());
+    let terms = Terms::shipped(scratch.path());
     let all = [Sandbox::Bubblewrap, Sandbox::Nsjail];
     let (there, missing): (Vec<_>, Vec<_>) = all.into_iter().partition(|peer| peer.there());
     let mut python = Python::start();
@@ -65,20 +65,6 @@ fn absent(peer: Sandbox) -> Skipped {
     Skipped {
         what: format!("launch by {}", peer.name()),
         why: "it is not installed; CONTRIBUTING.md tells how".to_owned(),
-    }
-}
-
-fn terms(scratch: &Path) -> Terms {
-    Terms {
-        user: ALICE,
-        scratch: scratch.to_path_buf(),
-        read: Vec::new(),
-        write: Vec::new(),
-        execute: Vec::new(),
-        directory: None,
-        environment: Vec::new(),
-        network: Network::Nothing,
-        bounds: Bounds::Shipped,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a command gets, in words that every sandbox understands in its own way.
 
-use crate::User;
+use crate::{ALICE, User};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,24 @@ pub struct Terms {
     pub network: Network,
     /// What it may take.
     pub bounds: Bounds,
+}
+
+impl Terms {
+    /// Alice, and nothing besides; the programs are in `scratch`.
+    #[must_use]
+    pub fn shipped(scratch: &Path) -> Terms {
+        Terms {
+            user: ALICE,
+            scratch: scratch.to_path_buf(),
+            read: Vec::new(),
+            write: Vec::new(),
+            execute: Vec::new(),
+            directory: None,
+            environment: Vec::new(),
+            network: Network::Nothing,
+            bounds: Bounds::Shipped,
+        }
+    }
 }
 
 /// What every profile has in its environment.
