@@ -1,6 +1,7 @@
 //! Places in a text: line, column, and the source line with its mark.
 
 use crate::quote::harmless;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// Most columns shown before, of and after what is marked.
@@ -11,8 +12,8 @@ const AFTER_MAX: usize = 60;
 /// A text whose lines are counted.
 pub(crate) struct Lines<'a> {
     text: &'a str,
-    /// Byte offset of the beginning of each line.
-    starts: Vec<usize>,
+    /// Byte offset of the beginning of each line, once a place is asked for.
+    starts: OnceCell<Vec<usize>>,
 }
 
 /// Where something stands in a text.
@@ -30,21 +31,21 @@ pub(crate) struct Place {
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        let after_newlines = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self {
-            text,
-            starts: std::iter::once(0).chain(after_newlines).collect(),
-        }
+        let starts = OnceCell::new();
+        Self { text, starts }
+    }
+
+    fn starts(&self) -> &[usize] {
+        let after_newlines = || self.text.match_indices('\n').map(|(at, _)| at + 1);
+        let all = || std::iter::once(0).chain(after_newlines()).collect();
+        self.starts.get_or_init(all)
     }
 
     /// The place of `span`, in bytes; of its first line, when it has several.
     pub(crate) fn locate(&self, span: &Range<usize>) -> Place {
-        let line = self.starts.partition_point(|start| *start <= span.start);
-        let start = self
-            .starts
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or(0);
+        let starts = self.starts();
+        let line = starts.partition_point(|start| *start <= span.start);
+        let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let rest = self.text.get(start..).unwrap_or_default();
         let content = rest.split('\n').next().unwrap_or_default();
         let content = content.strip_suffix('\r').unwrap_or(content);

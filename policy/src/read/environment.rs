@@ -105,7 +105,7 @@ pub(super) fn variables(profile: &Fields<'_, '_>) -> Variables {
     let dangerous = dangerous.is_some_and(|written| written.value);
     if let Some(table) = profile.table("environment", "`environment`".to_owned()) {
         for (name, _) in table.entries() {
-            if let Some(value) = variable(&table, &name, profile, dangerous) {
+            if let Some(value) = variable(&table, name, profile, dangerous) {
                 variables.insert(name.value.to_owned(), value);
             }
         }

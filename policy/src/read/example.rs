@@ -128,7 +128,7 @@ fn arguments(fields: &Fields<'_, '_>) -> Arguments {
     let Some(table) = fields.table("args", "`args`".to_owned()) else {
         return Arguments::new();
     };
-    let names = table.entries().into_iter().map(|(name, _)| name.value);
+    let names = table.entries().iter().map(|(name, _)| name.value);
     names
         .filter_map(|name| Some((name.to_owned(), table.value(name)?.value)))
         .collect()

@@ -6,12 +6,15 @@ use super::nearest::hint;
 use super::{Located, Node, Reader, Span};
 use crate::Value;
 use std::ops::RangeInclusive;
-use toml::de::{DeInteger, DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeInteger, DeString, DeTable, DeValue};
 
 /// One table of the policy.
 pub(super) struct Fields<'r, 't> {
     pub(super) reader: &'r Reader<'r>,
-    table: &'t DeTable<'t>,
+    /// In the order of the text. A table has few keys, and is asked for many: to look
+    /// along a list is faster than down a tree.
+    entries: Vec<(Located<&'t str>, &'t Node<'t>)>,
     /// What the table defines, for messages: "tool `tail_log`".
     pub(super) owner: String,
     /// Where to point when something is missing.
@@ -23,7 +26,7 @@ impl<'r, 't> Fields<'r, 't> {
     pub(super) fn root(reader: &'r Reader<'r>, table: &'t DeTable<'t>) -> Self {
         Self {
             reader,
-            table,
+            entries: in_order(table),
             owner: "the policy".to_owned(),
             head: 0..0,
         }
@@ -43,7 +46,7 @@ impl<'r, 't> Fields<'r, 't> {
         };
         Some(Self {
             reader,
-            table,
+            entries: in_order(table),
             owner,
             head,
         })
@@ -51,23 +54,31 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// Notes every key that is not one of `known`.
     pub(super) fn only(&self, known: &[&str]) {
-        for (key, _) in self.table {
-            let name: &str = key.get_ref();
+        for (key, _) in &self.entries {
+            let name = key.value;
             if !known.contains(&name) {
                 let message = format!("{} has no key `{name}`", self.owner);
                 let hint = hint(name, known.iter().copied());
-                self.reader.note(&key.span(), message, hint);
+                self.reader.note(&key.span, message, hint);
             }
         }
     }
 
+    fn find(&self, key: &str) -> Option<&(Located<&'t str>, &'t Node<'t>)> {
+        self.entries.iter().find(|(name, _)| name.value == key)
+    }
+
+    fn get(&self, key: &str) -> Option<&'t Node<'t>> {
+        self.find(key).map(|(_, node)| *node)
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+        self.find(key).is_some()
     }
 
     /// Where the value of `key` stands.
     pub(super) fn span(&self, key: &str) -> Option<Span> {
-        self.table.get(key).map(Node::span)
+        self.get(key).map(Node::span)
     }
 
     /// Notes that `key` is missing, if it is.
@@ -79,37 +90,19 @@ impl<'r, 't> Fields<'r, 't> {
     }
 
     /// The entries, in the order of the text.
-    pub(super) fn entries(&self) -> Vec<(Located<&'t str>, &'t Node<'t>)> {
-        let mut entries: Vec<_> = self
-            .table
-            .iter()
-            .map(|(key, node)| {
-                (
-                    Located {
-                        value: key.get_ref().as_ref(),
-                        span: key.span(),
-                    },
-                    node,
-                )
-            })
-            .collect();
-        entries.sort_by_key(|(key, _)| key.span.start);
-        entries
+    pub(super) fn entries(&self) -> &[(Located<&'t str>, &'t Node<'t>)] {
+        &self.entries
     }
 
     /// The entries of the table `key`, when there is one, in the order of the text.
     pub(super) fn tables(&self, key: &str) -> Vec<(Located<&'t str>, &'t Node<'t>)> {
         self.table(key, format!("`{key}`"))
-            .map_or_else(Vec::new, |table| table.entries())
+            .map_or_else(Vec::new, |table| table.entries)
     }
 
     /// The entry `key`, when there is one.
     pub(super) fn entry(&self, key: &str) -> Option<Entry<'r, 't>> {
-        let (name, node) = self.table.get_key_value(key)?;
-        let name = Located {
-            value: name.get_ref().as_ref(),
-            span: name.span(),
-        };
+        let (name, node) = self.find(key)?.clone();
         let reader = self.reader;
         Some(Entry { reader, name, node })
     }
@@ -122,8 +115,8 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// The table `key`, which messages call `owner`.
     pub(super) fn table(&self, key: &str, owner: String) -> Option<Self> {
-        let (name, node) = self.table.get_key_value(key)?;
-        Self::open(self.reader, owner, name.span(), node)
+        let (name, node) = self.find(key)?;
+        Self::open(self.reader, owner, name.span.clone(), node)
     }
 
     /// A value of `key` as `pick` sees it; anything else is noted as not `wanted`.
@@ -133,7 +126,7 @@ impl<'r, 't> Fields<'r, 't> {
         wanted: &str,
         pick: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
     ) -> Option<Located<T>> {
-        let node = self.table.get(key)?;
+        let node = self.get(key)?;
         let picked = pick(node.get_ref());
         if picked.is_none() {
             let message = format!("`{key}` must be {wanted}, not {}", noun(node.get_ref()));
@@ -230,10 +223,7 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// The strings in the array `key`, without a word about anything else.
     pub(super) fn strings(&self, key: &str) -> Vec<&'t str> {
-        let array = self
-            .table
-            .get(key)
-            .and_then(|node| node.get_ref().as_array());
+        let array = self.get(key).and_then(|node| node.get_ref().as_array());
         let nodes = array.into_iter().flat_map(|array| array.iter());
         nodes.filter_map(|node| node.get_ref().as_str()).collect()
     }
@@ -249,6 +239,18 @@ impl<'r, 't> Fields<'r, 't> {
         }
         known.map(|(_, meaning)| *meaning)
     }
+}
+
+/// The entries of `table`, in the order of the text.
+fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<(Located<&'t str>, &'t Node<'t>)> {
+    let located = |name: &'t Spanned<DeString<'t>>| Located {
+        value: name.get_ref().as_ref(),
+        span: name.span(),
+    };
+    let entries = table.iter().map(|(name, node)| (located(name), node));
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_by_key(|(name, _)| name.span.start);
+    entries
 }
 
 /// An argument value that is no list.

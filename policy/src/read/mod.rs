@@ -121,12 +121,12 @@ impl Reader<'_> {
 
     /// Notes that something refers to the principal `name`.
     fn uses_principal(&self, name: &str) {
-        self.notes.principals.borrow_mut().insert(name.to_owned());
+        note_name(&self.notes.principals, name);
     }
 
     /// Notes that something refers to the profile `name`.
     fn uses_profile(&self, name: &str) {
-        self.notes.profiles.borrow_mut().insert(name.to_owned());
+        note_name(&self.notes.profiles, name);
     }
 
     /// Notes an example that was decided.
@@ -162,6 +162,14 @@ impl Reader<'_> {
         } else {
             text.span.clone()
         }
+    }
+}
+
+/// Adds `name` to `names`, which mostly have it.
+fn note_name(names: &RefCell<HashSet<String>>, name: &str) {
+    let mut names = names.borrow_mut();
+    if !names.contains(name) {
+        names.insert(name.to_owned());
     }
 }
 
