@@ -1,6 +1,7 @@
 //! One call on a lane: pipes, request, output, outcome.
 
 use super::Client;
+use super::flood::{self, Flood, PIECE};
 use super::live::Live;
 use super::result::Ending;
 use super::traced::{run_attributes, run_error};
@@ -10,12 +11,15 @@ use crate::output::{Capture, Captured};
 use crate::runs::{Run as KeptRun, Runs, Stream};
 use crate::telemetry::Stage;
 use nix::fcntl::{FcntlArg, fcntl};
+use sha2::{Digest, Sha256};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use wire::{Correlation, Denial, Failure, Outcome, Reply, Report, Request, Run};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tracing::Span;
+use wire::{Correlation, Denial, Failure, Outcome, Reply, Report, Request, Run, StreamDigest};
 
 /// How long output may keep coming after the command and everything it started
 /// have ended.
@@ -27,7 +31,7 @@ pub(super) const READ_SIZE: usize = 64 * 1024;
 /// Size of the first read, and of those of a command that prints much: its pipe is made
 /// to hold that, so that it and this process take turns less often.
 const READ_FIRST: usize = 4 * 1024;
-const READ_MOST: usize = 256 * 1024;
+const READ_MOST: usize = PIECE;
 
 /// A command that runs.
 pub(crate) struct Started {
@@ -39,6 +43,7 @@ pub(crate) struct Started {
 }
 
 /// Where the output of a command goes.
+#[derive(Clone)]
 pub(super) struct Sink {
     /// All of it, as far as there is room.
     pub(super) runs: Arc<Runs>,
@@ -127,7 +132,9 @@ impl Started {
             }
         };
         if reply.is_ok() {
-            tell_output(&lane, &stdout.capture, &stderr.capture).await;
+            stdout.settle().await;
+            stderr.settle().await;
+            tell_output(&lane, &stdout, &stderr).await;
         }
         lane.settle();
         let told = || reply.as_ref().map(run_attributes).unwrap_or_default();
@@ -145,7 +152,7 @@ impl Started {
 
 /// Has the trail tell what the command printed, if it printed anything. It is no
 /// part of the call: a lane that ends meanwhile has recorded the call already.
-async fn tell_output(lane: &Lease, stdout: &Capture, stderr: &Capture) {
+async fn tell_output(lane: &Lease, stdout: &Reading, stderr: &Reading) {
     let output = wire::Output {
         stdout: stdout.digest(),
         stderr: stderr.digest(),
@@ -267,34 +274,61 @@ async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
     }
 }
 
+impl Sink {
+    /// Takes the next bytes of `stream`, of which `capture` keeps head and tail; waits in
+    /// this thread for what is written to files.
+    pub(super) fn take(&self, stream: Stream, capture: &mut Capture, bytes: &[u8]) {
+        self.look_at(stream, capture, bytes);
+        self.runs.keep_here(&self.run, stream, bytes);
+    }
+
+    fn look_at(&self, stream: Stream, capture: &mut Capture, bytes: &[u8]) {
+        capture.push(bytes);
+        if let Some(live) = &self.live {
+            live.push(stream, bytes);
+        }
+    }
+}
+
 /// One output stream while it is read.
 struct Reading {
-    reader: Receiver,
+    /// `None` while a flood has it.
+    reader: Option<Receiver>,
     stream: Stream,
     capture: Capture,
+    /// Of all bytes, kept or not.
+    sha256: Sha256,
+    flood: Option<JoinHandle<Flood>>,
 }
 
 impl Reading {
     fn new(reader: Receiver, stream: Stream, output_max: u64) -> Self {
         Self {
-            reader,
+            reader: Some(reader),
             stream,
             capture: Capture::new(output_max),
+            sha256: Sha256::new(),
+            flood: None,
         }
     }
 
-    /// Reads to the end. What was read stays when the reading is given up.
+    /// Reads to the end. What was read stays when the reading is given up, once that has
+    /// [settled](Self::settle).
     async fn drain(&mut self, sink: &Sink) {
         let (mut buffer, mut size) = (Vec::new(), READ_FIRST);
-        loop {
+        while let Some(reader) = &mut self.reader {
             buffer.clear();
             buffer.reserve(size);
-            let length = match self.reader.read_buf(&mut buffer).await {
+            let length = match reader.read_buf(&mut buffer).await {
                 Ok(0) | Err(_) => return,
                 Ok(length) => length,
             };
             buffer = self.take(sink, buffer).await;
-            if length >= size {
+            // A pipe is full with less than it can hold, where pages of it are not.
+            let filled = length >= size / 2;
+            if filled && size == READ_MOST {
+                self.flood(sink).await;
+            } else if filled {
                 size = self.larger(size);
             }
         }
@@ -302,24 +336,62 @@ impl Reading {
 
     /// The size of the next read after one that was filled.
     fn larger(&self, size: usize) -> usize {
-        match size {
-            READ_FIRST => READ_SIZE,
-            READ_SIZE => {
+        match (size, &self.reader) {
+            (READ_FIRST, _) => READ_SIZE,
+            (READ_SIZE, Some(reader)) => {
                 let most = i32::try_from(READ_MOST).unwrap_or(i32::MAX);
                 // A user may have so many of them, fcntl(2); then it stays as it is.
-                let _ = fcntl(self.reader.as_fd(), FcntlArg::F_SETPIPE_SZ(most));
+                let _ = fcntl(reader.as_fd(), FcntlArg::F_SETPIPE_SZ(most));
                 READ_MOST
             }
-            same => same,
+            _ => size,
         }
     }
 
     async fn take(&mut self, sink: &Sink, bytes: Vec<u8>) -> Vec<u8> {
-        self.capture.push(&bytes);
-        if let Some(live) = &sink.live {
-            live.push(self.stream, &bytes);
-        }
+        self.sha256.update(&bytes);
+        sink.look_at(self.stream, &mut self.capture, &bytes);
         sink.runs.keep(&sink.run, self.stream, bytes).await
+    }
+
+    /// Has threads read what comes without a pause, if there is room for them.
+    async fn flood(&mut self, sink: &Sink) {
+        let Some(place) = flood::place() else { return };
+        let Some(Ok(reader)) = self.reader.take().map(Receiver::into_nonblocking_fd) else {
+            return;
+        };
+        let flood = Flood {
+            reader,
+            stream: self.stream,
+            capture: std::mem::take(&mut self.capture),
+            sha256: std::mem::take(&mut self.sha256),
+        };
+        let (sink, span) = (sink.clone(), Span::current());
+        self.flood = Some(spawn_blocking(move || {
+            let _place = place;
+            span.in_scope(|| flood.read(&sink))
+        }));
+        self.settle().await;
+    }
+
+    /// Waits until no thread reads it any more.
+    async fn settle(&mut self) {
+        let Some(flood) = &mut self.flood else { return };
+        let read = flood.await;
+        self.flood = None;
+        if let Ok(read) = read {
+            self.reader = Receiver::from_owned_fd_unchecked(read.reader).ok();
+            self.capture = read.capture;
+            self.sha256 = read.sha256;
+        }
+    }
+
+    /// All of the stream so far, for the audit trail.
+    fn digest(&self) -> StreamDigest {
+        StreamDigest {
+            sha256: self.sha256.clone().finalize().into(),
+            bytes: self.capture.total(),
+        }
     }
 
     fn finish(self, run: &KeptRun) -> Captured {
@@ -336,8 +408,8 @@ mod tests {
     use crate::lane::Door;
     use std::io::Write;
 
-    #[tokio::test]
-    async fn a_stream_is_read_to_its_end_in_bounded_memory() {
+    /// What writes so many pieces of 10,000 bytes, and what reads them.
+    async fn read(pieces: usize) -> Reading {
         let pipes = Pool::new(Door::Socket("/w".into()), [0; 32])
             .pipes()
             .unwrap();
@@ -345,7 +417,7 @@ mod tests {
         let (reader, _) = pipes.into_readers().unwrap();
         let written = std::thread::spawn(move || {
             let mut writer = std::fs::File::from(writer);
-            for _ in 0..1000 {
+            for _ in 0..pieces {
                 writer.write_all(&[b'x'; 10_000]).unwrap();
             }
         });
@@ -359,9 +431,36 @@ mod tests {
         let mut reading = Reading::new(reader, Stream::Stdout, sink.output_max);
         reading.drain(&sink).await;
         written.join().unwrap();
-        let captured = reading.finish(&sink.run);
+        reading
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_read_to_its_end_in_bounded_memory() {
+        let captured = read(1000).await.capture.finish();
         assert_eq!(captured.bytes, 10_000_000);
         assert!(captured.truncated);
         assert!(captured.text.len() < 1100);
+    }
+
+    /// Time that this thread had on a processor, in nanoseconds.
+    fn own_time() -> u64 {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        text.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// The thread that serves everybody does not digest what one command prints.
+    #[tokio::test]
+    async fn a_flood_is_digested_elsewhere() {
+        let began = own_time();
+        let digest = Sha256::digest(vec![b'x'; 200_000_000]);
+        let digesting = own_time() - began;
+        let began = own_time();
+        let reading = read(20_000).await;
+        let reading_it = own_time() - began;
+        assert_eq!(reading.digest().sha256, *digest);
+        assert!(
+            reading_it < digesting / 2,
+            "{reading_it} ns here, {digesting} ns to digest"
+        );
     }
 }

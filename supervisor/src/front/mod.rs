@@ -13,6 +13,7 @@ mod complete;
 mod confirm;
 mod correlated;
 mod correlation;
+mod flood;
 mod gate;
 mod generation;
 mod handler;

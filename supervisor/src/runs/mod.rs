@@ -130,33 +130,58 @@ impl Runs {
     }
 
     /// Keeps the next `bytes` of what `run` printed to `stream`; the room is given back.
-    pub(crate) async fn keep(&self, run: &Arc<Run>, stream: Stream, bytes: Vec<u8>) -> Vec<u8> {
+    pub(crate) async fn keep(&self, run: &Run, stream: Stream, bytes: Vec<u8>) -> Vec<u8> {
         let bytes = self.append(run, run.stream(stream), bytes).await;
         run.changed();
         bytes
     }
 
+    /// The same in this thread, which may have to wait for a file.
+    pub(crate) fn keep_here(&self, run: &Run, stream: Stream, bytes: &[u8]) {
+        let kept = run.stream(stream);
+        if let Some(writing) = self.place_for(run, kept, bytes) {
+            let result = writing.write(bytes);
+            writing.done(kept, result);
+        }
+        run.changed();
+    }
+
     /// Keeps the result of `run`.
-    pub(crate) async fn keep_result(&self, run: &Arc<Run>, result: Vec<u8>) {
+    pub(crate) async fn keep_result(&self, run: &Run, result: Vec<u8>) {
         self.append(run, &run.result, result).await;
     }
 
-    async fn append(&self, run: &Arc<Run>, kept: &Kept, bytes: Vec<u8>) -> Vec<u8> {
-        let Some(directory) = &self.directory else {
-            if let Room::File(..) = kept.place(&bytes, MEMORY_ONLY) {
-                kept.fill(&bytes, MEMORY_ONLY);
-            }
+    async fn append(&self, run: &Run, kept: &Kept, bytes: Vec<u8>) -> Vec<u8> {
+        let Some(writing) = self.place_for(run, kept, &bytes) else {
             return bytes;
         };
-        let Room::File(file, before) = kept.place(&bytes, MEMORY) else {
-            return bytes;
+        let written = move || (writing.write(&bytes), writing, bytes);
+        match tokio::task::spawn_blocking(written).await {
+            Ok((result, writing, bytes)) => {
+                writing.done(kept, result);
+                bytes
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Where the next `bytes` of `kept` are to be written, if they are: not what memory
+    /// holds, and nothing for which there is no room.
+    fn place_for(&self, run: &Run, kept: &Kept, bytes: &[u8]) -> Option<Writing> {
+        let Some(directory) = &self.directory else {
+            if let Room::File(..) = kept.place(bytes, MEMORY_ONLY) {
+                kept.fill(bytes, MEMORY_ONLY);
+            }
+            return None;
+        };
+        let Room::File(file, before) = kept.place(bytes, MEMORY) else {
+            return None;
         };
         let file = match file.map_or_else(|| directory.file().map(Arc::new), Ok) {
             Ok(file) => file,
             Err(error) => {
-                tracing::warn!(%error, "cannot keep output");
-                kept.stop();
-                return bytes;
+                give_up(kept, &error);
+                return None;
             }
         };
         // What is in memory counts with the first bytes that are not.
@@ -165,29 +190,13 @@ impl Runs {
         if granted < wanted {
             kept.stop();
         }
-        if granted < before.len() as u64 {
-            return bytes;
-        }
         let offset = kept.kept() - before.len() as u64;
-        let writing = {
-            let file = Arc::clone(&file);
-            move || {
-                write(&file, (&before, &bytes), offset, granted)
-                    .map_or_else(|error| (Err(error), Vec::new()), |()| (Ok(()), bytes))
-            }
-        };
-        match tokio::task::spawn_blocking(writing).await {
-            Ok((Ok(()), bytes)) => {
-                kept.written(file, offset + granted);
-                bytes
-            }
-            Ok((Err(error), bytes)) => {
-                tracing::warn!(%error, "cannot keep output");
-                kept.stop();
-                bytes
-            }
-            Err(_) => Vec::new(),
-        }
+        (granted >= before.len() as u64).then_some(Writing {
+            file,
+            before,
+            offset,
+            granted,
+        })
     }
 
     /// Takes room for `wanted` bytes of `run`, from what has finished if need be; how
@@ -241,18 +250,42 @@ impl Runs {
     }
 }
 
-/// Writes `before` and `bytes` at `offset`, of both together `granted` bytes.
-fn write(
-    file: &File,
-    (before, bytes): (&[u8], &[u8]),
+/// What a file takes next.
+#[derive(Debug)]
+struct Writing {
+    file: Arc<File>,
+    /// What stands before the bytes that are new, and not in the file yet.
+    before: Vec<u8>,
     offset: u64,
+    /// How many bytes there is room for.
     granted: u64,
-) -> io::Result<()> {
-    let granted = usize::try_from(granted).unwrap_or(usize::MAX);
-    let first = before.len().min(granted);
-    let second = bytes.len().min(granted - first);
-    file.write_all_at(before.split_at(first).0, offset)?;
-    file.write_all_at(bytes.split_at(second).0, offset + first as u64)
+}
+
+impl Writing {
+    /// Writes what there is room for, `bytes` last.
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let granted = usize::try_from(self.granted).unwrap_or(usize::MAX);
+        let first = self.before.len().min(granted);
+        let second = bytes.len().min(granted - first);
+        let (before, _) = self.before.split_at(first);
+        let (bytes, _) = bytes.split_at(second);
+        self.file.write_all_at(before, self.offset)?;
+        self.file.write_all_at(bytes, self.offset + first as u64)
+    }
+
+    /// Notes in `kept` that it was written, or not.
+    fn done(self, kept: &Kept, result: io::Result<()>) {
+        match result {
+            Ok(()) => kept.written(self.file, self.offset + self.granted),
+            Err(error) => give_up(kept, &error),
+        }
+    }
+}
+
+/// Keeps nothing more of what cannot be written.
+fn give_up(kept: &Kept, error: &io::Error) {
+    tracing::warn!(%error, "cannot keep output");
+    kept.stop();
 }
 
 impl State {

@@ -1,0 +1,221 @@
+//! A stream that comes faster than it can be digested.
+//!
+//! To digest bytes takes longer than all else that is done to them. Two threads share
+//! that, one reads and keeps what the other digests, until the command pauses; the task
+//! that waits for the command sleeps meanwhile, instead of being woken by each write.
+
+use super::call::Sink;
+use crate::output::Capture;
+use crate::runs::Stream;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{channel, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Size of a piece, in bytes: what an enlarged pipe holds.
+pub(super) const PIECE: usize = 256 * 1024;
+
+/// Pieces of a flood in memory: one is read, one waits, one is digested.
+const IN_MEMORY: usize = 3;
+
+/// Most pieces at a time, so that whoever gives up has not long to wait.
+const TURN: usize = 1024;
+
+/// How long a command may pause, in milliseconds, and take for one piece: what comes
+/// slower is no flood, and somebody may be waiting to see it.
+const PAUSE: u8 = 1;
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Most floods at once, so that threads are left for names and files.
+const AT_ONCE: usize = 4;
+
+static FLOODS: Semaphore = Semaphore::const_new(AT_ONCE);
+
+/// Whether one more may be read by threads, for as long as the answer is kept.
+pub(super) fn place() -> Option<SemaphorePermit<'static>> {
+    FLOODS.try_acquire().ok()
+}
+
+/// One stream, on loan from who reads it otherwise.
+pub(super) struct Flood {
+    /// Does not block.
+    pub(super) reader: OwnedFd,
+    pub(super) stream: Stream,
+    pub(super) capture: Capture,
+    pub(super) sha256: Sha256,
+}
+
+impl Flood {
+    /// Reads in this thread, and another, until the command pauses or prints no more,
+    /// or for long enough. The end of the stream is left to be found again.
+    pub(super) fn read(self, sink: &Sink) -> Self {
+        let Self {
+            reader,
+            stream,
+            mut capture,
+            mut sha256,
+        } = self;
+        let (mut reader, digested) = (File::from(reader), &mut sha256);
+        thread::scope(|scope| {
+            let (full, filled) = sync_channel::<Vec<u8>>(1);
+            let (empty, emptied) = channel();
+            let digest = move || {
+                for piece in filled {
+                    digested.update(&piece);
+                    // Nobody wants its room after the last one.
+                    let _ = empty.send(piece);
+                }
+            };
+            // Without another thread, this one has nothing to offer.
+            if thread::Builder::new().spawn_scoped(scope, digest).is_err() {
+                return;
+            }
+            let mut pieces = spare().chain(emptied).take(TURN);
+            while let Some(piece) = pieces.next().and_then(|room| fill(&mut reader, room)) {
+                sink.take(stream, &mut capture, &piece);
+                let paused = piece.len() < PIECE;
+                if full.send(piece).is_err() || paused {
+                    return;
+                }
+            }
+        });
+        Self {
+            reader: reader.into(),
+            stream,
+            capture,
+            sha256,
+        }
+    }
+}
+
+/// Room for the first pieces.
+fn spare() -> impl Iterator<Item = Vec<u8>> {
+    std::iter::repeat_with(Vec::new).take(IN_MEMORY)
+}
+
+/// The next piece, whole unless the command pauses or ends; `None` when it has printed
+/// nothing more.
+fn fill(reader: &mut File, mut room: Vec<u8>) -> Option<Vec<u8>> {
+    room.resize(PIECE, 0);
+    let (mut length, until) = (0, Instant::now() + PATIENCE);
+    while let Some(rest) = room.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => break,
+            Err(_) if Instant::now() < until && goes_on(reader) => {}
+            Err(_) => break,
+        }
+    }
+    room.truncate(length);
+    (length > 0).then_some(room)
+}
+
+/// Whether the command prints more before its pause is over.
+fn goes_on(reader: &File) -> bool {
+    let mut asked = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut asked, PollTimeout::from(PAUSE)), Ok(1..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::fcntl::OFlag;
+    use nix::unistd::pipe2;
+    use std::io::Write;
+
+    /// A flood of what is written by `write`, in another thread.
+    fn flood(write: impl FnOnce(File) + Send + 'static) -> Flood {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        thread::spawn(move || write(File::from(writer)));
+        Flood {
+            reader,
+            stream: Stream::Stdout,
+            capture: Capture::new(1000),
+            sha256: Sha256::new(),
+        }
+    }
+
+    fn sink() -> Sink {
+        let (runs, run) = crate::runs::of_test();
+        Sink {
+            runs,
+            run,
+            live: None,
+            output_max: 1000,
+        }
+    }
+
+    /// Writes all of `bytes`, however full the pipe is.
+    fn write_all(file: &mut File, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match file.write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(_) => thread::yield_now(),
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_taken_and_digested_in_its_order() {
+        let whole: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let written = whole.clone();
+        let flood = flood(move |mut file| write_all(&mut file, &written));
+        let sink = sink();
+        let mut read = flood;
+        // A pause is no end.
+        while read.capture.total() < whole.len() as u64 {
+            read = read.read(&sink);
+        }
+        assert_eq!(read.sha256.finalize(), Sha256::digest(&whole));
+        assert_eq!(sink.run.stream(Stream::Stdout).extent().seen, 3_000_000);
+        let captured = read.capture.finish();
+        assert_eq!(captured.bytes, 3_000_000);
+        assert!(captured.truncated);
+    }
+
+    #[test]
+    fn a_pause_ends_it_and_nothing_is_lost() {
+        let (told, wait) = channel::<()>();
+        let flood = flood(move |mut file| {
+            write_all(&mut file, b"a");
+            let _ = wait.recv_timeout(Duration::from_secs(60));
+            write_all(&mut file, b"b");
+        });
+        let sink = sink();
+        let mut read = flood;
+        while read.capture.total() < 1 {
+            read = read.read(&sink);
+        }
+        told.send(()).unwrap();
+        while read.capture.total() < 2 {
+            read = read.read(&sink);
+        }
+        assert_eq!(read.sha256.finalize(), Sha256::digest("ab"));
+    }
+
+    #[test]
+    fn what_drips_is_handed_over_soon() {
+        let flood = flood(|mut file| {
+            while file.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_micros(50));
+            }
+        });
+        let began = Instant::now();
+        // A whole piece would take longer than a quarter of a minute.
+        let read = flood.read(&sink());
+        assert!(read.capture.total() < PIECE as u64);
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn there_are_few_at_once() {
+        let places: Vec<_> = std::iter::from_fn(place).take(AT_ONCE + 1).collect();
+        assert!(places.len() <= AT_ONCE);
+    }
+}
