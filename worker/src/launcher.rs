@@ -9,6 +9,7 @@ use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
+use crate::sandbox::cell::Cell;
 use crate::sandbox::child::{self, Directory, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
@@ -19,6 +20,7 @@ use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
+use crate::sandbox::view::Processes;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -267,8 +269,12 @@ impl Launcher {
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
     ) -> Result<Running, Refused> {
-        let sight = self.sight(grant, files, whom)?;
-        let silence = self.domains.silence(grant, whom)?;
+        let cell = match self.context.containment {
+            Containment::Cgroup(_) => self.domains.cell(grant, whom)?,
+            // What holds the tree is the namespace itself.
+            Containment::PidNamespace { .. } | Containment::Subreaper => None,
+        };
+        let sight = self.sight(grant, files, (whom, cell.as_deref()))?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
@@ -287,7 +293,7 @@ impl Launcher {
             (domain, limits),
             streams,
         )?;
-        plan.namespaces = Namespaces::new(grant.profile(), sight, silence);
+        plan.namespaces = Namespaces::new(grant.profile(), sight, cell);
         if let Some(terminal) = &terminal {
             plan.take(terminal.command());
         }
@@ -311,12 +317,12 @@ impl Launcher {
         &mut self,
         grant: &Grant,
         files: &'a Files<'_>,
-        whom: Option<&Identity>,
+        whose: (Option<&Identity>, Option<&Cell>),
     ) -> Result<Sight<'a>, Refused> {
-        let mut sight = self.domains.sight(grant, &files.places(), whom)?;
-        let numbered = matches!(self.context.containment, Containment::PidNamespace { .. });
-        if let Sight::Built(view) | Sight::Prepared(view, _) = &mut sight {
-            view.numbered |= numbered;
+        let mut sight = self.domains.sight(grant, &files.places(), whose)?;
+        let held = matches!(self.context.containment, Containment::PidNamespace { .. });
+        if let (Sight::Built(view) | Sight::Prepared(view, _), true) = (&mut sight, held) {
+            view.processes = Processes::Own;
         }
         Ok(sight)
     }

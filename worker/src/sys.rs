@@ -406,6 +406,13 @@ pub(crate) fn default_signals() -> Result<(), Errno> {
     SigSet::empty().thread_set_mask()
 }
 
+/// Has the kernel reap this process's children, and those it inherits, wait(2).
+pub(crate) fn ignore_children() -> Result<(), Errno> {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: to ignore a signal runs no code of this process.
+    unsafe { sigaction(Signal::SIGCHLD, &ignore) }.map(drop)
+}
+
 /// Ends this process at once, without destructors or exit handlers: for forked
 /// children, which share both with their parent.
 pub(crate) fn exit(code: i32) -> ! {

@@ -184,10 +184,34 @@ fn bear(
     group: Option<&Cgroup>,
     patience: Duration,
 ) -> Result<Born, LaunchError> {
-    match flags(plan) | more {
-        0 if memory_stays_closed() && sys::has_clone3() => borrowing(plan, group),
-        flags if flags & libc::CLONE_NEWPID == 0 => copied(plan, flags, group, patience),
-        flags => with_init(plan, flags, group, patience),
+    let flags = flags(plan) | more;
+    let without = |flag| flags & flag == 0;
+    if !without(libc::CLONE_NEWPID) {
+        with_init(plan, flags, group, patience)
+    } else if without(libc::CLONE_NEWUSER) && memory_stays_closed() && sys::has_clone3() {
+        borrowing(plan, flags, group)
+    } else {
+        copied(plan, flags, group, patience)
+    }
+}
+
+/// Has `bear` make the process where it belongs, and tells it what number its parent will
+/// have for it: none, from inside a pid namespace.
+fn in_its_place<T>(
+    plan: &Plan<'_>,
+    bear: impl FnOnce(Pid) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    match plan.namespaces.as_ref().and_then(Namespaces::cell) {
+        None => bear(Pid::this()),
+        Some(cell) => cell.bear(|| bear(Pid::from_raw(0))),
+    }
+}
+
+/// Why there is no process with `flags`.
+fn unborn(flags: i32) -> impl FnOnce(Errno) -> LaunchError {
+    move |errno| match flags {
+        0 => LaunchError::Fork(errno),
+        _ => LaunchError::Namespaces(errno),
     }
 }
 
@@ -215,12 +239,17 @@ fn mapping(flags: i32) -> Option<Mapping> {
 }
 
 /// A process that borrows this one's memory until it executes the program.
-fn borrowing(plan: &Plan<'_>, group: Option<&Cgroup>) -> Result<Born, LaunchError> {
-    let lane = Pid::this();
+fn borrowing(
+    plan: &Plan<'_>,
+    flags: i32,
+    group: Option<&Cgroup>,
+) -> Result<Born, LaunchError> {
     let (mut failure, mut progress) = (None, Progress::default());
-    let process = sys::spawn(group.map(Cgroup::directory), &mut || {
-        failure = Some(child::become_command(plan, lane, None, &mut progress));
-        sys::exit(127)
+    let process = in_its_place(plan, |parent| {
+        sys::spawn(flags, group.map(Cgroup::directory), &mut || {
+            failure = Some(child::become_command(plan, parent, None, &mut progress));
+            sys::exit(127)
+        })
     });
     let failed = match (failure, progress) {
         (Some(failure), _) => Some(failure.into()),
@@ -228,14 +257,14 @@ fn borrowing(plan: &Plan<'_>, group: Option<&Cgroup>) -> Result<Born, LaunchErro
         (None, Progress::SettingUp) => Some(LaunchError::Silent),
     };
     Ok(Born {
-        process: process.map_err(LaunchError::Fork)?,
+        process: process.map_err(unborn(flags))?,
         status: None,
         failed,
     })
 }
 
-/// A process with a copy of this one's memory, in namespaces that are filled with more
-/// than should be done to shared memory.
+/// A process with a copy of this one's memory, where that cannot be borrowed, or is to be
+/// filled with what a user namespace needs.
 fn copied(
     plan: &Plan<'_>,
     flags: i32,
@@ -243,18 +272,18 @@ fn copied(
     patience: Duration,
 ) -> Result<Born, LaunchError> {
     let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let (lane, mapping) = (Pid::this(), mapping(flags));
-    match fork(flags, group)? {
-        Fork::Child => child::become_or_report(plan, lane, mapping, report_end),
-        Fork::Parent(process) => {
-            drop(report_end);
-            Ok(Born {
-                process,
-                status: None,
-                failed: failure(report, patience),
-            })
+    let mapping = mapping(flags);
+    let process = in_its_place(plan, |parent| {
+        match sys::fork(flags, group.map(Cgroup::directory))? {
+            Fork::Child => child::become_or_report(plan, parent, mapping, report_end),
+            Fork::Parent(process) => Ok(process),
         }
-    }
+    });
+    Ok(Born {
+        process: process.map_err(unborn(flags))?,
+        status: None,
+        failed: failure(report, patience),
+    })
 }
 
 /// The init of a pid namespace, whose child is the command.

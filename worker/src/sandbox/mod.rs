@@ -6,6 +6,7 @@
 
 pub(crate) mod abi;
 pub(crate) mod blocked;
+pub(crate) mod cell;
 pub(crate) mod cgroup;
 pub(crate) mod child;
 pub(crate) mod containment;
@@ -16,7 +17,6 @@ pub(crate) mod landlock;
 pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
-pub(crate) mod network;
 mod pin;
 pub(crate) mod prepared;
 pub(crate) mod privilege;

@@ -1,7 +1,7 @@
 //! Which namespaces a command gets, namespaces(7), and what each begins with.
 
+use super::cell::Cell;
 use super::landlock;
-use super::network::Silence;
 use super::prepared::Shared;
 use super::view::{self, View};
 use crate::sys::{self, Fork, mount};
@@ -74,25 +74,30 @@ pub(crate) enum Sight<'a> {
 pub(crate) struct Namespaces<'a> {
     /// Flags of clone(2).
     flags: i32,
-    /// A network that is there already, instead of a new one.
-    silence: Option<Rc<Silence>>,
+    /// Where it is born, instead of a pid namespace of its own.
+    cell: Option<Rc<Cell>>,
+    /// Whether it gets the network of that.
+    silent: bool,
     loopback: bool,
     serves: bool,
     sight: Sight<'a>,
 }
 
 impl<'a> Namespaces<'a> {
-    /// Those of `profile`, which sees `sight` and has the network `silence`, if that serves
-    /// it; `None` where nothing is set apart.
+    /// Those of `profile`, which sees `sight` and is born in `cell`, if that serves it;
+    /// `None` where nothing is set apart.
     pub(crate) fn new(
         profile: &Profile,
         sight: Sight<'a>,
-        silence: Option<Rc<Silence>>,
+        cell: Option<Rc<Cell>>,
     ) -> Option<Self> {
-        let flags = match silence {
-            Some(_) => flags(profile) & !libc::CLONE_NEWNET,
-            None => flags(profile),
+        let silent = cell.is_some() && Cell::silences(profile);
+        let kept = match (&cell, silent) {
+            (None, _) => 0,
+            (Some(_), false) => libc::CLONE_NEWPID,
+            (Some(_), true) => libc::CLONE_NEWPID | libc::CLONE_NEWNET,
         };
+        let flags = flags(profile) & !kept;
         let flags = match &sight {
             Sight::Host => flags,
             Sight::Built(_) => flags | libc::CLONE_NEWNS,
@@ -102,7 +107,8 @@ impl<'a> Namespaces<'a> {
         let apart = flags != 0 || !matches!(sight, Sight::Host);
         apart.then_some(Self {
             flags,
-            silence,
+            cell,
+            silent,
             loopback: profile.network == Network::Loopback,
             serves: landlock::serves(&profile.network),
             sight,
@@ -111,6 +117,11 @@ impl<'a> Namespaces<'a> {
 
     pub(super) fn flags(&self) -> i32 {
         self.flags
+    }
+
+    /// Where the command is to be born.
+    pub(super) fn cell(&self) -> Option<&Cell> {
+        self.cell.as_deref()
     }
 
     /// What of the file system is not the host's.
@@ -126,7 +137,9 @@ impl<'a> Namespaces<'a> {
         if self.flags & libc::CLONE_NEWUTS != 0 {
             mount::set_host_name(HOST_NAME)?;
         }
-        self.leave_network()?;
+        if let (Some(cell), true) = (&self.cell, self.silent) {
+            cell.enter_network()?;
+        }
         if self.loopback {
             mount::start_loopback()?;
         }
@@ -137,17 +150,8 @@ impl<'a> Namespaces<'a> {
         }
     }
 
-    /// Takes the host's network from this process where it was not born in another.
-    fn leave_network(&self) -> Result<(), Errno> {
-        self.silence
-            .as_ref()
-            .map_or(Ok(()), |silence| silence.enter())
-    }
-
-    /// Takes the host's mounts and network from this process, which only waits for the
-    /// command.
+    /// Takes the host's mounts from this process, which only waits for the command.
     pub(super) fn leave_host(&self) -> Result<(), Errno> {
-        self.leave_network()?;
         match &self.sight {
             Sight::Host | Sight::Built(_) => Ok(()),
             Sight::Prepared(_, shared) => setns(shared.as_fd(), CloneFlags::CLONE_NEWNS),

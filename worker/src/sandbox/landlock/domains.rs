@@ -4,12 +4,12 @@
 use super::rules::{Right, Rule, build, rights, rules, serves};
 use super::{DomainError, holds};
 use crate::open::Opened;
+use crate::sandbox::cell::Cell;
 use crate::sandbox::namespaces::{Shut, Sight};
-use crate::sandbox::network::Silence;
 use crate::sandbox::pin::{self, Fingerprint};
 use crate::sandbox::prepared::{self, Mounts, Shared};
 use crate::sandbox::program;
-use crate::sandbox::view::{Place, View};
+use crate::sandbox::view::{Place, Processes, View};
 use crate::sys;
 use ::landlock::{ABI, PathBeneath, RulesetCreated, RulesetCreatedAttr};
 use nix::errno::Errno;
@@ -35,8 +35,8 @@ pub(crate) struct Domains {
     shut: Shut,
     /// The mounts that prepared views are made of; `None` while there is no view.
     mounts: Option<Mounts>,
-    /// The network of commands that are to have none, once one needed it.
-    silence: Option<Rc<Silence>>,
+    /// What isolated commands have in turn, once one needed it.
+    cell: Option<Rc<Cell>>,
     /// By [`key`].
     tools: HashMap<String, Prepared>,
 }
@@ -76,7 +76,7 @@ impl Domains {
             user,
             shut,
             mounts: None,
-            silence: None,
+            cell: None,
             tools: HashMap::new(),
         }
     }
@@ -105,22 +105,22 @@ impl Domains {
         Ok(ruleset)
     }
 
-    /// What the command of `grant` sees of the file system. Call it after
+    /// What the command of `grant`, born in `cell`, sees of the file system. Call it after
     /// [`Domains::domain`], which looks the paths up.
     pub(crate) fn sight<'a>(
         &mut self,
         grant: &Grant,
         opened: &[(PathBuf, &'a Opened)],
-        whom: Option<&Identity>,
+        (whom, cell): (Option<&Identity>, Option<&Cell>),
     ) -> Result<Sight<'a>, DomainError> {
         let isolation = grant.profile().isolation;
-        let view = |domains: &Self| domains.view(grant, opened);
+        let view = |domains: &Self| domains.view(grant, opened, cell);
         let shared = match self.shut {
-            Shut::Prepared if !isolated(grant) => self.shared_view(grant, None)?,
+            Shut::Prepared if !isolated(grant) => self.shared_view(grant, (None, None))?,
             // A user of one run has nothing in common with others, and what an argument
             // names may have no place in a root that is made already.
             Shut::Prepared if opened.is_empty() && grant.profile().run_as != RunAs::Dynamic => {
-                self.shared_view(grant, whom)?
+                self.shared_view(grant, (whom, cell))?
             }
             Shut::Never if !isolation.mounts() => return Ok(Sight::Host),
             Shut::Prepared | Shut::Never | Shut::Made => None,
@@ -131,26 +131,32 @@ impl Domains {
         })
     }
 
-    /// The network of the command of `grant`, where it shares one with others.
-    pub(crate) fn silence(
+    /// Where the command of `grant` is born, if others may have been born there before.
+    pub(crate) fn cell(
         &mut self,
         grant: &Grant,
         whom: Option<&Identity>,
-    ) -> Result<Option<Rc<Silence>>, DomainError> {
-        if self.shut != Shut::Prepared || !Silence::serves(grant.profile(), whom) {
+    ) -> Result<Option<Rc<Cell>>, DomainError> {
+        if self.shut != Shut::Prepared || !Cell::serves(grant.profile(), whom) {
             return Ok(None);
         }
-        let silence = match self.silence.take() {
-            Some(silence) => silence,
-            None => Silence::new().map_err(DomainError::Network)?,
+        if self.cell.as_ref().is_some_and(|cell| cell.has_ended()) {
+            // Their /proc is that of nobody any more.
+            self.forget_views();
+            self.cell = None;
+        }
+        let cell = match self.cell.take() {
+            Some(cell) => cell,
+            None => Cell::new().map_err(DomainError::Cell)?,
         };
-        Ok(Some(Rc::clone(self.silence.insert(silence))))
+        Ok(Some(Rc::clone(self.cell.insert(cell))))
     }
 
     fn view<'a>(
         &self,
         grant: &Grant,
         opened: &[(PathBuf, &'a Opened)],
+        cell: Option<&Cell>,
     ) -> Result<View<'a>, DomainError> {
         let isolation = grant.profile().isolation;
         let prepared = self.tools.get(key(grant).as_ref());
@@ -178,7 +184,11 @@ impl Domains {
             strength: isolation.strength,
             private_tmp: isolation.private_tmp,
             tmp_size: isolation.tmp_size,
-            numbered: isolated,
+            processes: match (isolated, cell) {
+                (false, _) => Processes::Host,
+                (true, None) => Processes::Own,
+                (true, Some(_)) => Processes::Kept,
+            },
             places,
             directory: grant.profile().working_directory.clone(),
         })
@@ -188,7 +198,7 @@ impl Domains {
     fn shared_view(
         &mut self,
         grant: &Grant,
-        whom: Option<&Identity>,
+        (whom, cell): (Option<&Identity>, Option<&Cell>),
     ) -> Result<Option<Rc<Shared>>, DomainError> {
         if self.mounts.as_ref().is_none_or(Mounts::changed) {
             self.forget_views();
@@ -205,7 +215,9 @@ impl Domains {
             Some(Kept::Nothing) => return Ok(None),
             Some(Kept::View(..)) | None => {}
         }
-        let (kept, shared) = match prepared::prepare(&self.view(grant, &[])?, whom) {
+        let view = self.view(grant, &[], cell)?;
+        let prepare = || prepared::prepare(&view, whom);
+        let (kept, shared) = match cell.map_or_else(prepare, |cell| cell.bear(prepare)) {
             Ok(shared) => {
                 let shared = Rc::new(shared);
                 (Kept::View(whom.cloned(), Rc::clone(&shared)), Some(shared))
