@@ -117,7 +117,9 @@ fn nobody_and_nothing_is_left_for_the_next() {
         open('/dev/shm/left', 'w').close()\n\
         open('/tmp/left', 'w').close()\n\
         print(sum(name.isdigit() for name in os.listdir('/proc')))";
-    let seen: u32 = reads(&client, "none", &python(leave)).parse().expect("a number");
+    let seen: u32 = reads(&client, "none", &python(leave))
+        .parse()
+        .expect("a number");
     assert!(seen > 20, "{seen}");
     let look = format!("{SEEN}; ls -A /tmp /dev/shm; tail -n +2 /proc/sysvipc/*");
     for next in [&client, &Client::attach(&site, BOB)] {
@@ -140,8 +142,10 @@ fn init_is_out_of_reach_and_has_nothing() {
     let called = client.call("none", &json!({ "script": attack }));
     let seen = called.stdout();
     assert!(seen.starts_with("got through\n"), "{seen}");
-    let (mounts, capabilities): (Vec<&str>, Vec<&str>) =
-        seen.lines().skip(1).partition(|line| !line.starts_with("Cap"));
+    let (mounts, capabilities): (Vec<&str>, Vec<&str>) = seen
+        .lines()
+        .skip(1)
+        .partition(|line| !line.starts_with("Cap"));
     assert_eq!(mounts.len(), 1, "{mounts:?}");
     assert!(mounts[0].starts_with("none / tmpfs ro,"), "{mounts:?}");
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {

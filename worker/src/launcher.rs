@@ -10,7 +10,7 @@ use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
 use crate::sandbox::cell::Cell;
-use crate::sandbox::child::{self, Directory, Plan, Stage};
+use crate::sandbox::child::{self, Directory, Gate, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
 use crate::sandbox::launch::{End, LaunchError, Running, launch};
@@ -21,6 +21,7 @@ use crate::sandbox::privilege;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
 use crate::sandbox::view::Processes;
+use crate::sys::Ignored;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -136,6 +137,7 @@ pub(crate) struct Launcher {
     domains: Domains,
     tasks: TaskCounts,
     groups: Groups,
+    ignored: Ignored,
     /// Where denials are explained.
     observer: Option<Observer>,
 }
@@ -148,6 +150,7 @@ impl Launcher {
             context,
             tasks: TaskCounts::default(),
             groups: Groups::default(),
+            ignored: Ignored::now(),
             observer: None,
         }
     }
@@ -219,17 +222,19 @@ impl Launcher {
     }
 
     /// Makes what is to be made and launches the command, as `user` where the policy
-    /// names nobody; what was made is removed again when it does not start.
+    /// names nobody, when `gate` says that it may go on; what was made is removed again
+    /// when it does not start.
     pub(crate) fn start(
         &mut self,
         (grant, user): (&Grant, Option<u32>),
         (files, domain): (&mut Files<'_>, RulesetCreated),
         streams: &Streams,
+        gate: Gate<'_>,
     ) -> Result<Running, Refused> {
         let fresh = user.map(|user| of_its_own(user, grant));
         let whom = identity(&self.context.trust, grant, fresh.as_ref())?;
         if !files.are_to_be_made() {
-            return self.launch((grant, whom), (files, domain), streams);
+            return self.launch((grant, whom), (files, domain), streams, gate);
         }
         let maker = Maker {
             identity: whom,
@@ -238,7 +243,7 @@ impl Launcher {
         files.make(maker)?;
         let running = self
             .domain(grant, files)
-            .and_then(|domain| self.launch((grant, whom), (files, domain), streams));
+            .and_then(|domain| self.launch((grant, whom), (files, domain), streams, gate));
         if running.is_err() {
             files.unmake(maker);
         }
@@ -252,12 +257,13 @@ impl Launcher {
         call: (&Grant, Option<&Identity>),
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
+        gate: Gate<'_>,
     ) -> Result<Running, Refused> {
-        match self.launch_once(call, (files, domain), streams) {
+        match self.launch_once(call, (files, domain), streams, gate) {
             Err(Refused::Launch(error)) if error.is_for_want_of_tasks() => {
                 self.tasks.forget();
                 let domain = self.domain(call.0, files)?;
-                self.launch_once(call, (files, domain), streams)
+                self.launch_once(call, (files, domain), streams, gate)
             }
             result => result,
         }
@@ -268,6 +274,7 @@ impl Launcher {
         (grant, whom): (&Grant, Option<&Identity>),
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
+        gate: Gate<'_>,
     ) -> Result<Running, Refused> {
         let cell = match self.context.containment {
             Containment::Cgroup(_) => self.domains.cell(grant, whom)?,
@@ -290,7 +297,7 @@ impl Launcher {
             &self.context,
             (grant, whom),
             files,
-            (domain, limits),
+            (domain, limits, &self.ignored),
             streams,
         )?;
         plan.namespaces = Namespaces::new(grant.profile(), sight, cell);
@@ -302,7 +309,7 @@ impl Launcher {
         if let Some(observer) = &mut self.observer {
             observer.forget();
         }
-        let running = launch(plan, grant.profile(), containment, group)?;
+        let running = launch(plan, gate, grant.profile(), containment, group)?;
         match terminal.map(|own| own.relay(streams.stdout.as_fd(), whom)) {
             None => Ok(running),
             Some(Ok(relay)) => Ok(running.carried_by(relay)),
@@ -344,7 +351,7 @@ fn plan<'a>(
     context: &'a Context,
     (grant, identity): (&'a Grant, Option<&'a Identity>),
     files: &'a Files<'_>,
-    (domain, limits): (RulesetCreated, Limits),
+    (domain, limits, ignored): (RulesetCreated, Limits, &'a Ignored),
     streams: &'a Streams,
 ) -> Result<Plan<'a>, PlanError> {
     let profile = grant.profile();
@@ -372,6 +379,7 @@ fn plan<'a>(
         terminal: false,
         stdout: &streams.stdout,
         stderr: &streams.stderr,
+        ignored,
         limits,
         scheduling: &profile.scheduling,
         umask: Mode::from_bits_truncate(profile.umask),

@@ -68,7 +68,8 @@ impl Cell {
     pub(crate) fn new() -> Result<Rc<Self>, Errno> {
         let host = own_namespace("pid")?;
         let told = told_by_child(BORN_IN, 1, begin)?;
-        let [processes, network] = <[OwnedFd; 2]>::try_from(told.descriptors).map_err(|_| Errno::EBADF)?;
+        let [processes, network] =
+            <[OwnedFd; 2]>::try_from(told.descriptors).map_err(|_| Errno::EBADF)?;
         Ok(Rc::new(Self {
             init: told.child,
             processes,

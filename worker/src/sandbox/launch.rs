@@ -1,7 +1,7 @@
 //! Starts a command in its containment, and ends it with its whole tree.
 
 use super::cgroup::{Cgroup, CgroupError, Usage};
-use super::child::{self, FAILURE_SIZE, Failure, Plan, Progress, Stage};
+use super::child::{self, FAILURE_SIZE, Failure, Gate, Plan, Progress, Stage};
 use super::containment::Containment;
 use super::init;
 use super::namespaces::{Mapping, Namespaces};
@@ -148,9 +148,10 @@ struct Born {
 pub(crate) struct Remains(#[expect(dead_code, reason = "kept to be dropped")] Option<Cgroup>);
 
 /// Starts the command of `plan` in `group`, if there is one, and returns once it is
-/// executed.
+/// executed, for which `gate` must have said yes.
 pub(crate) fn launch(
     plan: Plan<'_>,
+    gate: Gate<'_>,
     profile: &Profile,
     containment: &Containment,
     group: Option<Cgroup>,
@@ -160,7 +161,7 @@ pub(crate) fn launch(
         group.bound(profile)?;
     }
     let namespaces = containment.namespaces();
-    let born = bear(&plan, namespaces, group.as_ref(), profile.timeout)?;
+    let born = bear(&plan, gate, namespaces, group.as_ref(), profile.timeout)?;
     drop(plan);
     let running = Running {
         process: born.process,
@@ -180,18 +181,25 @@ pub(crate) fn launch(
 /// Makes the command's first process, in `more` namespaces than those of `plan`.
 fn bear(
     plan: &Plan<'_>,
+    gate: Gate<'_>,
     more: i32,
     group: Option<&Cgroup>,
     patience: Duration,
 ) -> Result<Born, LaunchError> {
     let flags = flags(plan) | more;
     let without = |flag| flags & flag == 0;
-    if !without(libc::CLONE_NEWPID) {
-        with_init(plan, flags, group, patience)
-    } else if without(libc::CLONE_NEWUSER) && memory_stays_closed() && sys::has_clone3() {
-        borrowing(plan, flags, group)
-    } else {
+    let borrows = without(libc::CLONE_NEWPID | libc::CLONE_NEWUSER);
+    if borrows && memory_stays_closed() && sys::has_clone3() {
+        return borrowing(plan, gate, flags, group);
+    }
+    // A copy of this process cannot tell it what it heard.
+    if !gate() {
+        return Err(Failure::NOT_ADMITTED.into());
+    }
+    if without(libc::CLONE_NEWPID) {
         copied(plan, flags, group, patience)
+    } else {
+        with_init(plan, flags, group, patience)
     }
 }
 
@@ -238,23 +246,34 @@ fn mapping(flags: i32) -> Option<Mapping> {
     (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
 }
 
+/// With what a process ends whose memory cannot be relied on any more.
+const TORN: i32 = 70;
+
 /// A process that borrows this one's memory until it executes the program.
 fn borrowing(
     plan: &Plan<'_>,
+    gate: Gate<'_>,
     flags: i32,
     group: Option<&Cgroup>,
 ) -> Result<Born, LaunchError> {
     let (mut failure, mut progress) = (None, Progress::default());
     let process = in_its_place(plan, |parent| {
         sys::spawn(flags, group.map(Cgroup::directory), &mut || {
-            failure = Some(child::become_command(plan, parent, None, &mut progress));
+            failure = Some(child::become_command(
+                plan,
+                parent,
+                None,
+                gate,
+                &mut progress,
+            ));
             sys::exit(127)
         })
     });
     let failed = match (failure, progress) {
         (Some(failure), _) => Some(failure.into()),
         (None, Progress::Executing) => None,
-        (None, Progress::SettingUp) => Some(LaunchError::Silent),
+        // Killed in the middle of it, perhaps where it had half changed this memory.
+        (None, Progress::SettingUp) => sys::exit(TORN),
     };
     Ok(Born {
         process: process.map_err(unborn(flags))?,

@@ -86,11 +86,7 @@ pub(crate) struct Namespaces<'a> {
 impl<'a> Namespaces<'a> {
     /// Those of `profile`, which sees `sight` and is born in `cell`, if that serves it;
     /// `None` where nothing is set apart.
-    pub(crate) fn new(
-        profile: &Profile,
-        sight: Sight<'a>,
-        cell: Option<Rc<Cell>>,
-    ) -> Option<Self> {
+    pub(crate) fn new(profile: &Profile, sight: Sight<'a>, cell: Option<Rc<Cell>>) -> Option<Self> {
         let silent = cell.is_some() && Cell::silences(profile);
         let kept = match (&cell, silent) {
             (None, _) => 0,
@@ -128,7 +124,7 @@ impl<'a> Namespaces<'a> {
     pub(super) fn own(&self) -> Option<view::Own> {
         match &self.sight {
             Sight::Host => None,
-            Sight::Built(view) | Sight::Prepared(view, _) => Some(view.own(self.serves)),
+            Sight::Built(view) | Sight::Prepared(view, _) => view.own(self.serves),
         }
     }
 

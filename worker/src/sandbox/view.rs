@@ -108,8 +108,8 @@ pub(super) struct Own {
 
 impl View<'_> {
     /// What the command may do with what is not the host's.
-    pub(super) fn own(&self, serves: bool) -> Own {
-        match self.strength {
+    pub(super) fn own(&self, serves: bool) -> Option<Own> {
+        Some(match self.strength {
             Strength::Isolated => Own {
                 listed: Some(c"/"),
                 read: &[c"/proc"],
@@ -117,13 +117,7 @@ impl View<'_> {
                 terminals: &[c"/dev/pts", c"/dev/tty"],
                 serves,
             },
-            Strength::Default | _ if !self.private_tmp => Own {
-                listed: None,
-                read: &[],
-                write: &[],
-                terminals: &[],
-                serves,
-            },
+            Strength::Default | _ if !self.private_tmp => return None,
             Strength::Default | _ => Own {
                 listed: None,
                 read: match self.processes {
@@ -134,7 +128,7 @@ impl View<'_> {
                 terminals: &[c"/dev/pts", c"/dev/ptmx", c"/dev/tty"],
                 serves,
             },
-        }
+        })
     }
 
     fn isolated(&self) -> bool {
