@@ -3,6 +3,7 @@
 
 use harness::{ALICE, BOB, Client, Process, Site};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -62,6 +63,24 @@ fn commands_without_a_network_share_one_and_others_do_not() {
     // Also of whom nobody but the kernel sees.
     let init = reads(&client, "none", "readlink /proc/1/ns/net || echo closed");
     assert_eq!(init, "closed");
+}
+
+/// One that is made ahead serves one command as well.
+#[test]
+fn no_two_commands_have_a_network_with_a_loopback_in_common() {
+    let site = Site::with(&policy()).start();
+    let client = Client::attach(&site, ALICE);
+    let networks: BTreeSet<String> = (0..4)
+        .map(|_| reads(&client, "loopback", WHICH))
+        .collect();
+    assert_eq!(networks.len(), 4, "{networks:?}");
+    let talk = "import socket\n\
+        s = socket.create_server(('127.0.0.1', 4000))\n\
+        c = socket.create_connection(('127.0.0.1', 4000))\n\
+        c.sendall(b'heard')\nprint(s.accept()[0].recv(5).decode())";
+    for _ in 0..3 {
+        assert_eq!(reads(&client, "loopback", &python(talk)), "heard");
+    }
 }
 
 /// What one leaves there, the next does not find, and what all share it cannot change.

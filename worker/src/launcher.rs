@@ -9,18 +9,16 @@ use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
-use crate::sandbox::cell::Cell;
 use crate::sandbox::child::{self, Directory, Gate, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
 use crate::sandbox::launch::{End, LaunchError, Running, launch};
 use crate::sandbox::limits::Limits;
-use crate::sandbox::namespaces::{Namespaces, Sight};
+use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::view::Processes;
 use crate::sys::Ignored;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
@@ -187,6 +185,7 @@ impl Launcher {
     /// Makes ahead what the next command needs, while nobody waits.
     pub(crate) fn prepare(&mut self) {
         self.groups.prepare(&self.context.containment);
+        self.domains.prepare();
     }
 
     /// Opens what the call names, and makes sure that it could be carried out: what
@@ -276,12 +275,14 @@ impl Launcher {
         streams: &Streams,
         gate: Gate<'_>,
     ) -> Result<Running, Refused> {
-        let cell = match self.context.containment {
-            Containment::Cgroup(_) => self.domains.cell(grant, whom)?,
+        let (cell, held) = match self.context.containment {
+            Containment::Cgroup(_) => (self.domains.cell(grant, whom)?, false),
             // What holds the tree is the namespace itself.
-            Containment::PidNamespace { .. } | Containment::Subreaper => None,
+            Containment::PidNamespace { .. } => (None, true),
+            Containment::Subreaper => (None, false),
         };
-        let sight = self.sight(grant, files, (whom, cell.as_deref()))?;
+        let whose = (whom, cell.as_deref());
+        let sight = self.domains.sight(grant, &files.places(), whose, held)?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
@@ -318,20 +319,6 @@ impl Launcher {
                 Err(Refused::Terminal(errno))
             }
         }
-    }
-
-    fn sight<'a>(
-        &mut self,
-        grant: &Grant,
-        files: &'a Files<'_>,
-        whose: (Option<&Identity>, Option<&Cell>),
-    ) -> Result<Sight<'a>, Refused> {
-        let mut sight = self.domains.sight(grant, &files.places(), whose)?;
-        let held = matches!(self.context.containment, Containment::PidNamespace { .. });
-        if let (Sight::Built(view) | Sight::Prepared(view, _), true) = (&mut sight, held) {
-            view.processes = Processes::Own;
-        }
-        Ok(sight)
     }
 
     fn limits(&mut self, grant: &Grant) -> Limits {

@@ -16,6 +16,7 @@ use crate::launcher::{Refused, Streams};
 use crate::metrics::Stopwatch;
 use crate::sandbox::launch::{LaunchError, Running};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::PollTimeout;
 use nix::sys::stat::{SFlag, fstat};
 use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
 use sha2::{Digest, Sha256};
@@ -362,7 +363,11 @@ impl Lane {
             Ok(_) => replies.into_iter().try_for_each(|one| self.reply(&one))?,
             Err(refusal) => self.reply(&refusal.into())?,
         }
-        self.launcher.prepare();
+        // Who waits already is not to wait for this.
+        let (asked, _) = self.readable(PollTimeout::ZERO)?;
+        if !asked {
+            self.launcher.prepare();
+        }
         Ok(())
     }
 }

@@ -263,12 +263,12 @@ fn stages(
         let mapped = mapping.write();
         mapped.map_err(|error| at(Stage::UserNamespace)(raw(&error)))?;
     }
-    if let Some(namespaces) = &plan.namespaces {
+    let own = match &plan.namespaces {
         // Mounts are made with privileges, but looked up with the user's rights.
-        let entered = namespaces.enter(plan.identity);
-        entered.map_err(at(Stage::Namespaces))?;
-    }
-    let own = plan.namespaces.as_ref().and_then(Namespaces::own);
+        Some(namespaces) => namespaces.enter(plan.identity),
+        None => Ok(None),
+    };
+    let own = own.map_err(at(Stage::Namespaces))?;
     let opened = own.map(|own| super::landlock::open_own(&plan.domain, &own));
     let opened = opened.transpose().map_err(at(Stage::Landlock))?;
     // Not put into the plan: where memory is shared the lane would close what it has not.

@@ -12,6 +12,7 @@ pub(crate) mod child;
 pub(crate) mod containment;
 pub(crate) mod delegation;
 pub(crate) mod elf;
+mod fresh;
 mod init;
 pub(crate) mod landlock;
 pub(crate) mod launch;

@@ -1,9 +1,10 @@
 //! Which namespaces a command gets, namespaces(7), and what each begins with.
 
 use super::cell::Cell;
+use super::fresh::Fresh;
 use super::landlock;
 use super::prepared::Shared;
-use super::view::{self, View};
+use super::view::{self, Own, View};
 use crate::sys::{self, Fork, mount};
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
@@ -67,6 +68,8 @@ pub(crate) enum Sight<'a> {
     Built(View<'a>),
     /// A view that was prepared, and what its arguments add.
     Prepared(View<'a>, Rc<Shared>),
+    /// A view that was prepared, with all that the command has of its own.
+    Fresh(View<'a>, Rc<Shared>, Rc<Fresh>),
 }
 
 /// The namespaces of one command.
@@ -99,13 +102,17 @@ impl<'a> Namespaces<'a> {
             Sight::Built(_) => flags | libc::CLONE_NEWNS,
             // The host's mounts are not even copied.
             Sight::Prepared(..) => flags & !libc::CLONE_NEWNS,
+            Sight::Fresh(_, _, fresh) if fresh.has_network() => {
+                flags & !(libc::CLONE_NEWNS | libc::CLONE_NEWNET)
+            }
+            Sight::Fresh(..) => flags & !libc::CLONE_NEWNS,
         };
         let apart = flags != 0 || !matches!(sight, Sight::Host);
         apart.then_some(Self {
             flags,
             cell,
             silent,
-            loopback: profile.network == Network::Loopback,
+            loopback: flags & libc::CLONE_NEWNET != 0 && profile.network == Network::Loopback,
             serves: landlock::serves(&profile.network),
             sight,
         })
@@ -120,16 +127,9 @@ impl<'a> Namespaces<'a> {
         self.cell.as_deref()
     }
 
-    /// What of the file system is not the host's.
-    pub(super) fn own(&self) -> Option<view::Own> {
-        match &self.sight {
-            Sight::Host => None,
-            Sight::Built(view) | Sight::Prepared(view, _) => view.own(self.serves),
-        }
-    }
-
-    /// Fills them, in a process that was born in them, and enters what was made ahead.
-    pub(super) fn enter(&self, identity: Option<&Identity>) -> Result<(), Errno> {
+    /// Fills them, in a process that was born in them, and enters what was made ahead;
+    /// returns what of the file system the domain is still to be opened to.
+    pub(super) fn enter(&self, identity: Option<&Identity>) -> Result<Option<Own>, Errno> {
         if self.flags & libc::CLONE_NEWUTS != 0 {
             mount::set_host_name(HOST_NAME)?;
         }
@@ -140,9 +140,23 @@ impl<'a> Namespaces<'a> {
             mount::start_loopback()?;
         }
         match &self.sight {
-            Sight::Host => Ok(()),
-            Sight::Built(view) => view::enter(view, identity),
-            Sight::Prepared(view, shared) => view::join(view, shared, identity),
+            Sight::Host => Ok(None),
+            Sight::Built(view) => {
+                view::enter(view, identity)?;
+                Ok(view.own(self.serves))
+            }
+            Sight::Prepared(view, shared) => {
+                view::join(view, shared, identity)?;
+                Ok(view.own(self.serves))
+            }
+            Sight::Fresh(view, shared, fresh) => {
+                fresh.enter_network()?;
+                if view::enter_fresh(view, (shared, fresh), identity)? {
+                    return Ok(None);
+                }
+                view::join(view, shared, identity)?;
+                Ok(view.own(self.serves))
+            }
         }
     }
 
@@ -150,7 +164,9 @@ impl<'a> Namespaces<'a> {
     pub(super) fn leave_host(&self) -> Result<(), Errno> {
         match &self.sight {
             Sight::Host | Sight::Built(_) => Ok(()),
-            Sight::Prepared(_, shared) => setns(shared.as_fd(), CloneFlags::CLONE_NEWNS),
+            Sight::Prepared(_, shared) | Sight::Fresh(_, shared, _) => {
+                setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)
+            }
         }
     }
 }

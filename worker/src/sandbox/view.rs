@@ -12,6 +12,7 @@
 mod root;
 mod tree;
 
+use super::fresh::Fresh;
 use super::prepared::Shared;
 use crate::sys::mount::{
     self, NO_DEVICES, NO_EXECUTE, NO_SUID, READ_ONLY, attach, clone_tree, new_file_system, restrict,
@@ -131,12 +132,21 @@ impl View<'_> {
         })
     }
 
+    /// The same, where nothing of the host is asked of it.
+    pub(super) fn without_places(&self) -> View<'static> {
+        View {
+            places: Vec::new(),
+            directory: self.directory.clone(),
+            ..*self
+        }
+    }
+
     fn isolated(&self) -> bool {
         self.strength == Strength::Isolated
     }
 
     /// Whether anything is not the host's.
-    fn has_own(&self) -> bool {
+    pub(crate) fn has_own(&self) -> bool {
         self.isolated() || self.private_tmp
     }
 
@@ -264,6 +274,20 @@ fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
     Ok(own)
 }
 
+/// Enters `fresh`, which was made of `shared`, if that is still what `identity` may see;
+/// returns whether it is.
+pub(super) fn enter_fresh(
+    view: &View<'_>,
+    (shared, fresh): (&Shared, &Fresh),
+    identity: Option<&Identity>,
+) -> Result<bool, Errno> {
+    let current = reachable(view, identity)? == shared.reachable;
+    if current {
+        fresh.enter_mounts()?;
+    }
+    Ok(current)
+}
+
 /// Enters the namespace of `shared`, where all of `view` is but what arguments name and
 /// what is a command's own: those are mounted in a copy that ends with the command.
 pub(super) fn join(
@@ -278,7 +302,7 @@ pub(super) fn join(
     }
     let chosen = view.places.iter().any(|place| place.opened.is_some());
     // Copied before: of what is read-only in there, copies are too.
-    let mut trees = match chosen {
+    let trees = match chosen {
         true => look_up(view, Common::Mounted)?.0,
         false => Vec::new(),
     };
@@ -286,6 +310,16 @@ pub(super) fn join(
     if !chosen && !view.has_own() {
         return Ok(());
     }
+    furnish_with(view, trees)
+}
+
+/// Mounts what of `view` is a command's own in a copy of this process's mount namespace.
+pub(super) fn furnish(view: &View<'_>) -> Result<(), Errno> {
+    furnish_with(view, Vec::new())
+}
+
+/// The same, with `trees`.
+fn furnish_with(view: &View<'_>, mut trees: Vec<Tree>) -> Result<(), Errno> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
