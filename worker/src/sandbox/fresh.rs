@@ -4,6 +4,7 @@
 //! away the kernel waits for all processors.
 
 use super::landlock::open_own;
+use super::launch::end_torn;
 use super::prepared::{Shared, own_namespace};
 use super::view::{self, View};
 use crate::sys::{self, mount};
@@ -153,7 +154,10 @@ pub(crate) fn make(
         sys::exit(told.err().map_or(0, |errno| errno as i32))
     })?;
     drop(theirs);
-    sys::wait(Some(child.pid))?;
+    let ended = sys::wait(Some(child.pid))?;
+    if ended.is_none_or(|(_, ended)| !libc::WIFEXITED(ended.status)) {
+        end_torn();
+    }
     let packet = sys::receive(ours.as_fd(), &mut [0])?;
     let mut namespaces = packet.descriptors.into_iter();
     Ok(Rc::new(Fresh {

@@ -246,8 +246,11 @@ fn mapping(flags: i32) -> Option<Mapping> {
     (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
 }
 
-/// With what a process ends whose memory cannot be relied on any more.
-const TORN: i32 = 70;
+/// Ends this process, whose memory cannot be relied on any more: who had borrowed it was
+/// killed in the middle of something.
+pub(super) fn end_torn() -> ! {
+    sys::exit(70)
+}
 
 /// A process that borrows this one's memory until it executes the program.
 fn borrowing(
@@ -272,8 +275,7 @@ fn borrowing(
     let failed = match (failure, progress) {
         (Some(failure), _) => Some(failure.into()),
         (None, Progress::Executing) => None,
-        // Killed in the middle of it, perhaps where it had half changed this memory.
-        (None, Progress::SettingUp) => sys::exit(TORN),
+        (None, Progress::SettingUp) => end_torn(),
     };
     Ok(Born {
         process: process.map_err(unborn(flags))?,
