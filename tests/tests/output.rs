@@ -1,9 +1,10 @@
 //! Large output: head and tail in the result, the whole of it in pages, for its
 //! principal alone; and what a client hears while a command runs.
 
-use harness::{ALICE, BASE, BOB, Called, Client, FRONT, Process, Site, SmallDisk};
+use harness::{ALICE, BASE, BOB, Called, Client, FRONT, Process, Site, SmallDisk, eventually};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const MORE: &str = r#"
@@ -263,6 +264,41 @@ fn a_gibibyte_is_kept_in_bounded_memory() {
         let page = read(&client, &format!("{uri}?from={from}&length=16"));
         assert_eq!(page["text"], "0123456789abcde\n", "from {from}");
     }
+}
+
+/// Both streams come faster than they are digested, with a pause between: every byte is
+/// digested in its order, kept, and read again.
+#[test]
+fn a_flood_is_digested_and_kept_whole() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    let script = "seq 1 2000000 & seq 1 3000000 >&2; wait; sleep 0.1; seq 1 400000; echo end";
+    let called = client.call("sh", &json!({ "script": script }));
+    assert_eq!(called.exit_code(), Some(0), "{}", called.0);
+    let run = called.field("run_id").as_str().expect("a name");
+    let numbers = |last| (1..=last).map(|number| format!("{number}\n"));
+    let end = numbers(400_000).chain(["end\n".to_owned()]);
+    let stdout: String = numbers(2_000_000).chain(end).collect();
+    let stderr: String = numbers(3_000_000).collect();
+    let line = eventually("its output is told", Duration::from_secs(10), || {
+        let mut trail = site.trail().into_iter();
+        trail.find(|entry| entry.event() == "output" && entry.text("run") == run)
+    });
+    for (stream, text) in [("stdout", &stdout), ("stderr", &stderr)] {
+        let told = json!({"sha256": sha256(text), "bytes": text.len()});
+        assert_eq!(line.field(stream), &told, "{stream}");
+        for from in [0, text.len() / 2, text.len() - 1000] {
+            let uri = format!("mini-mcp://run/{run}/{stream}?from={from}&length=1000");
+            assert_eq!(read(&client, &uri)["text"], text[from..from + 1000]);
+        }
+    }
+}
+
+fn sha256(text: &str) -> String {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("ours");
+    let output = Command::new("sha256sum").arg(file.path()).output();
+    String::from_utf8_lossy(&output.expect("it runs").stdout)[..64].to_owned()
 }
 
 /// In kB.

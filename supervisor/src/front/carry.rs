@@ -5,6 +5,7 @@ use super::call::Denied;
 use super::confirm::{Asking, Asks, Returned, Verdict};
 use super::handler::Handler;
 use super::leave::{Leave, Passed};
+use super::reading::Sink;
 use super::result::{Ending, ending_fields};
 use super::traced::{decided, ended};
 use super::waiting::Standing;
@@ -191,7 +192,7 @@ impl Handler {
             background: false,
             ends_within: leave.ends_within(),
         });
-        let sink = call::Sink {
+        let sink = Sink {
             runs: Arc::clone(self.runs()),
             run: Arc::clone(entry.run()),
             live,

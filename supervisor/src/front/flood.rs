@@ -4,7 +4,7 @@
 //! that, one reads and keeps what the other digests, until the command pauses; the task
 //! that waits for the command sleeps meanwhile, instead of being woken by each write.
 
-use super::call::Sink;
+use super::reading::Sink;
 use crate::output::Capture;
 use crate::runs::Stream;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,8 +23,8 @@ pub(super) const PIECE: usize = 256 * 1024;
 /// Pieces of a flood in memory: one is read, one waits, one is digested.
 const IN_MEMORY: usize = 3;
 
-/// Most pieces at a time, so that whoever gives up has not long to wait.
-const TURN: usize = 1024;
+/// How long it is read at a time: so long whoever gives up has to wait.
+const TURN: Duration = Duration::from_millis(200);
 
 /// How long a command may pause, in milliseconds, and take for one piece: what comes
 /// slower is no flood, and somebody may be waiting to see it.
@@ -75,8 +75,10 @@ impl Flood {
             if thread::Builder::new().spawn_scoped(scope, digest).is_err() {
                 return;
             }
-            let mut pieces = spare().chain(emptied).take(TURN);
-            while let Some(piece) = pieces.next().and_then(|room| fill(&mut reader, room)) {
+            let (mut rooms, end) = (spare().chain(emptied), Instant::now() + TURN);
+            while Instant::now() < end
+                && let Some(piece) = rooms.next().and_then(|room| fill(&mut reader, room))
+            {
                 sink.take(stream, &mut capture, &piece);
                 let paused = piece.len() < PIECE;
                 if full.send(piece).is_err() || paused {
@@ -211,6 +213,20 @@ mod tests {
         let read = flood.read(&sink());
         assert!(read.capture.total() < PIECE as u64);
         assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_has_no_end_is_given_back() {
+        let flood = flood(|mut file| {
+            // It ends with the reader.
+            while !matches!(file.write(&[b'x'; PIECE]), Err(error) if error.kind() == ErrorKind::BrokenPipe)
+            {
+            }
+        });
+        let began = Instant::now();
+        let read = flood.read(&sink());
+        assert!(read.capture.total() > 0);
+        assert!(began.elapsed() < TURN + Duration::from_secs(10));
     }
 
     #[test]

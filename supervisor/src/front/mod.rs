@@ -24,6 +24,7 @@ mod page;
 mod prompt;
 mod published;
 mod read;
+mod reading;
 mod resource;
 mod result;
 mod runs;

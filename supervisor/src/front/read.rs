@@ -4,8 +4,9 @@
 //! again and runs the command, exactly as for a tool; only that the output is content,
 //! of which the beginning is kept.
 
-use super::call::{self, Denied, LAST_OUTPUT, READ_SIZE};
+use super::call::{self, Denied, LAST_OUTPUT};
 use super::carry::{cancelled, in_packets, report};
+use super::reading::READ_SIZE;
 use super::result::Ending;
 use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, correlation};

@@ -2,11 +2,12 @@
 //! that belongs to no client.
 
 use crate::front::Client;
-use crate::front::call::{Denied, Sink, Started};
+use crate::front::call::{Denied, Started};
 use crate::front::carry::{in_packets, log, of_the_wire, report, start};
 use crate::front::generation::Generation;
 use crate::front::handler::Handler;
 use crate::front::leave::Leave;
+use crate::front::reading::Sink;
 use crate::front::result::{Ending, answer, ending_fields};
 use crate::front::schema::object;
 use crate::front::waiting::Standing;
