@@ -9,6 +9,7 @@
 //! host, and holds nothing open. Who could change all that, as root or by a capability,
 //! gets namespaces of his own.
 
+use super::launch::give_up;
 use super::prepared::{own_namespace, told_by_child};
 use super::privilege;
 use super::view;
@@ -89,7 +90,10 @@ impl Cell {
     pub(crate) fn bear<T>(&self, bear: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
         setns(&self.processes, CloneFlags::CLONE_NEWPID)?;
         let born = bear();
-        setns(&self.host, CloneFlags::CLONE_NEWPID)?;
+        if setns(&self.host, CloneFlags::CLONE_NEWPID).is_err() {
+            // Else all that this process makes later would be born here as well.
+            give_up();
+        }
         born
     }
 

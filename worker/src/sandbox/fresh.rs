@@ -4,7 +4,7 @@
 //! away the kernel waits for all processors.
 
 use super::landlock::open_own;
-use super::launch::end_torn;
+use super::launch::give_up;
 use super::prepared::{Shared, own_namespace};
 use super::view::{self, View};
 use crate::sys::{self, mount};
@@ -156,7 +156,7 @@ pub(crate) fn make(
     drop(theirs);
     let ended = sys::wait(Some(child.pid))?;
     if ended.is_none_or(|(_, ended)| !libc::WIFEXITED(ended.status)) {
-        end_torn();
+        give_up();
     }
     let packet = sys::receive(ours.as_fd(), &mut [0])?;
     let mut namespaces = packet.descriptors.into_iter();

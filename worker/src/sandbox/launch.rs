@@ -246,9 +246,9 @@ fn mapping(flags: i32) -> Option<Mapping> {
     (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
 }
 
-/// Ends this process, whose memory cannot be relied on any more: who had borrowed it was
-/// killed in the middle of something.
-pub(super) fn end_torn() -> ! {
+/// Ends this process at once, which cannot be relied on any more, such as one whose memory
+/// was borrowed by somebody who was killed in the middle of a change to it.
+pub(super) fn give_up() -> ! {
     sys::exit(70)
 }
 
@@ -275,7 +275,7 @@ fn borrowing(
     let failed = match (failure, progress) {
         (Some(failure), _) => Some(failure.into()),
         (None, Progress::Executing) => None,
-        (None, Progress::SettingUp) => end_torn(),
+        (None, Progress::SettingUp) => give_up(),
     };
     Ok(Born {
         process: process.map_err(unborn(flags))?,

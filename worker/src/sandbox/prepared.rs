@@ -9,6 +9,7 @@ use super::view::{self, View};
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use policy::Identity;
 use std::fs::File;
@@ -91,10 +92,10 @@ pub(super) fn told_by_child<T>(
         Fork::Parent(child) => {
             drop(theirs);
             let mut bytes = vec![0; room];
-            let packet = sys::receive(ours.as_fd(), &mut bytes)?;
-            if packet.length == 0 {
-                return Err(reason(&child));
-            }
+            let packet = match sys::receive(ours.as_fd(), &mut bytes) {
+                Ok(packet) if packet.length > 0 => packet,
+                _ => return Err(reason(&child)),
+            };
             bytes.truncate(packet.length);
             Ok(Told {
                 child,
@@ -105,8 +106,9 @@ pub(super) fn told_by_child<T>(
     }
 }
 
-/// Why `child` told nothing.
+/// Why `child` told nothing; it has ended or is ended.
 fn reason(child: &Process) -> Errno {
+    let _ended = sys::pidfd_send_signal(child.pidfd.as_fd(), Signal::SIGKILL);
     match sys::wait(Some(child.pid)) {
         Ok(Some((_, ended))) if libc::WIFEXITED(ended.status) => {
             Errno::from_raw(libc::WEXITSTATUS(ended.status))
