@@ -5,7 +5,7 @@ use super::live::Live;
 use super::result::Ending;
 use super::traced::{run_attributes, run_error};
 use super::waiting::{self, Standing};
-use crate::lane::{LaneError, Lease, Pool};
+use crate::lane::{LaneError, Lease, Left, Pool, Reader};
 use crate::output::{Capture, Captured};
 use crate::runs::{Run as KeptRun, Runs, Stream};
 use crate::telemetry::Stage;
@@ -29,12 +29,14 @@ pub(super) const READ_SIZE: usize = 64 * 1024;
 const READ_FIRST: usize = 4 * 1024;
 const READ_MOST: usize = 256 * 1024;
 
-/// A command that runs.
+/// A command that has begun.
 pub(crate) struct Started {
     lane: Lease,
     name: String,
-    stdout: Receiver,
-    stderr: Receiver,
+    stdout: Reader,
+    stderr: Reader,
+    /// How it has ended, if that was within a moment.
+    end: Option<Outcome>,
     stage: Stage,
 }
 
@@ -66,34 +68,38 @@ pub(crate) async fn start(
     let submitted = pool.submit(&client.owner(), &request, &descriptors).await;
     let mut lane = submitted?;
     // The command is being launched: what can wait is done now.
-    let (stdout, stderr) = pipes.into_readers().map_err(LaneError::Pipe)?;
+    let (stdout, stderr) = pipes.into_readers();
     pool.make_pipes();
     let reply = waiting::reply(&mut lane, standing).await?;
     standing.leaves();
-    let refusal = match reply {
-        Reply::Started { run: name } => {
-            tracing::debug!(run = name, "command started");
-            return Ok(Ok(Started {
-                lane,
-                name,
-                stdout,
-                stderr,
-                stage: Stage::begin("run"),
-            }));
+    let (name, end) = match reply {
+        Reply::Started { run } => (run, None),
+        Reply::Finished(outcome) => (outcome.run.clone(), Some(outcome)),
+        Reply::Denied(denial) => {
+            lane.settle();
+            return Ok(Err(Ending::Denied(denial)));
         }
-        Reply::Denied(denial) => Ending::Denied(denial),
-        Reply::Failed(failure) => Ending::Failed(failure),
+        Reply::Failed(failure) => {
+            lane.settle();
+            return Ok(Err(Ending::Failed(failure)));
+        }
         other @ (Reply::Welcome(_)
         | Reply::Waiting { .. }
         | Reply::Queued { .. }
-        | Reply::Finished(_)
         | Reply::Recorded
         | Reply::Identified(_)
         | Reply::Reloaded
         | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
-    lane.settle();
-    Ok(Err(refusal))
+    tracing::debug!(run = name, "command started");
+    Ok(Ok(Started {
+        lane,
+        name,
+        stdout,
+        stderr,
+        end,
+        stage: Stage::begin("run"),
+    }))
 }
 
 impl Started {
@@ -103,58 +109,104 @@ impl Started {
     }
 
     /// Waits for the end of the command; its output goes to `sink` meanwhile. Giving up
-    /// the waiting kills it.
+    /// the waiting kills it. What is yet to be said to the lane is no part of the call.
     ///
     /// # Errors
     /// A worker that cannot be used.
-    pub(super) async fn follow(self, sink: &Sink) -> Result<Ending, LaneError> {
+    pub(super) async fn follow(self, sink: &Sink) -> Result<(Ending, Option<Parting>), LaneError> {
         let (mut lane, mut stage) = (self.lane, self.stage);
-        let mut stdout = Reading::new(self.stdout, Stream::Stdout, sink.output_max);
-        let mut stderr = Reading::new(self.stderr, Stream::Stderr, sink.output_max);
-        let reply = {
-            let reading = async { tokio::join!(stdout.drain(sink), stderr.drain(sink)) };
-            tokio::pin!(reading);
-            tokio::select! {
-                reply = outcome(&mut lane, &sink.run) => {
-                    let reply = reply?;
-                    if reply.is_ok() {
-                        // When this runs out, a descriptor outlived the command.
-                        let _ = tokio::time::timeout(LAST_OUTPUT, reading).await;
-                    }
-                    reply
-                }
-                _ = &mut reading => outcome(&mut lane, &sink.run).await?,
+        let mut stdout = Reading::new(Stream::Stdout, sink.output_max);
+        let mut stderr = Reading::new(Stream::Stderr, sink.output_max);
+        let printed = (&mut stdout, &mut stderr);
+        let reply = match self.end {
+            Some(outcome) => {
+                take((self.stdout, self.stderr), printed, sink).await;
+                Ok(outcome)
             }
+            None => watch(&mut lane, (self.stdout, self.stderr), printed, sink).await?,
         };
-        if reply.is_ok() {
-            tell_output(&lane, &stdout.capture, &stderr.capture).await;
-        }
-        lane.settle();
+        let parting = if reply.is_ok() {
+            Parting::of(lane, &stdout.capture, &stderr.capture)
+        } else {
+            lane.settle();
+            None
+        };
         let told = || reply.as_ref().map(run_attributes).unwrap_or_default();
         stage.tell(told, run_error(&reply));
-        Ok(match reply {
+        let ending = match reply {
             Ok(outcome) => Ending::Finished {
                 outcome,
                 stdout: stdout.finish(&sink.run),
                 stderr: stderr.finish(&sink.run),
             },
             Err(failure) => Ending::Failed(failure),
-        })
+        };
+        Ok((ending, parting))
     }
 }
 
-/// Has the trail tell what the command printed, if it printed anything. It is no
-/// part of the call: a lane that ends meanwhile has recorded the call already.
-async fn tell_output(lane: &Lease, stdout: &Capture, stderr: &Capture) {
-    let output = wire::Output {
-        stdout: stdout.digest(),
-        stderr: stderr.digest(),
-    };
-    if output.stdout.bytes + output.stderr.bytes == 0 {
-        return;
+/// Takes what a command has printed that has ended.
+async fn take(
+    (out, err): (Reader, Reader),
+    (stdout, stderr): (&mut Reading, &mut Reading),
+    sink: &Sink,
+) {
+    let taking = async { tokio::join!(stdout.left(out, sink), stderr.left(err, sink)) };
+    // When this runs out, a descriptor outlived the command.
+    let _ = tokio::time::timeout(LAST_OUTPUT, taking).await;
+}
+
+/// Reads what a command prints until it has ended.
+async fn watch(
+    lane: &mut Lease,
+    (out, err): (Reader, Reader),
+    (stdout, stderr): (&mut Reading, &mut Reading),
+    sink: &Sink,
+) -> Result<Result<Outcome, Failure>, LaneError> {
+    let out = out.watch().map_err(LaneError::Pipe)?;
+    let err = err.watch().map_err(LaneError::Pipe)?;
+    let reading = async { tokio::join!(stdout.drain(out, sink), stderr.drain(err, sink)) };
+    tokio::pin!(reading);
+    tokio::select! {
+        reply = outcome(lane, &sink.run) => {
+            let reply = reply?;
+            if reply.is_ok() {
+                // When this runs out, a descriptor outlived the command.
+                let _ = tokio::time::timeout(LAST_OUTPUT, reading).await;
+            }
+            Ok(reply)
+        }
+        _ = &mut reading => outcome(lane, &sink.run).await,
     }
-    if let Err(error) = lane.tell(&Request::Output(output)).await {
-        tracing::debug!(%error, "output not recorded");
+}
+
+/// What the trail is to be told of what a command has printed, and the lane for that. It
+/// is no part of the call: a lane that ends meanwhile has recorded the call already.
+pub(super) struct Parting {
+    lane: Lease,
+    output: wire::Output,
+}
+
+impl Parting {
+    /// If it has printed anything; the lane is free else.
+    fn of(lane: Lease, stdout: &Capture, stderr: &Capture) -> Option<Self> {
+        let output = wire::Output {
+            stdout: stdout.digest(),
+            stderr: stderr.digest(),
+        };
+        if output.stdout.bytes + output.stderr.bytes == 0 {
+            lane.settle();
+            return None;
+        }
+        Some(Self { lane, output })
+    }
+
+    /// Says it, and gives the lane back.
+    pub(super) async fn say(self) {
+        if let Err(error) = self.lane.tell(&Request::Output(self.output)).await {
+            tracing::debug!(%error, "output not recorded");
+        }
+        self.lane.settle();
     }
 }
 
@@ -269,48 +321,46 @@ async fn last(lane: &mut Lease) -> Result<Result<Outcome, Failure>, LaneError> {
 
 /// One output stream while it is read.
 struct Reading {
-    reader: Receiver,
     stream: Stream,
     capture: Capture,
 }
 
 impl Reading {
-    fn new(reader: Receiver, stream: Stream, output_max: u64) -> Self {
+    fn new(stream: Stream, output_max: u64) -> Self {
         Self {
-            reader,
             stream,
             capture: Capture::new(output_max),
         }
     }
 
     /// Reads to the end. What was read stays when the reading is given up.
-    async fn drain(&mut self, sink: &Sink) {
+    async fn drain(&mut self, mut reader: Receiver, sink: &Sink) {
         let (mut buffer, mut size) = (Vec::new(), READ_FIRST);
         loop {
             buffer.clear();
             buffer.reserve(size);
-            let length = match self.reader.read_buf(&mut buffer).await {
+            let length = match reader.read_buf(&mut buffer).await {
                 Ok(0) | Err(_) => return,
                 Ok(length) => length,
             };
             buffer = self.take(sink, buffer).await;
             if length >= size {
-                size = self.larger(size);
+                size = larger(&reader, size);
             }
         }
     }
 
-    /// The size of the next read after one that was filled.
-    fn larger(&self, size: usize) -> usize {
-        match size {
-            READ_FIRST => READ_SIZE,
-            READ_SIZE => {
-                let most = i32::try_from(READ_MOST).unwrap_or(i32::MAX);
-                // A user may have so many of them, fcntl(2); then it stays as it is.
-                let _ = fcntl(self.reader.as_fd(), FcntlArg::F_SETPIPE_SZ(most));
-                READ_MOST
+    /// Takes what a command has left that has ended.
+    async fn left(&mut self, reader: Reader, sink: &Sink) {
+        match reader.left() {
+            Ok(Left::All(bytes)) if bytes.is_empty() => {}
+            Ok(Left::All(bytes)) => drop(self.take(sink, bytes).await),
+            Ok(Left::Open(reader)) => {
+                if let Ok(reader) = reader.watch() {
+                    self.drain(reader, sink).await;
+                }
             }
-            same => same,
+            Err(error) => tracing::warn!(%error, "cannot read output"),
         }
     }
 
@@ -330,6 +380,20 @@ impl Reading {
     }
 }
 
+/// The size of the next read of `reader` after one that was filled.
+fn larger(reader: &Receiver, size: usize) -> usize {
+    match size {
+        READ_FIRST => READ_SIZE,
+        READ_SIZE => {
+            let most = i32::try_from(READ_MOST).unwrap_or(i32::MAX);
+            // A user may have so many of them, fcntl(2); then it stays as it is.
+            let _ = fcntl(reader.as_fd(), FcntlArg::F_SETPIPE_SZ(most));
+            READ_MOST
+        }
+        same => same,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,7 +406,7 @@ mod tests {
             .pipes()
             .unwrap();
         let [writer, _] = pipes.writers().map(|end| end.try_clone_to_owned().unwrap());
-        let (reader, _) = pipes.into_readers().unwrap();
+        let (reader, _) = pipes.into_readers();
         let written = std::thread::spawn(move || {
             let mut writer = std::fs::File::from(writer);
             for _ in 0..1000 {
@@ -356,8 +420,8 @@ mod tests {
             live: None,
             output_max: 1000,
         };
-        let mut reading = Reading::new(reader, Stream::Stdout, sink.output_max);
-        reading.drain(&sink).await;
+        let mut reading = Reading::new(Stream::Stdout, sink.output_max);
+        reading.drain(reader.watch().unwrap(), &sink).await;
         written.join().unwrap();
         let captured = reading.finish(&sink.run);
         assert_eq!(captured.bytes, 10_000_000);

@@ -13,6 +13,7 @@ mod turns;
 
 pub(crate) use connection::Packets;
 pub(crate) use door::{Door, pair};
+pub(crate) use pipes::{Left, Reader};
 pub(crate) use pool::{Lease, Pool};
 
 use crate::error::chain;

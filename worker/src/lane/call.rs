@@ -184,9 +184,8 @@ impl Lane {
         // The readers must see the end of the output when the command's tree has ended.
         drop((streams, files));
 
-        let mut start = Telling::new(&name);
         let reason = self.watch(
-            (&running, &mut start),
+            (&running, Telling::new(&name)),
             proofs.client,
             grant.profile(),
             &mut recording,
@@ -208,8 +207,7 @@ impl Lane {
             let _said = self.records.record(&Entry::Recorded(recorded))?;
         }
         let ending = Ending::Finished(outcome.clone());
-        let end = [start.untold(), Some(Reply::Finished(outcome))];
-        self.end(ending, remains, end.into_iter().flatten())
+        self.end(ending, remains, &Reply::Finished(outcome))
     }
 
     /// Records a denial of the supervisor's own.
@@ -329,14 +327,14 @@ impl Lane {
         &mut self,
         ending: Ending,
         remains: T,
-        replies: impl IntoIterator<Item = Reply>,
+        reply: &Reply,
     ) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
         let times = self.watch.stop();
         let end = Entry::End(ending);
         let tidy = || drop(remains);
         match self.records.ended_during(&end, times, tidy)? {
-            Ok(_) => replies.into_iter().try_for_each(|one| self.reply(&one))?,
+            Ok(_) => self.reply(reply)?,
             Err(refusal) => self.reply(&refusal.into())?,
         }
         self.launcher.prepare();

@@ -70,8 +70,15 @@ impl Handler {
 
 /// Follows a command to its end, whoever is there.
 async fn follow(started: Started, sink: Sink, entry: Entry, place: Place) {
-    let followed = started.follow(&sink).await;
-    let ending = followed.unwrap_or_else(|error| Ending::Failed(error.failure()));
+    let ending = match started.follow(&sink).await {
+        Ok((ending, parting)) => {
+            if let Some(parting) = parting {
+                parting.say().await;
+            }
+            ending
+        }
+        Err(error) => Ending::Failed(error.failure()),
+    };
     log(&ending);
     let fields = ending_fields(&ending);
     let result = in_json(answer(&sink.run.label.tool, ending));
