@@ -65,6 +65,11 @@ impl Capture {
         self.tail.extend(kept);
     }
 
+    /// Whether there was nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
     /// All of the stream so far, for the audit trail.
     pub(crate) fn digest(&self) -> wire::StreamDigest {
         wire::StreamDigest {

@@ -190,14 +190,14 @@ pub(super) struct Parting {
 impl Parting {
     /// If it has printed anything; the lane is free else.
     fn of(lane: Lease, stdout: &Capture, stderr: &Capture) -> Option<Self> {
+        if stdout.is_empty() && stderr.is_empty() {
+            lane.settle();
+            return None;
+        }
         let output = wire::Output {
             stdout: stdout.digest(),
             stderr: stderr.digest(),
         };
-        if output.stdout.bytes + output.stderr.bytes == 0 {
-            lane.settle();
-            return None;
-        }
         Some(Self { lane, output })
     }
 

@@ -5,7 +5,7 @@ use super::call::Denied;
 use super::confirm::{Asking, Asks, Returned, Verdict};
 use super::handler::Handler;
 use super::leave::{Leave, Passed};
-use super::result::{Ending, ending_fields};
+use super::result::{Ending, telling};
 use super::traced::{decided, ended};
 use super::waiting::Standing;
 use super::who::in_words_of_the_wire;
@@ -212,7 +212,7 @@ impl Handler {
         if let Some(parting) = parting {
             self.front.afterwards(parting.say());
         }
-        entry.run().ended(ending_fields(&ending));
+        entry.run().ended(telling(&ending));
         Ok(ending)
     }
 }

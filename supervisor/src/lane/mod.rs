@@ -7,6 +7,7 @@
 mod connection;
 mod door;
 mod idle;
+mod launches;
 mod pipes;
 mod pool;
 mod turns;

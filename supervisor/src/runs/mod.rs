@@ -12,7 +12,7 @@ mod run;
 
 pub(crate) use directory::Directory;
 pub(crate) use options::{Bounds, Spool, service_directory};
-pub(crate) use run::{Label, Run, Stream};
+pub(crate) use run::{Label, Run, Stream, Telling};
 
 use kept::{Kept, Room};
 use std::collections::{HashMap, VecDeque};

@@ -7,7 +7,7 @@ use crate::front::carry::{in_packets, log, of_the_wire, report, start};
 use crate::front::generation::Generation;
 use crate::front::handler::Handler;
 use crate::front::leave::Leave;
-use crate::front::result::{Ending, answer, ending_fields};
+use crate::front::result::{Ending, answer, telling};
 use crate::front::schema::object;
 use crate::front::waiting::Standing;
 use crate::front::who::in_words_of_the_wire;
@@ -80,11 +80,11 @@ async fn follow(started: Started, sink: Sink, entry: Entry, place: Place) {
         Err(error) => Ending::Failed(error.failure()),
     };
     log(&ending);
-    let fields = ending_fields(&ending);
+    let telling = telling(&ending);
     let result = in_json(answer(&sink.run.label.tool, ending));
     sink.runs.keep_result(&sink.run, result).await;
     drop(place);
-    entry.run().ended(fields);
+    entry.run().ended(telling);
 }
 
 /// The answer to a call, as it is kept.
