@@ -212,15 +212,13 @@ impl Service {
         let (front, web) = (Arc::clone(&self.front), Arc::clone(&self.web));
         let attending = async move {
             tracing::debug!(pid, "client attached");
-            match spoken(&stream, &socket, &stop).await {
-                // Boxed: while it is silent, a client needs no room for either.
-                Some(framing) => match halves(stream) {
+            if let Some(framing) = spoken(&stream, &socket, &stop).await {
+                match halves(stream) {
                     Ok(halves) => {
                         attend_in(framing, (front, web), client, halves, socket, stop).await;
                     }
                     Err(error) => tracing::warn!(%error, "cannot attach a client"),
-                },
-                None => {}
+                }
             }
             tracing::debug!("client detached");
             drop::<OwnedSemaphorePermit>(place);
