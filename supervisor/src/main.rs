@@ -29,6 +29,7 @@ mod sanitize;
 mod serve;
 mod service;
 mod signals;
+mod socket;
 mod stdio;
 mod summary;
 mod telemetry;

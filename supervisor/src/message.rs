@@ -1,9 +1,15 @@
 //! From bytes to a JSON-RPC message, or to the error that says what is wrong with them.
 
 use rmcp::RoleServer;
-use rmcp::model::ErrorData;
+use rmcp::model::{
+    CallToolRequest, ClientRequest, ErrorData, JsonRpcMessage, JsonRpcVersion2_0, ListToolsRequest,
+    RequestId,
+};
 use rmcp::service::RxJsonRpcMessage;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
+use std::borrow::Cow;
 
 /// The one message that `text` is. Nesting is bounded by the parser.
 ///
@@ -11,12 +17,47 @@ use serde_json::error::Category;
 /// What to answer, JSON-RPC 2.0 section 5.1: no JSON, or no request of the protocol;
 /// a batch is none since 2025-06-18.
 pub(crate) fn parse(text: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, ErrorData> {
-    serde_json::from_slice(text).map_err(|error| match error.classify() {
+    if let Some(message) = of_tools(text) {
+        return Ok(message);
+    }
+    any(text).map_err(|error| match error.classify() {
         Category::Data => ErrorData::invalid_request("Invalid request", None),
         Category::Syntax | Category::Eof | Category::Io => {
             ErrorData::parse_error(format!("Parse error: {error}"), None)
         }
     })
+}
+
+/// Whatever message it is, as rmcp finds it: by trying one after the other.
+fn any(text: &[u8]) -> serde_json::Result<RxJsonRpcMessage<RoleServer>> {
+    serde_json::from_slice(text)
+}
+
+/// A request and no field beside.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head<'a> {
+    #[serde(rename = "jsonrpc")]
+    _version: JsonRpcVersion2_0,
+    id: RequestId,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(rename = "params")]
+    _parameters: Option<IgnoredAny>,
+}
+
+/// What is asked most, told by its method. Whatever is unusual about it, and what is wrong,
+/// is for [`any`].
+fn of_tools(text: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
+    let head: Head<'_> = serde_json::from_slice(text).ok()?;
+    let request: ClientRequest = match &*head.method {
+        "tools/call" => serde_json::from_slice::<CallToolRequest>(text).ok()?.into(),
+        "tools/list" => serde_json::from_slice::<ListToolsRequest>(text)
+            .ok()?
+            .into(),
+        _ => return None,
+    };
+    Some(JsonRpcMessage::request(request, head.id))
 }
 
 #[cfg(test)]
@@ -44,5 +85,42 @@ mod tests {
             );
         }
         assert!(parse(br#"{"jsonrpc":"2.0","id":"x","method":"ping"}"#).is_ok());
+    }
+
+    /// Fields of a request and of its parameters.
+    const FIELDS: [&str; 14] = [
+        r#""jsonrpc":"2.0""#,
+        r#""id":1"#,
+        r#""id":"x""#,
+        r#""id":null"#,
+        r#""id":1.0"#,
+        r#""id":18446744073709551616"#,
+        r#""method":"tools/call""#,
+        r#""method":"tools\/list""#,
+        r#""params":{"name":"t"}"#,
+        r#""params":{"name":"t","arguments":{"a":1,"a":1e2,"b":[18446744073709551616,-0.0,{"c":null}]},"_meta":{"progressToken":7,"x":1}}"#,
+        r#""params":{"arguments":[]}"#,
+        r#""params":null"#,
+        r#""result":{}"#,
+        r#""other":[]"#,
+    ];
+
+    #[test]
+    fn a_request_is_the_same_by_its_method_as_by_trying() {
+        let shown = |message| format!("{message:?}");
+        let (mut read, mut found) = (0, 0);
+        for number in 0..1_u32 << FIELDS.len() {
+            let some = FIELDS.iter().enumerate();
+            let some = some.filter(|(place, _)| number >> place & 1 == 1);
+            let some: Vec<&str> = some.map(|(_, field)| *field).collect();
+            let text = format!("{{{}}}", some.join(","));
+            let tried = any(text.as_bytes()).map(shown).ok();
+            read += u32::from(tried.is_some());
+            if let Some(message) = of_tools(text.as_bytes()) {
+                found += 1;
+                assert_eq!(Some(shown(message)), tried, "{text}");
+            }
+        }
+        assert!(found > 10 && read > found, "{found} of {read}");
     }
 }

@@ -12,6 +12,7 @@ use crate::metrics::{AsyncPage, Exporter, FRONT, Now};
 use crate::reload::{Reloading, state};
 use crate::runs::service_directory;
 use crate::service::{Manager, feed};
+use crate::socket::{Reader, Writer, halves};
 use crate::telemetry::{Exporting, Prepared};
 use crate::vanish::vanished;
 use crate::{peer, signals};
@@ -25,6 +26,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::join;
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -210,15 +212,13 @@ impl Service {
         let (front, web) = (Arc::clone(&self.front), Arc::clone(&self.web));
         let attending = async move {
             tracing::debug!(pid, "client attached");
-            match spoken(&stream, &socket, &stop).await {
-                // Boxed: while it is silent, a client needs no room for either.
-                Some(Framing::Lines) => {
-                    let served = Arc::clone(&socket);
-                    Box::pin(attend(front, client, stream.into_split(), served, stop)).await;
-                    end(&socket);
+            if let Some(framing) = spoken(&stream, &socket, &stop).await {
+                match halves(stream) {
+                    Ok(halves) => {
+                        attend_in(framing, (front, web), client, halves, socket, stop).await;
+                    }
+                    Err(error) => tracing::warn!(%error, "cannot attach a client"),
                 }
-                Some(Framing::Http) => Box::pin(web.attend(client, stream, socket, stop)).await,
-                None => {}
             }
             tracing::debug!("client detached");
             drop::<OwnedSemaphorePermit>(place);
@@ -298,6 +298,29 @@ impl AsyncPage for Page {
             connections: self.clients.len(),
             sessions: self.web.sessions().await,
         })
+    }
+}
+
+/// Serves one client in the framing that it speaks.
+async fn attend_in(
+    framing: Framing,
+    (front, web): (Arc<Front>, Arc<Web>),
+    client: Arc<Client>,
+    (reader, writer): (Reader, Writer),
+    socket: Arc<OwnedFd>,
+    stop: CancellationToken,
+) {
+    // Boxed: while it is silent, a client needs no room for either.
+    match framing {
+        Framing::Lines => {
+            let served = Arc::clone(&socket);
+            Box::pin(attend(front, client, (reader, writer), served, stop)).await;
+            end(&socket);
+        }
+        Framing::Http => {
+            let stream = join(reader, writer);
+            Box::pin(web.attend(client, stream, socket, stop)).await;
+        }
     }
 }
 

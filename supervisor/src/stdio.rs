@@ -28,6 +28,9 @@ const WORKER: &str = "mini-mcp-worker";
 /// Where packages install it.
 const WORKER_DIRECTORY: &str = "/usr/libexec/mini-mcp";
 
+/// How long it may take to tell of the last calls.
+const FAREWELL: Duration = Duration::from_secs(3);
+
 /// How long the worker may take to end.
 const WORKER_FAREWELL: Duration = Duration::from_secs(5);
 
@@ -73,14 +76,20 @@ async fn converse(policy: Policy, pool: &Arc<Pool>, runs: Arc<Runs>) -> Result<(
     let stop = CancellationToken::new();
     let client = Arc::new(Client::new(Proof::Peer(peer::own()), None));
     let streams = (tokio::io::stdin(), tokio::io::stdout());
+    let told = Arc::clone(&front);
     let attending = attend(front, client, streams, answers, stop.clone());
     tokio::pin!(attending);
     tokio::select! {
-        () = &mut attending => return Ok(()),
-        signal = ending.signal() => tracing::info!(signal, "stopping"),
+        () = &mut attending => {}
+        signal = ending.signal() => {
+            tracing::info!(signal, "stopping");
+            stop.cancel();
+            attending.await;
+        }
     }
-    stop.cancel();
-    attending.await;
+    // What is logged and recorded of the last calls.
+    told.farewells().close();
+    let _in_time = tokio::time::timeout(FAREWELL, told.farewells().wait()).await;
     Ok(())
 }
 

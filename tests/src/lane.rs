@@ -13,7 +13,7 @@ use std::io::{IoSlice, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use wire::{
-    Argument, Correlation, Given, Hello, PolicyDigest, Reply, Request, Run, VERSION, Value,
+    Argument, Correlation, Given, Hello, Outcome, PolicyDigest, Reply, Request, Run, VERSION, Value,
 };
 
 /// One connection to the worker, which is one lane.
@@ -136,6 +136,23 @@ impl Lane {
     pub fn hear(&self) -> Result<Reply, Hangup> {
         let packet = self.hear_bytes()?;
         Ok(wire::decode(&packet).expect("the worker speaks the vocabulary"))
+    }
+
+    /// How the run has ended that was asked for, whether or not its start is told.
+    ///
+    /// # Panics
+    /// When it has not begun.
+    #[track_caller]
+    #[must_use]
+    pub fn finished(&self) -> Outcome {
+        let mut reply = self.hear();
+        if let Ok(Reply::Started { .. }) = reply {
+            reply = self.hear();
+        }
+        match reply {
+            Ok(Reply::Finished(outcome)) => outcome,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The next packet, whatever it holds.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::fd::AsFd;
 use std::time::Duration;
-use wire::{Output, Reply, Request, StreamDigest};
+use wire::{Output, Request, StreamDigest};
 
 const SECRETS: &str = r#"
 [tool.login]
@@ -122,10 +122,7 @@ fn the_output_is_told_once_and_as_hearsay() {
     let (client, _end) = front.client(ALICE);
     let lane = Lane::greeted(&front.site);
     let _pipes = lane.run(&front.site, client.as_fd(), "true", &[]);
-    assert!(matches!(lane.hear(), Ok(Reply::Started { .. })));
-    let Ok(Reply::Finished(outcome)) = lane.hear() else {
-        panic!("it ends")
-    };
+    let outcome = lane.finished();
     lane.say(&output(), &[]);
     lane.say(&output(), &[]);
     assert_eq!(lane.hear(), Err(Hangup), "a second one");

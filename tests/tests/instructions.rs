@@ -12,7 +12,7 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wire::{Reply, Status};
+use wire::Status;
 
 /// Most of a bound that a change may add before it must be looked at, in percent.
 const SLACK: u64 = 5;
@@ -83,14 +83,7 @@ fn least(front: &Front, tool: &str) -> [(&'static str, u64); 2] {
         for _ in 0..LAUNCHES {
             let before = (counted.lane(), counted.command());
             let _pipes = lane.run(&front.site, client.as_fd(), tool, &[]);
-            match lane.hear() {
-                Ok(Reply::Started { .. }) => {}
-                other => panic!("{other:?}"),
-            }
-            match lane.hear() {
-                Ok(Reply::Finished(outcome)) => assert_eq!(outcome.status, Status::Exited(0)),
-                other => panic!("{other:?}"),
-            }
+            assert_eq!(lane.finished().status, Status::Exited(0));
             of_lane.push(counted.lane() - before.0);
             of_command.push(counted.command() - before.1);
         }

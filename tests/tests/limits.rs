@@ -131,8 +131,7 @@ fn a_hijacked_supervisor_is_limited_too() {
     let (one, other) = (Lane::greeted(&front.site), Lane::greeted(&front.site));
     for lane in [&one, &other, &one] {
         let _pipes = lane.run(&front.site, client.as_fd(), "seldom", &[]);
-        assert!(matches!(lane.hear(), Ok(Reply::Started { .. })));
-        assert!(matches!(lane.hear(), Ok(Reply::Finished(_))));
+        let _ended = lane.finished();
     }
     for lane in [&one, &other] {
         let _pipes = lane.run(&front.site, client.as_fd(), "seldom", &[]);

@@ -108,6 +108,24 @@ fn the_whole_output_is_read_in_pages() {
     assert_eq!(read(&later, &format!("{uri}?from=1000&length=10")), middle);
 }
 
+/// What a command prints at once is whole, whether or not a pipe holds it, and whether or
+/// not the command is there still when it is read.
+#[test]
+fn what_is_printed_at_once_is_whole() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    for bytes in [0, 1, 65_535, 65_536, 65_537, 200_000] {
+        for last in ["true", "sleep 0.01"] {
+            let zeros = format!("head -c {bytes} /dev/zero");
+            let script = format!("{zeros}; {zeros} >&2; {last}");
+            let called = client.call("sh", &json!({ "script": script }));
+            for stream in ["stdout_bytes", "stderr_bytes"] {
+                assert_eq!(called.field(stream), &json!(bytes), "{script}: {stream}");
+            }
+        }
+    }
+}
+
 /// A small result has no link; its record and output are there all the same.
 #[test]
 fn every_run_has_a_record() {

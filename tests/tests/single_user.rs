@@ -307,6 +307,33 @@ fn an_empty_session_ends_in_order() {
     assert_eq!(trail[0].field("code"), &Value::Null);
 }
 
+/// What is logged and recorded of a call when it is answered is not lost with a client that
+/// has gone by then.
+#[test]
+fn the_last_call_is_told_whole() {
+    let alone = Alone::prepare();
+    let mut command = alone.command();
+    command.env("MINI_MCP_LOG", "info");
+    let requests = [
+        json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "0"}}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+            "name": "list_directory", "arguments": {}}}),
+    ];
+    alone.write("workspace/notes.txt", "");
+    let lines: String = requests.iter().map(|line| format!("{line}\n")).collect();
+    let input = alone.write("requests", &lines);
+    let input = fs::File::open(input).expect("it was written");
+    let output = command.stdin(input).output().expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("command finished"), "{log}");
+    let trail = fs::read_to_string(alone.path("state/audit.jsonl")).expect("the trail");
+    assert!(trail.contains(r#""event":"output""#), "{trail}");
+}
+
 /// A workspace that does not exist, and a trail that cannot be kept, are errors
 /// that name them.
 #[test]

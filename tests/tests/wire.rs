@@ -6,15 +6,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use wire::{Denial, Hello, Outcome, Reply, Report, Request, Run, Status, VERSION};
-
-fn finished(lane: &Lane) -> Outcome {
-    assert!(matches!(lane.hear(), Ok(Reply::Started { .. })));
-    match lane.hear() {
-        Ok(Reply::Finished(outcome)) => outcome,
-        other => panic!("{other:?}"),
-    }
-}
+use wire::{Denial, Hello, Reply, Report, Request, Run, Status, VERSION};
 
 /// The order of things when nobody cheats: this is what the others vary.
 #[test]
@@ -24,9 +16,33 @@ fn a_run_is_started_and_finished() {
     let lane = Lane::greeted(&front.site);
     for _ in 0..3 {
         let pipes = lane.run(&front.site, client.as_fd(), "print", &[("first", "x")]);
-        assert_eq!(finished(&lane).status, Status::Exited(0));
+        assert_eq!(lane.finished().status, Status::Exited(0));
         assert_eq!(pipes.text(), "[x]\n[default]\n");
     }
+}
+
+/// A command that has ended within a moment is told by its end alone, another by its start
+/// too.
+#[test]
+fn a_start_is_told_where_the_end_does_not_follow_at_once() {
+    let front = Front::with(BASE);
+    let (client, _end) = front.client(ALICE);
+    let lane = Lane::greeted(&front.site);
+    let ends_alone = || {
+        let _pipes = lane.run(&front.site, client.as_fd(), "true", &[]);
+        let first = lane.hear();
+        if let Ok(Reply::Started { .. }) = first {
+            let _ended = lane.finished();
+        }
+        matches!(first, Ok(Reply::Finished(_)))
+    };
+    // On a busy machine one may take longer.
+    assert!((0..100).any(|_| ends_alone()));
+    let _pipes = lane.run(&front.site, client.as_fd(), "sleep", &[("time", "0.5")]);
+    let Ok(Reply::Started { run }) = lane.hear() else {
+        panic!("its start is told");
+    };
+    assert_eq!(lane.finished().run, run);
 }
 
 /// Users other than the supervisor's, and even root, are not heard at all.
@@ -91,7 +107,7 @@ fn anything_outside_the_vocabulary_hangs_up() {
     lane.say(&Request::Cancel, &[]);
     let (client, _end) = front.client(ALICE);
     let _pipes = lane.run(&front.site, client.as_fd(), "true", &[]);
-    assert_eq!(finished(&lane).status, Status::Exited(0));
+    assert_eq!(lane.finished().status, Status::Exited(0));
 }
 
 /// Messages in the wrong order, a wrong version, another policy.
@@ -276,6 +292,6 @@ fn lanes_do_not_share_their_fate() {
     );
     bad.say_bytes(&[99, 99], &[]);
     assert_eq!(bad.hear(), Err(Hangup));
-    assert_eq!(finished(&good).status, Status::Exited(0));
+    assert_eq!(good.finished().status, Status::Exited(0));
     assert_eq!(pipes.text(), "done\n");
 }

@@ -7,7 +7,7 @@
 //! by more bytes is an error, upon which the receiver hangs up.
 //!
 //! The life of a connection: `Hello` → `Welcome`, then any number of
-//! `Run` → (`Waiting` →) `Denied` | `Failed` | `Started` … `Finished`, and
+//! `Run` → (`Waiting` →) `Denied` | `Failed` | (`Started` →) `Finished`, and
 //! `Report` → `Recorded` | `Failed`, `Attach` → `Attached` | `Failed`,
 //! `Detach` → `Recorded` | `Failed`, `Identify` → `Identified` and
 //! `Reload` → `Reloaded` | `Failed`; `Output` may follow `Finished`, once, and has no
@@ -37,7 +37,7 @@ pub use metrics::{AuditNumbers, BUCKETS_US, Calls, Counted, Metrics, Process, St
 pub use overview::{Denied, Listed, Overview, Queues, Rate, Runs, Second, Used, Waits, Who};
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 8;
+pub const VERSION: u16 = 9;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

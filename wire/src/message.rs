@@ -234,14 +234,14 @@ pub enum Value {
 pub enum Reply {
     /// Answers `Hello`; when version or policy differ, the worker hangs up after it.
     Welcome(Welcome),
-    /// The command has been executed; said when it has run for a moment, or just before
-    /// its end.
+    /// The command has been executed and has not ended within a moment. One that has is
+    /// told by `Finished` alone.
     Started {
         /// Name of the run in the audit trail.
         run: String,
     },
     /// The call waits for an administrator, who answers the worker. One of `Started`,
-    /// `Denied` and `Failed` follows.
+    /// `Finished`, `Denied` and `Failed` follows.
     Waiting {
         /// What the administrator knows the request by.
         id: String,
@@ -261,7 +261,7 @@ pub enum Reply {
     /// The name of the key asked about; `None` for one that is not valid.
     Identified(Option<String>),
     /// The call waits until a place is free, and comes again when that has come nearer.
-    /// `Started`, `Denied` or `Failed` follows.
+    /// `Started`, `Finished`, `Denied` or `Failed` follows.
     Queued {
         /// How many calls start before it, if none of them is given up.
         ahead: u32,

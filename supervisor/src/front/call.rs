@@ -5,25 +5,26 @@ use super::reading::{Reading, Sink};
 use super::result::Ending;
 use super::traced::{run_attributes, run_error};
 use super::waiting::{self, Standing};
-use crate::lane::{LaneError, Lease, Pool};
+use crate::lane::{LaneError, Lease, Pool, Reader};
 use crate::runs::{Run as KeptRun, Stream};
 use crate::telemetry::Stage;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::unix::pipe::Receiver;
 use wire::{Correlation, Denial, Failure, Outcome, Reply, Report, Request, Run};
 
 /// How long output may keep coming after the command and everything it started
 /// have ended.
 pub(super) const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
-/// A command that runs.
+/// A command that has begun.
 pub(crate) struct Started {
     lane: Lease,
     name: String,
-    stdout: Receiver,
-    stderr: Receiver,
+    stdout: Reader,
+    stderr: Reader,
+    /// How it has ended, if that was within a moment.
+    end: Option<Outcome>,
     stage: Stage,
 }
 
@@ -44,34 +45,38 @@ pub(crate) async fn start(
     let submitted = pool.submit(&client.owner(), &request, &descriptors).await;
     let mut lane = submitted?;
     // The command is being launched: what can wait is done now.
-    let (stdout, stderr) = pipes.into_readers().map_err(LaneError::Pipe)?;
+    let (stdout, stderr) = pipes.into_readers();
     pool.make_pipes();
     let reply = waiting::reply(&mut lane, standing).await?;
     standing.leaves();
-    let refusal = match reply {
-        Reply::Started { run: name } => {
-            tracing::debug!(run = name, "command started");
-            return Ok(Ok(Started {
-                lane,
-                name,
-                stdout,
-                stderr,
-                stage: Stage::begin("run"),
-            }));
+    let (name, end) = match reply {
+        Reply::Started { run } => (run, None),
+        Reply::Finished(outcome) => (outcome.run.clone(), Some(outcome)),
+        Reply::Denied(denial) => {
+            lane.settle();
+            return Ok(Err(Ending::Denied(denial)));
         }
-        Reply::Denied(denial) => Ending::Denied(denial),
-        Reply::Failed(failure) => Ending::Failed(failure),
+        Reply::Failed(failure) => {
+            lane.settle();
+            return Ok(Err(Ending::Failed(failure)));
+        }
         other @ (Reply::Welcome(_)
         | Reply::Waiting { .. }
         | Reply::Queued { .. }
-        | Reply::Finished(_)
         | Reply::Recorded
         | Reply::Identified(_)
         | Reply::Reloaded
         | Reply::Attached(_)) => return Err(LaneError::out_of_turn(&other)),
     };
-    lane.settle();
-    Ok(Err(refusal))
+    tracing::debug!(run = name, "command started");
+    Ok(Ok(Started {
+        lane,
+        name,
+        stdout,
+        stderr,
+        end,
+        stage: Stage::begin("run"),
+    }))
 }
 
 impl Started {
@@ -81,60 +86,106 @@ impl Started {
     }
 
     /// Waits for the end of the command; its output goes to `sink` meanwhile. Giving up
-    /// the waiting kills it.
+    /// the waiting kills it. What is yet to be said to the lane is no part of the call.
     ///
     /// # Errors
     /// A worker that cannot be used.
-    pub(super) async fn follow(self, sink: &Sink) -> Result<Ending, LaneError> {
+    pub(super) async fn follow(self, sink: &Sink) -> Result<(Ending, Option<Parting>), LaneError> {
         let (mut lane, mut stage) = (self.lane, self.stage);
-        let mut stdout = Reading::new(self.stdout, Stream::Stdout, sink.output_max);
-        let mut stderr = Reading::new(self.stderr, Stream::Stderr, sink.output_max);
-        let reply = {
-            let reading = async { tokio::join!(stdout.drain(sink), stderr.drain(sink)) };
-            tokio::pin!(reading);
-            tokio::select! {
-                reply = outcome(&mut lane, &sink.run) => {
-                    let reply = reply?;
-                    if reply.is_ok() {
-                        // When this runs out, a descriptor outlived the command.
-                        let _ = tokio::time::timeout(LAST_OUTPUT, reading).await;
-                    }
-                    reply
-                }
-                _ = &mut reading => outcome(&mut lane, &sink.run).await?,
+        let mut stdout = Reading::new(Stream::Stdout, sink.output_max);
+        let mut stderr = Reading::new(Stream::Stderr, sink.output_max);
+        let printed = (&mut stdout, &mut stderr);
+        let reply = match self.end {
+            Some(outcome) => {
+                take((self.stdout, self.stderr), printed, sink).await;
+                Ok(outcome)
             }
+            None => watch(&mut lane, (self.stdout, self.stderr), printed, sink).await?,
         };
-        if reply.is_ok() {
-            stdout.settle().await;
-            stderr.settle().await;
-            tell_output(&lane, &stdout, &stderr).await;
-        }
-        lane.settle();
+        stdout.settle().await;
+        stderr.settle().await;
+        let parting = if reply.is_ok() {
+            Parting::of(lane, &stdout, &stderr)
+        } else {
+            lane.settle();
+            None
+        };
         let told = || reply.as_ref().map(run_attributes).unwrap_or_default();
         stage.tell(told, run_error(&reply));
-        Ok(match reply {
+        let ending = match reply {
             Ok(outcome) => Ending::Finished {
                 outcome,
                 stdout: stdout.finish(&sink.run),
                 stderr: stderr.finish(&sink.run),
             },
             Err(failure) => Ending::Failed(failure),
-        })
+        };
+        Ok((ending, parting))
     }
 }
 
-/// Has the trail tell what the command printed, if it printed anything. It is no
-/// part of the call: a lane that ends meanwhile has recorded the call already.
-async fn tell_output(lane: &Lease, stdout: &Reading, stderr: &Reading) {
-    let output = wire::Output {
-        stdout: stdout.digest(),
-        stderr: stderr.digest(),
-    };
-    if output.stdout.bytes + output.stderr.bytes == 0 {
-        return;
+/// Takes what a command has printed that has ended.
+async fn take(
+    (out, err): (Reader, Reader),
+    (stdout, stderr): (&mut Reading, &mut Reading),
+    sink: &Sink,
+) {
+    let taking = async { tokio::join!(stdout.left(out, sink), stderr.left(err, sink)) };
+    // When this runs out, a descriptor outlived the command.
+    let _ = tokio::time::timeout(LAST_OUTPUT, taking).await;
+}
+
+/// Reads what a command prints until it has ended.
+async fn watch(
+    lane: &mut Lease,
+    (out, err): (Reader, Reader),
+    (stdout, stderr): (&mut Reading, &mut Reading),
+    sink: &Sink,
+) -> Result<Result<Outcome, Failure>, LaneError> {
+    let out = out.watch().map_err(LaneError::Pipe)?;
+    let err = err.watch().map_err(LaneError::Pipe)?;
+    let reading = async { tokio::join!(stdout.drain(out, sink), stderr.drain(err, sink)) };
+    tokio::pin!(reading);
+    tokio::select! {
+        reply = outcome(lane, &sink.run) => {
+            let reply = reply?;
+            if reply.is_ok() {
+                // When this runs out, a descriptor outlived the command.
+                let _ = tokio::time::timeout(LAST_OUTPUT, reading).await;
+            }
+            Ok(reply)
+        }
+        _ = &mut reading => outcome(lane, &sink.run).await,
     }
-    if let Err(error) = lane.tell(&Request::Output(output)).await {
-        tracing::debug!(%error, "output not recorded");
+}
+
+/// What the trail is to be told of what a command has printed, and the lane for that. It
+/// is no part of the call: a lane that ends meanwhile has recorded the call already.
+pub(super) struct Parting {
+    lane: Lease,
+    output: wire::Output,
+}
+
+impl Parting {
+    /// If it has printed anything; the lane is free else.
+    fn of(lane: Lease, stdout: &Reading, stderr: &Reading) -> Option<Self> {
+        if stdout.is_empty() && stderr.is_empty() {
+            lane.settle();
+            return None;
+        }
+        let output = wire::Output {
+            stdout: stdout.digest(),
+            stderr: stderr.digest(),
+        };
+        Some(Self { lane, output })
+    }
+
+    /// Says it, and gives the lane back.
+    pub(super) async fn say(self) {
+        if let Err(error) = self.lane.tell(&Request::Output(self.output)).await {
+            tracing::debug!(%error, "output not recorded");
+        }
+        self.lane.settle();
     }
 }
 

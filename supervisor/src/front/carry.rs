@@ -6,7 +6,7 @@ use super::confirm::{Asking, Asks, Returned, Verdict};
 use super::handler::Handler;
 use super::leave::{Leave, Passed};
 use super::reading::Sink;
-use super::result::{Ending, ending_fields};
+use super::result::{Ending, telling};
 use super::traced::{decided, ended};
 use super::waiting::Standing;
 use super::who::in_words_of_the_wire;
@@ -21,7 +21,7 @@ use rmcp::model::JsonObject;
 use rmcp::service::RequestContext;
 use std::sync::Arc;
 use tracing::Span;
-use wire::{Argument, Correlation, Denial, Failure, Given, Run, Value};
+use wire::{Argument, Correlation, Denial, Failure, Given, Outcome, Run, Value};
 
 /// Whether a call is answered when its command has ended, or has begun.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +82,7 @@ impl Handler {
                 Err(error) => break Ending::Failed(error.failure()),
             }
         };
-        log(&ending);
+        self.log_later(&ending);
         ended(&generation.policy, &tool, &ending);
         Ok(ending)
     }
@@ -166,6 +166,17 @@ impl Handler {
         ending.map(Ok)
     }
 
+    /// As [`log`], but of a command that has ended only when its client has the answer.
+    fn log_later(&self, ending: &Ending) {
+        let Ending::Finished { outcome, .. } = ending else {
+            return log(ending);
+        };
+        if tracing::enabled!(tracing::Level::INFO) {
+            let outcome = outcome.clone();
+            self.front.afterwards(async move { log_finished(&outcome) });
+        }
+    }
+
     /// Runs the command of a call and waits for its end.
     async fn run(
         &self,
@@ -198,8 +209,11 @@ impl Handler {
             live,
             output_max: leave.output_max(),
         };
-        let ending = started.follow(&sink).await?;
-        entry.run().ended(ending_fields(&ending));
+        let (ending, parting) = started.follow(&sink).await?;
+        if let Some(parting) = parting {
+            self.front.afterwards(parting.say());
+        }
+        entry.run().ended(telling(&ending));
         Ok(ending)
     }
 }
@@ -350,19 +364,23 @@ pub(super) fn cancelled() -> Ending {
     })
 }
 
+fn log_finished(outcome: &Outcome) {
+    tracing::info!(
+        run = outcome.run,
+        status = ?outcome.status,
+        timed_out = outcome.timed_out,
+        wall_us = outcome.wall_us,
+        "command finished"
+    );
+}
+
 /// One line for each call, without arguments and output.
 pub(super) fn log(ending: &Ending) {
     match ending {
         Ending::Started(run) => {
             tracing::info!(run = run.label.id, "command started in the background");
         }
-        Ending::Finished { outcome, .. } => tracing::info!(
-            run = outcome.run,
-            status = ?outcome.status,
-            timed_out = outcome.timed_out,
-            wall_us = outcome.wall_us,
-            "command finished"
-        ),
+        Ending::Finished { outcome, .. } => log_finished(outcome),
         Ending::Denied(denial) => {
             tracing::info!(code = denial.code, rule = ?denial.rule, "call denied");
         }

@@ -13,7 +13,9 @@ use policy::Policy;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::yield_now;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 /// How long a call waits for the next generation when the worker has it already.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -102,6 +104,17 @@ impl Front {
     /// What is yet to be told of clients that are gone.
     pub(crate) fn farewells(&self) -> &TaskTracker {
         &self.farewells
+    }
+
+    /// Does `work`, for which nobody waits, when the answers have been written that are
+    /// ready now.
+    pub(super) fn afterwards(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let work = async {
+            // Until the events are looked at again, which is when nothing else is left.
+            yield_now().await;
+            work.await;
+        };
+        self.farewells.spawn(work.in_current_span());
     }
 
     /// What clients were asked and have not answered.

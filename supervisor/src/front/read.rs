@@ -166,7 +166,9 @@ async fn run_for(
         .pool
         .submit(&client.owner(), &Request::Run(run), &descriptors)
         .await?;
-    let (stdout, stderr) = pipes.into_readers().map_err(LaneError::Pipe)?;
+    let (stdout, stderr) = pipes.into_readers();
+    let stdout = stdout.watch().map_err(LaneError::Pipe)?;
+    let stderr = stderr.watch().map_err(LaneError::Pipe)?;
     // What it complains of goes into no answer, and must not hold it up.
     let (mut out, mut complaints) = (Kept::new(stdout, max), Kept::new(stderr, 0));
     let outcome = {

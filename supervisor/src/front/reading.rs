@@ -3,6 +3,7 @@
 
 use super::flood::{self, Flood, PIECE};
 use super::live::Live;
+use crate::lane::{Left, Reader};
 use crate::output::{Capture, Captured};
 use crate::runs::{Run, Runs, Stream};
 use nix::fcntl::{FcntlArg, fcntl};
@@ -53,7 +54,7 @@ impl Sink {
 
 /// One output stream while it is read.
 pub(super) struct Reading {
-    /// `None` while a flood has it.
+    /// `None` while nobody reads it, or a flood has it.
     reader: Option<Receiver>,
     stream: Stream,
     capture: Capture,
@@ -63,10 +64,10 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// What comes from `reader`; `output_max` bytes are for the result.
-    pub(super) fn new(reader: Receiver, stream: Stream, output_max: u64) -> Self {
+    /// Nothing yet; `output_max` bytes are for the result.
+    pub(super) fn new(stream: Stream, output_max: u64) -> Self {
         Self {
-            reader: Some(reader),
+            reader: None,
             stream,
             capture: Capture::new(output_max),
             sha256: Sha256::new(),
@@ -74,9 +75,24 @@ impl Reading {
         }
     }
 
+    /// Takes what a command has left that has ended.
+    pub(super) async fn left(&mut self, reader: Reader, sink: &Sink) {
+        match reader.left() {
+            Ok(Left::All(bytes)) if bytes.is_empty() => {}
+            Ok(Left::All(bytes)) => drop(self.take(sink, bytes).await),
+            Ok(Left::Open(reader)) => {
+                if let Ok(reader) = reader.watch() {
+                    self.drain(reader, sink).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot read output"),
+        }
+    }
+
     /// Reads to the end. What was read stays when the reading is given up, once that has
     /// [settled](Self::settle).
-    pub(super) async fn drain(&mut self, sink: &Sink) {
+    pub(super) async fn drain(&mut self, reader: Receiver, sink: &Sink) {
+        self.reader = Some(reader);
         let (mut buffer, mut size) = (Vec::new(), READ_FIRST);
         while let Some(reader) = &mut self.reader {
             buffer.clear();
@@ -150,6 +166,11 @@ impl Reading {
         }
     }
 
+    /// Whether nothing has come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.capture.total() == 0
+    }
+
     /// All of the stream so far, for the audit trail.
     pub(super) fn digest(&self) -> StreamDigest {
         StreamDigest {
@@ -179,7 +200,7 @@ mod tests {
             .pipes()
             .unwrap();
         let [writer, _] = pipes.writers().map(|end| end.try_clone_to_owned().unwrap());
-        let (reader, _) = pipes.into_readers().unwrap();
+        let (reader, _) = pipes.into_readers();
         let written = std::thread::spawn(move || {
             let mut writer = std::fs::File::from(writer);
             for _ in 0..pieces {
@@ -193,8 +214,8 @@ mod tests {
             live: None,
             output_max: 1000,
         };
-        let mut reading = Reading::new(reader, Stream::Stdout, sink.output_max);
-        reading.drain(&sink).await;
+        let mut reading = Reading::new(Stream::Stdout, sink.output_max);
+        reading.drain(reader.watch().unwrap(), &sink).await;
         written.join().unwrap();
         reading
     }

@@ -4,7 +4,7 @@
 use super::runs::uri;
 use super::schema::object;
 use crate::output::Captured;
-use crate::runs::{Run, Stream};
+use crate::runs::{Run, Stream, Telling};
 use crate::sanitize::{harmless, harmless_word};
 use nix::sys::signal::Signal;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject, Resource};
@@ -103,13 +103,17 @@ pub(super) fn succeeded(outcome: &Outcome) -> bool {
 }
 
 /// How a run ended, for its record.
-pub(super) fn ending_fields(ending: &Ending) -> JsonObject {
-    match ending {
-        Ending::Finished { outcome, .. } => fields(outcome),
+pub(super) fn telling(ending: &Ending) -> Telling {
+    let told = match ending {
+        Ending::Finished { outcome, .. } => {
+            let outcome = outcome.clone();
+            return Box::new(move || fields(&outcome));
+        }
         Ending::Started(_) => JsonObject::new(),
         Ending::Denied(denial) => object(json!({ "denied": refusal(denial) })),
         Ending::Failed(failure) => object(json!({ "failed": trouble(failure) })),
-    }
+    };
+    Box::new(move || told.clone())
 }
 
 /// How a command ended, but for its name and its output.

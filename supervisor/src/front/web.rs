@@ -16,7 +16,6 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use tracing::field::display;
@@ -86,13 +85,15 @@ impl Web {
     /// Serves a client of the Unix socket until it is done or gone, or until `stop`.
     /// Each of its requests carries its connection, by which the worker proves who it
     /// is, whatever session the request is of.
-    pub(crate) async fn attend(
+    pub(crate) async fn attend<S>(
         &self,
         client: Arc<Client>,
-        stream: UnixStream,
+        stream: S,
         socket: Arc<OwnedFd>,
         stop: CancellationToken,
-    ) {
+    ) where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let owner = client.owner();
         let answer = async |request: Request<Incoming>| {
             let (request, correlation) = named(request);

@@ -76,9 +76,18 @@ impl Packets {
 
     /// Whether the other end is there and has said nothing.
     fn is_quiet(&self) -> bool {
-        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
-        let peeked = recv(self.socket.as_raw_fd(), &mut [0], flags);
-        peeked == Err(Errno::EAGAIN)
+        let peek = || {
+            let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+            recv(self.socket.as_raw_fd(), &mut [0], flags)
+        };
+        let mut peeked = None;
+        // What is found empty here is not tried again before the kernel tells of a packet.
+        let _ = self.socket.try_io(Interest::READABLE, |_| {
+            let found = *peeked.insert(peek());
+            Ok(found?)
+        });
+        // Where it was empty before, that is looked at all the same.
+        peeked.unwrap_or_else(peek) == Err(Errno::EAGAIN)
     }
 
     /// Ends the conversation in both directions.

@@ -7,12 +7,14 @@
 mod connection;
 mod door;
 mod idle;
+mod launches;
 mod pipes;
 mod pool;
 mod turns;
 
 pub(crate) use connection::Packets;
 pub(crate) use door::{Door, pair};
+pub(crate) use pipes::{Left, Reader};
 pub(crate) use pool::{Lease, Pool};
 
 use crate::error::chain;

@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::idle::{Idle, watch};
+use super::launches::{Launch, Launches};
 use super::pipes::Pipes;
 use super::turns::{Turn, Turns};
 use super::{Door, LaneError};
@@ -30,6 +31,7 @@ pub(crate) struct Pool {
     /// For the output of the next command.
     pipes: Mutex<Option<Pipes>>,
     runs: Arc<Turns>,
+    launches: Launches,
     reports: Arc<Turns>,
 }
 
@@ -42,6 +44,7 @@ impl Pool {
             idle: Idle::default(),
             pipes: Mutex::default(),
             runs: Turns::new(RUNS_MAX),
+            launches: Launches::new(),
             reports: Turns::new(REPORTS_MAX),
         }
     }
@@ -105,25 +108,22 @@ impl Pool {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Lease, LaneError> {
         let packet = wire::encode(request).map_err(LaneError::Request)?;
-        let turns = match request {
-            Request::Run(_) => &self.runs,
-            Request::Hello(_)
-            | Request::Report(_)
-            | Request::Identify(_)
-            | Request::Reload(_)
-            | Request::Cancel
-            | Request::Output(_)
-            | Request::Attach(_)
-            | Request::Detach(_) => &self.reports,
-        };
+        let runs = matches!(request, Request::Run(_));
+        let turns = if runs { &self.runs } else { &self.reports };
         let turn = turns.take(caller).await;
         let turn = turn.map_err(|_| LaneError::Crowded)?;
+        let launch = if runs {
+            Some(self.launches.begin().await)
+        } else {
+            None
+        };
         let connection = self.deliver(&packet, descriptors).await?;
         Ok(Lease {
             connection,
             pool: Arc::clone(self),
             caller: caller.to_owned(),
             turn: Some(turn),
+            launch,
         })
     }
 
@@ -250,12 +250,16 @@ pub(crate) struct Lease {
     pool: Arc<Pool>,
     caller: String,
     turn: Option<Turn>,
+    /// Until something is heard of what was asked for.
+    launch: Option<Arc<Launch>>,
 }
 
 impl Lease {
     /// Waits for the next reply.
     pub(crate) async fn reply(&mut self) -> Result<Reply, LaneError> {
-        self.connection.receive().await
+        let reply = self.connection.receive().await;
+        self.launch = None;
+        reply
     }
 
     /// Makes room for other commands, since this one waits for somebody.

@@ -12,7 +12,7 @@ mod run;
 
 pub(crate) use directory::Directory;
 pub(crate) use options::{Bounds, Spool, service_directory};
-pub(crate) use run::{Label, Run, Stream};
+pub(crate) use run::{Label, Run, Stream, Telling};
 
 use kept::{Kept, Room};
 use std::collections::{HashMap, VecDeque};
@@ -52,6 +52,8 @@ pub(crate) struct Runs {
 #[derive(Debug, Default)]
 struct State {
     owners: HashMap<String, Owner>,
+    /// Runs that have been carried out.
+    finished: usize,
     /// Bytes in files.
     used: u64,
     sweeping: bool,
@@ -64,7 +66,16 @@ struct State {
 struct Owner {
     /// In the order they began.
     runs: VecDeque<Arc<Run>>,
+    /// How many of them are being carried out. To count them would be to look at each
+    /// with every call.
+    running: usize,
     used: u64,
+}
+
+impl Owner {
+    fn finished(&self) -> usize {
+        self.runs.len() - self.running
+    }
 }
 
 impl Runs {
@@ -293,18 +304,25 @@ impl State {
         let name = run.label.owner.clone();
         let owner = self.owners.entry(name.clone()).or_default();
         owner.runs.push_back(run);
+        owner.running += 1;
         while self.finished_of(&name) > EACH && self.drop_oldest_of(&name) {}
-        while self.finished() > ALL && self.drop_oldest() {}
+        while self.finished > ALL && self.drop_oldest() {}
+    }
+
+    /// Nobody carries `run` out any more. Nobody will ever learn how it ended that has not.
+    fn leave(&mut self, run: &Arc<Run>) {
+        let Some(owner) = self.owners.get_mut(&run.label.owner) else {
+            return;
+        };
+        owner.running = owner.running.saturating_sub(1);
+        self.finished += 1;
+        if run.is_running() {
+            self.remove(run);
+        }
     }
 
     fn finished_of(&self, name: &str) -> usize {
-        let runs = self.owners.get(name).map(|owner| owner.runs.iter());
-        runs.map_or(0, |runs| runs.filter(|run| !run.is_running()).count())
-    }
-
-    fn finished(&self) -> usize {
-        let runs = self.owners.values().flat_map(|owner| &owner.runs);
-        runs.filter(|run| !run.is_running()).count()
+        self.owners.get(name).map_or(0, Owner::finished)
     }
 
     fn used_by(&self, name: &str) -> u64 {
@@ -318,7 +336,7 @@ impl State {
             runs.find(|run| !run.is_running()).cloned()
         });
         oldest.is_some_and(|oldest| {
-            self.forget(|run| std::ptr::eq(run, Arc::as_ptr(&oldest)));
+            self.remove(&oldest);
             true
         })
     }
@@ -332,16 +350,31 @@ impl State {
         most.is_some_and(|name| self.drop_oldest_of(&name))
     }
 
+    /// Forgets a run that nobody carries out.
+    fn remove(&mut self, run: &Arc<Run>) {
+        let name = &run.label.owner;
+        let Some(owner) = self.owners.get_mut(name) else {
+            return;
+        };
+        let Some(place) = owner.runs.iter().position(|one| Arc::ptr_eq(one, run)) else {
+            return;
+        };
+        owner.runs.remove(place);
+        owner.used = owner.used.saturating_sub(run.used());
+        self.used = self.used.saturating_sub(run.used());
+        self.finished = self.finished.saturating_sub(1);
+        if owner.runs.is_empty() {
+            self.owners.remove(name);
+        }
+    }
+
     /// Forgets the runs that are `gone`.
     fn forget(&mut self, gone: impl Fn(&Run) -> bool) {
-        for owner in self.owners.values_mut() {
-            let before: u64 = owner.runs.iter().map(|run| run.used()).sum();
-            owner.runs.retain(|run| !gone(run));
-            let after: u64 = owner.runs.iter().map(|run| run.used()).sum();
-            owner.used = after;
-            self.used = self.used.saturating_sub(before - after);
+        let runs = self.owners.values().flat_map(|owner| &owner.runs);
+        let gone: Vec<Arc<Run>> = runs.filter(|run| gone(run)).cloned().collect();
+        for run in &gone {
+            self.remove(run);
         }
-        self.owners.retain(|_, owner| !owner.runs.is_empty());
     }
 }
 
@@ -379,13 +412,9 @@ impl Entry {
 }
 
 impl Drop for Entry {
-    /// Nobody will ever learn how it ended.
     fn drop(&mut self) {
-        if let Some(runs) = self.runs.upgrade()
-            && self.run.is_running()
-        {
-            runs.lock()
-                .forget(|run| std::ptr::eq(run, Arc::as_ptr(&self.run)));
+        if let Some(runs) = self.runs.upgrade() {
+            runs.lock().leave(&self.run);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::kept::Kept;
 use serde_json::{Map, Value, json};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -71,12 +72,21 @@ pub(crate) struct Run {
     pub(crate) cancel: CancellationToken,
 }
 
+/// What tells how a run ended. Few are asked, so it is put in words when one is.
+pub(crate) type Telling = Box<dyn Fn() -> Map<String, Value> + Send + Sync>;
+
 /// How a run ended.
-#[derive(Debug, Clone)]
 struct End {
     at: Instant,
     wall: SystemTime,
-    fields: Map<String, Value>,
+    telling: Telling,
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("End");
+        shown.field("at", &self.at).finish_non_exhaustive()
+    }
 }
 
 impl Run {
@@ -102,12 +112,12 @@ impl Run {
         }
     }
 
-    /// Notes how it ended, as `fields` tell.
-    pub(crate) fn ended(&self, fields: Map<String, Value>) {
+    /// Notes that it ended; how, `telling` tells.
+    pub(crate) fn ended(&self, telling: Telling) {
         let end = End {
             at: Instant::now(),
             wall: SystemTime::now(),
-            fields,
+            telling,
         };
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
         self.changed();
@@ -115,7 +125,7 @@ impl Run {
 
     /// How it ended, if it has.
     pub(crate) fn end(&self) -> Option<Map<String, Value>> {
-        self.look_at_end(|end| end.fields.clone())
+        self.look_at_end(|end| (end.telling)())
     }
 
     /// How long ago it began.

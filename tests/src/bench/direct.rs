@@ -3,7 +3,7 @@
 use crate::{ALICE, Front, Lane, request};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use wire::{PolicyDigest, Reply, Status};
+use wire::{PolicyDigest, Status};
 
 /// A connection to a worker, and a client to ask for.
 #[derive(Debug)]
@@ -39,11 +39,7 @@ impl Direct {
     pub fn launch(&self, tool: &str) {
         let run = request(self.policy, tool, &[]);
         let pipes = self.lane.ask(run, Some(self.client.as_fd()));
-        assert!(matches!(self.lane.hear(), Ok(Reply::Started { .. })));
-        match self.lane.hear() {
-            Ok(Reply::Finished(outcome)) => assert_eq!(outcome.status, Status::Exited(0)),
-            other => panic!("{other:?}"),
-        }
+        assert_eq!(self.lane.finished().status, Status::Exited(0));
         drop(pipes);
     }
 }

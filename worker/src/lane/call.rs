@@ -210,9 +210,8 @@ impl Lane {
             Err(refused) => return self.nothing_ran(refused.into()),
         };
         self.watch.lap(Stage::Launch);
-        let mut start = Telling::new(name);
         let reason = self.watch(
-            (&running, &mut start),
+            (&running, Telling::new(name)),
             proofs.client,
             grant.profile(),
             &mut recording,
@@ -232,8 +231,7 @@ impl Lane {
             let _said = self.records.record(&Entry::Recorded(recorded))?;
         }
         let ending = Ending::Finished(outcome.clone());
-        let end = [start.untold(), Some(Reply::Finished(outcome))];
-        self.end(ending, remains, end.into_iter().flatten())
+        self.end(ending, remains, &Reply::Finished(outcome))
     }
 
     /// Records a denial of the supervisor's own.
@@ -353,14 +351,14 @@ impl Lane {
         &mut self,
         ending: Ending,
         remains: T,
-        replies: impl IntoIterator<Item = Reply>,
+        reply: &Reply,
     ) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
         let times = self.watch.stop();
         let end = Entry::End(ending);
         let tidy = || drop(remains);
         match self.records.ended_during(&end, times, tidy)? {
-            Ok(_) => replies.into_iter().try_for_each(|one| self.reply(&one))?,
+            Ok(_) => self.reply(reply)?,
             Err(refusal) => self.reply(&refusal.into())?,
         }
         // Who waits already is not to wait for this.

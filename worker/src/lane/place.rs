@@ -107,6 +107,6 @@ impl Lane {
         // Files for what it would have printed, where that is recorded.
         drop(self.records.handed());
         let ending = Ending::Failed(failure.clone());
-        self.end(ending, (), [Reply::Failed(failure)])
+        self.end(ending, (), &Reply::Failed(failure))
     }
 }

@@ -34,18 +34,13 @@ pub(super) enum Reason {
 /// then, and to wake it twice takes as long as many of them.
 const UNTOLD: Duration = Duration::from_millis(2);
 
-/// The start of a run, which the supervisor must know before its end.
-pub(super) struct Telling(Option<Reply>);
+/// The start of a run, of which the supervisor hears if it does not end at once.
+pub(super) struct Telling(Reply);
 
 impl Telling {
     pub(super) fn new(run: &str) -> Self {
         let run = run.to_owned();
-        Self(Some(Reply::Started { run }))
-    }
-
-    /// What is still to be said before the end.
-    pub(super) fn untold(self) -> Option<Reply> {
-        self.0
+        Self(Reply::Started { run })
     }
 }
 
@@ -67,7 +62,7 @@ impl Lane {
     /// meanwhile.
     pub(super) fn watch(
         &mut self,
-        (running, start): (&Running, &mut Telling),
+        (running, start): (&Running, Telling),
         client: Option<&OwnedFd>,
         profile: &Profile,
         recording: &mut Option<Recording>,
@@ -76,8 +71,7 @@ impl Lane {
         let deadline = now + profile.timeout;
         let mut reason = self.watch_until(running, client, deadline.min(now + UNTOLD), recording);
         if reason == Reason::Deadline {
-            let told = start.0.take().map(|start| self.reply(&start));
-            if told.is_some_and(|told| told.is_err()) {
+            if self.reply(&start.0).is_err() {
                 return Reason::Abandoned;
             }
             reason = self.watch_until(running, client, deadline, recording);

@@ -8,7 +8,7 @@ use crate::front::generation::Generation;
 use crate::front::handler::Handler;
 use crate::front::leave::Leave;
 use crate::front::reading::Sink;
-use crate::front::result::{Ending, answer, ending_fields};
+use crate::front::result::{Ending, answer, telling};
 use crate::front::schema::object;
 use crate::front::waiting::Standing;
 use crate::front::who::in_words_of_the_wire;
@@ -71,14 +71,21 @@ impl Handler {
 
 /// Follows a command to its end, whoever is there.
 async fn follow(started: Started, sink: Sink, entry: Entry, place: Place) {
-    let followed = started.follow(&sink).await;
-    let ending = followed.unwrap_or_else(|error| Ending::Failed(error.failure()));
+    let ending = match started.follow(&sink).await {
+        Ok((ending, parting)) => {
+            if let Some(parting) = parting {
+                parting.say().await;
+            }
+            ending
+        }
+        Err(error) => Ending::Failed(error.failure()),
+    };
     log(&ending);
-    let fields = ending_fields(&ending);
+    let telling = telling(&ending);
     let result = in_json(answer(&sink.run.label.tool, ending));
     sink.runs.keep_result(&sink.run, result).await;
     drop(place);
-    entry.run().ended(fields);
+    entry.run().ended(telling);
 }
 
 /// The answer to a call, as it is kept.
