@@ -145,14 +145,10 @@ mod tests {
         let writing = writer.write_all(&long);
         tokio::pin!(writing);
         assert!(timeout(SHORT, &mut writing).await.is_err());
-        let mut heard = Vec::new();
-        let mut part = vec![0; 1 << 16];
-        while heard.len() < long.len() {
-            tokio::select! {
-                written = &mut writing, if heard.len() < long.len() - part.len() => written.unwrap(),
-                length = client.read(&mut part) => heard.extend_from_slice(&part[..length.unwrap()]),
-            }
-        }
+        let mut heard = vec![0; long.len()];
+        let (written, read) = tokio::join!(writing, client.read_exact(&mut heard));
+        written.unwrap();
+        read.unwrap();
         assert_eq!(heard, long);
     }
 
