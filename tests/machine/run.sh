@@ -8,13 +8,14 @@
 #
 # and without one, all of these. MINI_MCP_PROFILE=release packages what is released;
 # MINI_MCP_STEPS="install …" takes these files of guest/steps instead of all that fit;
-# MINI_MCP_ATTACK_AS=caller attacks as one of the three identities alone.
+# MINI_MCP_ATTACK_AS="caller …" attacks as these of the three identities alone, and
+# MINI_MCP_ATTACK_CLASSES="ipc …" with these classes of probes.
 # MINI_MCP_KEEP=1 keeps the folder of what came back.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine/host.sh
 
-life="install units policy use mistakes killed namespaces read-only http credentials otlp watchdog disk"
+life="install units policy use ssh mistakes killed namespaces read-only http credentials otlp watchdog disk"
 end="before-reboot reboot after-reboot upgrade journal purge"
 other="rpm tarball"
 # A container shares the clock.
@@ -71,7 +72,7 @@ make_root() {
     cp -r tests/machine/guest "$root/machine/in"
     cp README.md tests/readme.sh "$root/machine/in/"
     cp "$taken"/mini-mcp.* "$root/machine/in/"
-    echo "${MINI_MCP_ATTACK_AS:-}" | tr -d '\n' >"$root/machine/in/attack-as"
+    env | grep -E '^MINI_MCP_ATTACK_' | sed "s/=\(.*\)/='\1'/" >"$root/machine/in/attack.env" || true
     tr ' ' '\n' <<<"$2" >"$root/machine/in/steps.txt"
     site=$(target/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     tar -C "$site" --exclude='./pip*' --exclude='./setuptools*' --exclude='./pkg_resources' -cf - . |
