@@ -133,7 +133,7 @@ fn what_is_granted_beneath_a_temporary_directory_is_there() {
     fs::remove_dir_all(granted).expect("ours");
 }
 
-/// The init that holds a command is in its namespace of processes, and so is its root.
+/// Process 1 of what a command sees is in its namespace of processes, and so is its root.
 #[test]
 fn the_root_of_the_init_is_not_the_hosts() {
     let ground = Ground::new().start();
@@ -147,11 +147,11 @@ fn the_root_of_the_init_is_not_the_hosts() {
         let named = |one: &Process| one.arguments().first().is_some_and(|name| name == "sleep");
         found.into_iter().find(named)
     });
-    let init = &sleep.status()["PPid"];
-    let init = Process::all()
-        .into_iter()
-        .find(|one| one.id().to_string() == *init);
-    let init = init.expect("its parent");
+    let numbers = sleep.namespace("pid");
+    let first =
+        |one: &Process| one.namespace("pid") == numbers && one.status()["NSpid"].ends_with(" 1");
+    let init = Process::all().into_iter().find(first);
+    let init = init.expect("process 1 beside it");
     let hosts = fs::read_link("/proc/self/ns/mnt").expect("our own");
     eventually("an init without the host's mounts", limit, || {
         (init.namespace("mnt") != hosts).then_some(())

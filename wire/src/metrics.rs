@@ -112,7 +112,8 @@ pub enum Stage {
     Approve,
     /// Waiting for a place among running commands.
     Queue,
-    /// Opening files, and having the start admitted and recorded.
+    /// Opening files, and having the start admitted and recorded; the process is made
+    /// meanwhile.
     Admit,
     /// From there until the program is executed.
     Launch,

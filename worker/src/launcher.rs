@@ -9,16 +9,17 @@ use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
-use crate::sandbox::child::{self, Directory, Plan, Stage};
+use crate::sandbox::child::{self, Directory, Gate, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
 use crate::sandbox::launch::{End, LaunchError, Running, launch};
 use crate::sandbox::limits::Limits;
-use crate::sandbox::namespaces::{Namespaces, Sight};
+use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
+use crate::sys::Ignored;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -134,6 +135,7 @@ pub(crate) struct Launcher {
     domains: Domains,
     tasks: TaskCounts,
     groups: Groups,
+    ignored: Ignored,
     /// Where denials are explained.
     observer: Option<Observer>,
 }
@@ -146,6 +148,7 @@ impl Launcher {
             context,
             tasks: TaskCounts::default(),
             groups: Groups::default(),
+            ignored: Ignored::now(),
             observer: None,
         }
     }
@@ -182,6 +185,7 @@ impl Launcher {
     /// Makes ahead what the next command needs, while nobody waits.
     pub(crate) fn prepare(&mut self) {
         self.groups.prepare(&self.context.containment);
+        self.domains.prepare();
     }
 
     /// Opens what the call names, and makes sure that it could be carried out: what
@@ -217,17 +221,19 @@ impl Launcher {
     }
 
     /// Makes what is to be made and launches the command, as `user` where the policy
-    /// names nobody; what was made is removed again when it does not start.
+    /// names nobody, when `gate` says that it may go on; what was made is removed again
+    /// when it does not start.
     pub(crate) fn start(
         &mut self,
         (grant, user): (&Grant, Option<u32>),
         (files, domain): (&mut Files<'_>, RulesetCreated),
         streams: &Streams,
+        gate: Gate<'_>,
     ) -> Result<Running, Refused> {
         let fresh = user.map(|user| of_its_own(user, grant));
         let whom = identity(&self.context.trust, grant, fresh.as_ref())?;
         if !files.are_to_be_made() {
-            return self.launch((grant, whom), (files, domain), streams);
+            return self.launch((grant, whom), (files, domain), streams, gate);
         }
         let maker = Maker {
             identity: whom,
@@ -236,7 +242,7 @@ impl Launcher {
         files.make(maker)?;
         let running = self
             .domain(grant, files)
-            .and_then(|domain| self.launch((grant, whom), (files, domain), streams));
+            .and_then(|domain| self.launch((grant, whom), (files, domain), streams, gate));
         if running.is_err() {
             files.unmake(maker);
         }
@@ -250,12 +256,13 @@ impl Launcher {
         call: (&Grant, Option<&Identity>),
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
+        gate: Gate<'_>,
     ) -> Result<Running, Refused> {
-        match self.launch_once(call, (files, domain), streams) {
+        match self.launch_once(call, (files, domain), streams, gate) {
             Err(Refused::Launch(error)) if error.is_for_want_of_tasks() => {
                 self.tasks.forget();
                 let domain = self.domain(call.0, files)?;
-                self.launch_once(call, (files, domain), streams)
+                self.launch_once(call, (files, domain), streams, gate)
             }
             result => result,
         }
@@ -266,9 +273,16 @@ impl Launcher {
         (grant, whom): (&Grant, Option<&Identity>),
         (files, domain): (&Files<'_>, RulesetCreated),
         streams: &Streams,
+        gate: Gate<'_>,
     ) -> Result<Running, Refused> {
-        let sight = self.sight(grant, files, whom)?;
-        let silence = self.domains.silence(grant, whom)?;
+        let (cell, held) = match self.context.containment {
+            Containment::Cgroup(_) => (self.domains.cell(grant, whom)?, false),
+            // What holds the tree is the namespace itself.
+            Containment::PidNamespace { .. } => (None, true),
+            Containment::Subreaper => (None, false),
+        };
+        let whose = (whom, cell.as_deref());
+        let sight = self.domains.sight(grant, &files.places(), whose, held)?;
         let terminal = grant.profile().tty.then(|| Terminal::open(whom));
         let terminal = terminal.transpose().map_err(Refused::Terminal)?;
         let domain = match &terminal {
@@ -284,10 +298,10 @@ impl Launcher {
             &self.context,
             (grant, whom),
             files,
-            (domain, limits),
+            (domain, limits, &self.ignored),
             streams,
         )?;
-        plan.namespaces = Namespaces::new(grant.profile(), sight, silence);
+        plan.namespaces = Namespaces::new(grant.profile(), sight, cell);
         if let Some(terminal) = &terminal {
             plan.take(terminal.command());
         }
@@ -296,7 +310,7 @@ impl Launcher {
         if let Some(observer) = &mut self.observer {
             observer.forget();
         }
-        let running = launch(plan, grant.profile(), containment, group)?;
+        let running = launch(plan, gate, grant.profile(), containment, group)?;
         match terminal.map(|own| own.relay(streams.stdout.as_fd(), whom)) {
             None => Ok(running),
             Some(Ok(relay)) => Ok(running.carried_by(relay)),
@@ -305,20 +319,6 @@ impl Launcher {
                 Err(Refused::Terminal(errno))
             }
         }
-    }
-
-    fn sight<'a>(
-        &mut self,
-        grant: &Grant,
-        files: &'a Files<'_>,
-        whom: Option<&Identity>,
-    ) -> Result<Sight<'a>, Refused> {
-        let mut sight = self.domains.sight(grant, &files.places(), whom)?;
-        let numbered = matches!(self.context.containment, Containment::PidNamespace { .. });
-        if let Sight::Built(view) | Sight::Prepared(view, _) = &mut sight {
-            view.numbered |= numbered;
-        }
-        Ok(sight)
     }
 
     fn limits(&mut self, grant: &Grant) -> Limits {
@@ -338,7 +338,7 @@ fn plan<'a>(
     context: &'a Context,
     (grant, identity): (&'a Grant, Option<&'a Identity>),
     files: &'a Files<'_>,
-    (domain, limits): (RulesetCreated, Limits),
+    (domain, limits, ignored): (RulesetCreated, Limits, &'a Ignored),
     streams: &'a Streams,
 ) -> Result<Plan<'a>, PlanError> {
     let profile = grant.profile();
@@ -366,6 +366,7 @@ fn plan<'a>(
         terminal: false,
         stdout: &streams.stdout,
         stderr: &streams.stderr,
+        ignored,
         limits,
         scheduling: &profile.scheduling,
         umask: Mode::from_bits_truncate(profile.umask),

@@ -3,6 +3,7 @@
 use super::approval::Proofs;
 use super::attest::attest;
 use super::bounds::bounds;
+use super::meanwhile::{Start, may_begin};
 use super::place::Place;
 use super::recording::{Passage, Recording};
 use super::watch::{Telling, outcome};
@@ -11,9 +12,11 @@ use crate::admission::Bound;
 use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, Told, Word};
 use crate::context::{Context, Trust};
 use crate::explain::explain;
-use crate::launcher::Streams;
+use crate::launcher::{Refused, Streams};
 use crate::metrics::Stopwatch;
+use crate::sandbox::launch::{LaunchError, Running};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::PollTimeout;
 use nix::sys::stat::{SFlag, fstat};
 use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
 use sha2::{Digest, Sha256};
@@ -137,8 +140,8 @@ impl Lane {
         streams: Streams,
         (caller, proofs): (&Caller, Proofs<'_>),
     ) -> Result<(), HangUp> {
-        let mut opened = match self.launcher.open(&grant) {
-            Ok(opened) => Some(opened),
+        let (mut files, domain) = match self.launcher.open(&grant) {
+            Ok(opened) => opened,
             Err(refused) => return self.refuse(call, refused.into()),
         };
         let (streams, passage) = match dug(&grant, streams) {
@@ -147,9 +150,22 @@ impl Lane {
         };
         let bounds = bounds(grant.limits(), caller);
         let start = start(call, bounds, &grant, self.terms.digest(&grant));
+        let (admitted, mut opened) = if may_begin(&grant, &files) {
+            match self.begin_meanwhile(&start, &grant, (&mut files, domain), &streams)? {
+                Start::Recorded(began, running) => {
+                    // The readers must see the end of the output when the command's tree has ended.
+                    drop((streams, files));
+                    let proofs = (proofs, None);
+                    return self.follow(&began.run, *running, &grant, proofs);
+                }
+                Start::Answered(admitted) => (admitted, None),
+            }
+        } else {
+            (self.records.start(&start)?, Some((files, domain)))
+        };
         // What waits holds no file open.
         let close = || drop(opened.take());
-        let place = self.place(&start, grant.queue_timeout(), (caller, proofs), close)?;
+        let place = self.place(admitted, grant.queue_timeout(), (caller, proofs), close)?;
         let Some(Place { began, waited }) = place else {
             return Ok(());
         };
@@ -160,8 +176,7 @@ impl Lane {
             user,
             record_max,
         } = began;
-        self.recorded = passage.is_some();
-        let mut recording = match passage {
+        let recording = match passage {
             Some(passage) => Some(passage.recorded(self.records.handed(), record_max)?),
             None => None,
         };
@@ -173,18 +188,29 @@ impl Lane {
             },
         };
         let (mut files, domain) = opened;
-        let started = self
-            .launcher
-            .start((&grant, user), (&mut files, domain), &streams);
-        let running = match started {
+        let running =
+            self.launcher
+                .start((&grant, user), (&mut files, domain), &streams, &mut || true);
+        // As above.
+        drop((streams, files));
+        self.follow(&name, running, &grant, (proofs, recording))
+    }
+
+    /// Watches the command of the run `name` to its end, and answers with that.
+    fn follow(
+        &mut self,
+        name: &str,
+        running: Result<Running, Refused>,
+        grant: &Grant,
+        (proofs, mut recording): (Proofs<'_>, Option<Recording>),
+    ) -> Result<(), HangUp> {
+        self.recorded = recording.is_some();
+        let running = match running {
             Ok(running) => running,
             Err(refused) => return self.nothing_ran(refused.into()),
         };
         self.watch.lap(Stage::Launch);
-        // The readers must see the end of the output when the command's tree has ended.
-        drop((streams, files));
-
-        let mut start = Telling::new(&name);
+        let mut start = Telling::new(name);
         let reason = self.watch(
             (&running, &mut start),
             proofs.client,
@@ -195,12 +221,10 @@ impl Lane {
         if let Some(recording) = &mut recording {
             recording.catch_up();
         }
-        let (end, remains) = running
-            .end()
-            .map_err(|error| HangUp::Broken(explain(&error)))?;
+        let (end, remains) = running.end().map_err(|error| failure_to_go_on(&error))?;
         self.watch.lap(Stage::Run);
         let floor = self.launcher.context.containment.floor();
-        let mut outcome = outcome(name, reason, &end, floor)?;
+        let mut outcome = outcome(name.to_owned(), reason, &end, floor)?;
         outcome.denied = self.launcher.explain(first, &end);
         if let Some((recorded, blocked)) = recording.map(Recording::finish) {
             outcome.blocked.extend(blocked);
@@ -339,7 +363,11 @@ impl Lane {
             Ok(_) => replies.into_iter().try_for_each(|one| self.reply(&one))?,
             Err(refusal) => self.reply(&refusal.into())?,
         }
-        self.launcher.prepare();
+        // Who waits already is not to wait for this.
+        let (asked, _) = self.readable(PollTimeout::ZERO)?;
+        if !asked {
+            self.launcher.prepare();
+        }
         Ok(())
     }
 }
@@ -469,6 +497,11 @@ pub(super) fn read(stdin: &Stdin, secret: bool) -> Option<audit::Input> {
             bytes: text.len() as u64,
         }),
     }
+}
+
+/// A command that cannot be ended.
+pub(super) fn failure_to_go_on(error: &LaunchError) -> HangUp {
+    HangUp::Broken(explain(error))
 }
 
 pub(super) fn failure(code: &str, error: &dyn Error) -> Failure {

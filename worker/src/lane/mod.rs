@@ -13,6 +13,7 @@ mod call;
 mod clients;
 mod keyring;
 mod logins;
+mod meanwhile;
 mod place;
 mod recording;
 mod records;

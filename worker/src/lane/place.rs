@@ -5,7 +5,7 @@ use super::call::{failure, stale};
 use super::records::Admitted;
 use super::wait::{CallerGone, given_up};
 use super::{HangUp, Lane};
-use crate::audit::{Began, Ending, Entry, Left, Note};
+use crate::audit::{Began, Ending, Left, Note};
 use policy::Caller;
 use std::time::Duration;
 use wire::{Failure, Reply};
@@ -19,16 +19,17 @@ pub(super) struct Place {
 }
 
 impl Lane {
-    /// Has `start` recorded, when there is a place; `None` when the call is not to run,
-    /// which has been answered. `before_waiting` is done where it must wait.
+    /// The place of a call for which that was `admitted`, once there is one; `None` when
+    /// the call is not to run, which has been answered. `before_waiting` is done where it
+    /// must wait.
     pub(super) fn place(
         &mut self,
-        start: &Entry,
+        admitted: Admitted,
         patience: Duration,
         (caller, proofs): (&Caller, Proofs<'_>),
         before_waiting: impl FnOnce(),
     ) -> Result<Option<Place>, HangUp> {
-        let mut admitted = Some(self.records.start(start)?);
+        let mut admitted = Some(admitted);
         let mut waited = false;
         if let Some(Admitted::Queued(ahead)) = admitted {
             before_waiting();

@@ -213,12 +213,23 @@ impl Records {
         }
     }
 
-    /// Asks for the start of a call to be recorded.
+    /// Asks for the start of a call to be recorded; [`Self::admitted`] is the answer,
+    /// unless there is one already.
+    pub(super) fn ask_start(&mut self, start: &Entry) -> Result<Option<Admitted>, HangUp> {
+        Ok(self.send(&Ask::Record(start))?.err().map(Admitted::Refused))
+    }
+
+    /// Asks for the start of a call to be recorded, and waits for what becomes of it.
     pub(super) fn start(&mut self, start: &Entry) -> Result<Admitted, HangUp> {
-        match self.send(&Ask::Record(start))? {
-            Ok(()) => Admitted::of(self.next()?).ok_or(HangUp::Records),
-            Err(refusal) => Ok(Admitted::Refused(refusal)),
+        match self.ask_start(start)? {
+            Some(refused) => Ok(refused),
+            None => self.admitted(),
         }
+    }
+
+    /// What became of the call whose start was asked for.
+    pub(super) fn admitted(&mut self) -> Result<Admitted, HangUp> {
+        Admitted::of(self.next()?).ok_or(HangUp::Records)
     }
 
     /// Waits no longer for a place; an answer that has crossed this, or that is given for

@@ -42,7 +42,7 @@ pub(super) fn command(
     // As a lane does: what commands have in common is installed once, here.
     launcher.confine()?;
     let (mut files, domain) = launcher.open(grant)?;
-    let running = launcher.start((grant, None), (&mut files, domain), &streams)?;
+    let running = launcher.start((grant, None), (&mut files, domain), &streams, &mut || true)?;
     drop((streams, files));
     let reason = watch(&running, signals, alive, grant.profile());
     let first = running.first();

@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::namespaces::{Mapping, Namespaces};
 use super::privilege;
 use crate::open::{Opened, open_again};
-use crate::sys;
+use crate::sys::{self, Ignored};
 use caps::CapsHashSet;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
@@ -44,6 +44,8 @@ pub(crate) struct Plan<'a> {
     pub stdout: &'a OwnedFd,
     /// Standard error.
     pub stderr: &'a OwnedFd,
+    /// The signals that its lane ignores.
+    pub ignored: &'a Ignored,
     /// Resource limits, setrlimit(2).
     pub limits: Limits,
     /// How it stands behind other processes.
@@ -110,6 +112,7 @@ pub(crate) enum Stage {
     Capabilities,
     Verify,
     ParentDeath,
+    Admission,
     Directory,
     Input,
     NoNewPrivileges,
@@ -120,7 +123,7 @@ pub(crate) enum Stage {
 }
 
 /// In the order in which they happen.
-const STAGES: [(Stage, &str); 22] = [
+const STAGES: [(Stage, &str); 23] = [
     (Stage::Signals, "reset signals"),
     (Stage::Session, "start a session"),
     (Stage::Streams, "connect standard streams"),
@@ -136,6 +139,7 @@ const STAGES: [(Stage, &str); 22] = [
     (Stage::Capabilities, "drop capabilities"),
     (Stage::Verify, "verify that privileges are gone"),
     (Stage::ParentDeath, "tie the command to its lane"),
+    (Stage::Admission, "wait until the start is recorded"),
     (Stage::Directory, "enter the working directory"),
     (Stage::Input, "open the standard input"),
     (Stage::NoNewPrivileges, "forbid new privileges"),
@@ -155,6 +159,9 @@ impl fmt::Display for Stage {
     }
 }
 
+/// Says whether the start of the command is recorded, so that it may go on; waits for it.
+pub(crate) type Gate<'a> = &'a mut dyn FnMut() -> bool;
+
 /// A stage that did not succeed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -168,6 +175,12 @@ pub(crate) struct Failure {
 pub(crate) const FAILURE_SIZE: usize = 5;
 
 impl Failure {
+    /// The start of the command is not recorded.
+    pub(super) const NOT_ADMITTED: Self = Self {
+        stage: Stage::Admission,
+        errno: Errno::ECANCELED,
+    };
+
     fn encode(self) -> [u8; FAILURE_SIZE] {
         let [a, b, c, d] = (self.errno as i32).to_le_bytes();
         [self.stage as u8, a, b, c, d]
@@ -191,7 +204,14 @@ pub(super) fn become_or_report(
     mapping: Option<Mapping>,
     report: OwnedFd,
 ) -> ! {
-    let failure = become_command(plan, parent, mapping, &mut Progress::default());
+    // Whoever made this copy of the memory has been through the gate himself.
+    let failure = become_command(
+        plan,
+        parent,
+        mapping,
+        &mut || true,
+        &mut Progress::default(),
+    );
     // If the lane is gone there is nobody to tell.
     let _unheard = File::from(report).write_all(&failure.encode());
     sys::exit(127)
@@ -213,9 +233,10 @@ pub(super) fn become_command(
     plan: &Plan<'_>,
     parent: Pid,
     mapping: Option<Mapping>,
+    gate: Gate<'_>,
     progress: &mut Progress,
 ) -> Failure {
-    let Err(failure) = stages(plan, parent, mapping, progress);
+    let Err(failure) = stages(plan, parent, mapping, gate, progress);
     failure
 }
 
@@ -223,11 +244,12 @@ fn stages(
     plan: &Plan<'_>,
     parent: Pid,
     mapping: Option<Mapping>,
+    gate: Gate<'_>,
     progress: &mut Progress,
 ) -> Result<Infallible, Failure> {
     let at = |stage| move |errno| Failure { stage, errno };
 
-    sys::default_signals().map_err(at(Stage::Signals))?;
+    plan.ignored.restore().map_err(at(Stage::Signals))?;
     // A file system that does not answer holds up this process and nobody else for long.
     alarm::set(plan.patience);
     // A session of its own has no controlling terminal to inject input into.
@@ -241,12 +263,12 @@ fn stages(
         let mapped = mapping.write();
         mapped.map_err(|error| at(Stage::UserNamespace)(raw(&error)))?;
     }
-    if let Some(namespaces) = &plan.namespaces {
+    let own = match &plan.namespaces {
         // Mounts are made with privileges, but looked up with the user's rights.
-        let entered = namespaces.enter(plan.identity);
-        entered.map_err(at(Stage::Namespaces))?;
-    }
-    let own = plan.namespaces.as_ref().and_then(Namespaces::own);
+        Some(namespaces) => namespaces.enter(plan.identity),
+        None => Ok(None),
+    };
+    let own = own.map_err(at(Stage::Namespaces))?;
     let opened = own.map(|own| super::landlock::open_own(&plan.domain, &own));
     let opened = opened.transpose().map_err(at(Stage::Landlock))?;
     // Not put into the plan: where memory is shared the lane would close what it has not.
@@ -271,6 +293,10 @@ fn stages(
 
     // The kernel clears the parent-death signal whenever the user id changes.
     tie_to(parent).map_err(at(Stage::ParentDeath))?;
+    // Before anything is touched that the caller named.
+    if !gate() {
+        return Err(Failure::NOT_ADMITTED);
+    }
     // With the user's own rights, so that a directory closed to him stays closed.
     enter(&plan.directory).map_err(at(Stage::Directory))?;
     // Likewise: a file that the user may not read is not read for him.

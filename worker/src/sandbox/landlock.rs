@@ -67,9 +67,9 @@ pub(crate) enum DomainError {
     /// The mount namespace with what the commands of a tool see.
     #[error("cannot prepare what commands see of the host")]
     View(#[source] Errno),
-    /// The network of commands that are to have none.
-    #[error("cannot make a network namespace")]
-    Network(#[source] Errno),
+    /// What isolated commands have in turn.
+    #[error("cannot make namespaces that commands enter")]
+    Cell(#[source] Errno),
     /// The program may have been replaced by somebody else.
     #[error(transparent)]
     Program(#[from] ProgramError),

@@ -1,7 +1,7 @@
 //! Starts a command in its containment, and ends it with its whole tree.
 
 use super::cgroup::{Cgroup, CgroupError, Usage};
-use super::child::{self, FAILURE_SIZE, Failure, Plan, Progress, Stage};
+use super::child::{self, FAILURE_SIZE, Failure, Gate, Plan, Progress, Stage};
 use super::containment::Containment;
 use super::init;
 use super::namespaces::{Mapping, Namespaces};
@@ -148,9 +148,10 @@ struct Born {
 pub(crate) struct Remains(#[expect(dead_code, reason = "kept to be dropped")] Option<Cgroup>);
 
 /// Starts the command of `plan` in `group`, if there is one, and returns once it is
-/// executed.
+/// executed, for which `gate` must have said yes.
 pub(crate) fn launch(
     plan: Plan<'_>,
+    gate: Gate<'_>,
     profile: &Profile,
     containment: &Containment,
     group: Option<Cgroup>,
@@ -160,7 +161,7 @@ pub(crate) fn launch(
         group.bound(profile)?;
     }
     let namespaces = containment.namespaces();
-    let born = bear(&plan, namespaces, group.as_ref(), profile.timeout)?;
+    let born = bear(&plan, gate, namespaces, group.as_ref(), profile.timeout)?;
     drop(plan);
     let running = Running {
         process: born.process,
@@ -180,14 +181,45 @@ pub(crate) fn launch(
 /// Makes the command's first process, in `more` namespaces than those of `plan`.
 fn bear(
     plan: &Plan<'_>,
+    gate: Gate<'_>,
     more: i32,
     group: Option<&Cgroup>,
     patience: Duration,
 ) -> Result<Born, LaunchError> {
-    match flags(plan) | more {
-        0 if memory_stays_closed() && sys::has_clone3() => borrowing(plan, group),
-        flags if flags & libc::CLONE_NEWPID == 0 => copied(plan, flags, group, patience),
-        flags => with_init(plan, flags, group, patience),
+    let flags = flags(plan) | more;
+    let without = |flag| flags & flag == 0;
+    let borrows = without(libc::CLONE_NEWPID | libc::CLONE_NEWUSER);
+    if borrows && memory_stays_closed() && sys::has_clone3() {
+        return borrowing(plan, gate, flags, group);
+    }
+    // A copy of this process cannot tell it what it heard.
+    if !gate() {
+        return Err(Failure::NOT_ADMITTED.into());
+    }
+    if without(libc::CLONE_NEWPID) {
+        copied(plan, flags, group, patience)
+    } else {
+        with_init(plan, flags, group, patience)
+    }
+}
+
+/// Has `bear` make the process where it belongs, and tells it what number its parent will
+/// have for it: none, from inside a pid namespace.
+fn in_its_place<T>(
+    plan: &Plan<'_>,
+    bear: impl FnOnce(Pid) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    match plan.namespaces.as_ref().and_then(Namespaces::cell) {
+        None => bear(Pid::this()),
+        Some(cell) => cell.bear(|| bear(Pid::from_raw(0))),
+    }
+}
+
+/// Why there is no process with `flags`.
+fn unborn(flags: i32) -> impl FnOnce(Errno) -> LaunchError {
+    move |errno| match flags {
+        0 => LaunchError::Fork(errno),
+        _ => LaunchError::Namespaces(errno),
     }
 }
 
@@ -214,28 +246,46 @@ fn mapping(flags: i32) -> Option<Mapping> {
     (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
 }
 
+/// Ends this process at once, which cannot be relied on any more, such as one whose memory
+/// was borrowed by somebody who was killed in the middle of a change to it.
+pub(super) fn give_up() -> ! {
+    sys::exit(70)
+}
+
 /// A process that borrows this one's memory until it executes the program.
-fn borrowing(plan: &Plan<'_>, group: Option<&Cgroup>) -> Result<Born, LaunchError> {
-    let lane = Pid::this();
+fn borrowing(
+    plan: &Plan<'_>,
+    gate: Gate<'_>,
+    flags: i32,
+    group: Option<&Cgroup>,
+) -> Result<Born, LaunchError> {
     let (mut failure, mut progress) = (None, Progress::default());
-    let process = sys::spawn(group.map(Cgroup::directory), &mut || {
-        failure = Some(child::become_command(plan, lane, None, &mut progress));
-        sys::exit(127)
+    let process = in_its_place(plan, |parent| {
+        sys::spawn(flags, group.map(Cgroup::directory), &mut || {
+            failure = Some(child::become_command(
+                plan,
+                parent,
+                None,
+                gate,
+                &mut progress,
+            ));
+            sys::exit(127)
+        })
     });
     let failed = match (failure, progress) {
         (Some(failure), _) => Some(failure.into()),
         (None, Progress::Executing) => None,
-        (None, Progress::SettingUp) => Some(LaunchError::Silent),
+        (None, Progress::SettingUp) => give_up(),
     };
     Ok(Born {
-        process: process.map_err(LaunchError::Fork)?,
+        process: process.map_err(unborn(flags))?,
         status: None,
         failed,
     })
 }
 
-/// A process with a copy of this one's memory, in namespaces that are filled with more
-/// than should be done to shared memory.
+/// A process with a copy of this one's memory, where that cannot be borrowed, or is to be
+/// filled with what a user namespace needs.
 fn copied(
     plan: &Plan<'_>,
     flags: i32,
@@ -243,18 +293,18 @@ fn copied(
     patience: Duration,
 ) -> Result<Born, LaunchError> {
     let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let (lane, mapping) = (Pid::this(), mapping(flags));
-    match fork(flags, group)? {
-        Fork::Child => child::become_or_report(plan, lane, mapping, report_end),
-        Fork::Parent(process) => {
-            drop(report_end);
-            Ok(Born {
-                process,
-                status: None,
-                failed: failure(report, patience),
-            })
+    let mapping = mapping(flags);
+    let process = in_its_place(plan, |parent| {
+        match sys::fork(flags, group.map(Cgroup::directory))? {
+            Fork::Child => child::become_or_report(plan, parent, mapping, report_end),
+            Fork::Parent(process) => Ok(process),
         }
-    }
+    });
+    Ok(Born {
+        process: process.map_err(unborn(flags))?,
+        status: None,
+        failed: failure(report, patience),
+    })
 }
 
 /// The init of a pid namespace, whose child is the command.

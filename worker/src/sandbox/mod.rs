@@ -6,17 +6,18 @@
 
 pub(crate) mod abi;
 pub(crate) mod blocked;
+pub(crate) mod cell;
 pub(crate) mod cgroup;
 pub(crate) mod child;
 pub(crate) mod containment;
 pub(crate) mod delegation;
 pub(crate) mod elf;
+mod fresh;
 mod init;
 pub(crate) mod landlock;
 pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
-pub(crate) mod network;
 mod pin;
 pub(crate) mod prepared;
 pub(crate) mod privilege;

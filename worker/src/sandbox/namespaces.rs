@@ -1,9 +1,10 @@
 //! Which namespaces a command gets, namespaces(7), and what each begins with.
 
+use super::cell::Cell;
+use super::fresh::Fresh;
 use super::landlock;
-use super::network::Silence;
 use super::prepared::Shared;
-use super::view::{self, View};
+use super::view::{self, Own, View};
 use crate::sys::{self, Fork, mount};
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
@@ -67,6 +68,8 @@ pub(crate) enum Sight<'a> {
     Built(View<'a>),
     /// A view that was prepared, and what its arguments add.
     Prepared(View<'a>, Rc<Shared>),
+    /// A view that was prepared, with all that the command has of its own.
+    Fresh(View<'a>, Rc<Shared>, Rc<Fresh>),
 }
 
 /// The namespaces of one command.
@@ -74,36 +77,42 @@ pub(crate) enum Sight<'a> {
 pub(crate) struct Namespaces<'a> {
     /// Flags of clone(2).
     flags: i32,
-    /// A network that is there already, instead of a new one.
-    silence: Option<Rc<Silence>>,
+    /// Where it is born, instead of a pid namespace of its own.
+    cell: Option<Rc<Cell>>,
+    /// Whether it gets the network of that.
+    silent: bool,
     loopback: bool,
     serves: bool,
     sight: Sight<'a>,
 }
 
 impl<'a> Namespaces<'a> {
-    /// Those of `profile`, which sees `sight` and has the network `silence`, if that serves
-    /// it; `None` where nothing is set apart.
-    pub(crate) fn new(
-        profile: &Profile,
-        sight: Sight<'a>,
-        silence: Option<Rc<Silence>>,
-    ) -> Option<Self> {
-        let flags = match silence {
-            Some(_) => flags(profile) & !libc::CLONE_NEWNET,
-            None => flags(profile),
+    /// Those of `profile`, which sees `sight` and is born in `cell`, if that serves it;
+    /// `None` where nothing is set apart.
+    pub(crate) fn new(profile: &Profile, sight: Sight<'a>, cell: Option<Rc<Cell>>) -> Option<Self> {
+        let silent = cell.is_some() && Cell::silences(profile);
+        let kept = match (&cell, silent) {
+            (None, _) => 0,
+            (Some(_), false) => libc::CLONE_NEWPID,
+            (Some(_), true) => libc::CLONE_NEWPID | libc::CLONE_NEWNET,
         };
+        let flags = flags(profile) & !kept;
         let flags = match &sight {
             Sight::Host => flags,
             Sight::Built(_) => flags | libc::CLONE_NEWNS,
             // The host's mounts are not even copied.
             Sight::Prepared(..) => flags & !libc::CLONE_NEWNS,
+            Sight::Fresh(_, _, fresh) if fresh.has_network() => {
+                flags & !(libc::CLONE_NEWNS | libc::CLONE_NEWNET)
+            }
+            Sight::Fresh(..) => flags & !libc::CLONE_NEWNS,
         };
         let apart = flags != 0 || !matches!(sight, Sight::Host);
         apart.then_some(Self {
             flags,
-            silence,
-            loopback: profile.network == Network::Loopback,
+            cell,
+            silent,
+            loopback: flags & libc::CLONE_NEWNET != 0 && profile.network == Network::Loopback,
             serves: landlock::serves(&profile.network),
             sight,
         })
@@ -113,44 +122,51 @@ impl<'a> Namespaces<'a> {
         self.flags
     }
 
-    /// What of the file system is not the host's.
-    pub(super) fn own(&self) -> Option<view::Own> {
-        match &self.sight {
-            Sight::Host => None,
-            Sight::Built(view) | Sight::Prepared(view, _) => Some(view.own(self.serves)),
-        }
+    /// Where the command is to be born.
+    pub(super) fn cell(&self) -> Option<&Cell> {
+        self.cell.as_deref()
     }
 
-    /// Fills them, in a process that was born in them, and enters what was made ahead.
-    pub(super) fn enter(&self, identity: Option<&Identity>) -> Result<(), Errno> {
+    /// Fills them, in a process that was born in them, and enters what was made ahead;
+    /// returns what of the file system the domain is still to be opened to.
+    pub(super) fn enter(&self, identity: Option<&Identity>) -> Result<Option<Own>, Errno> {
         if self.flags & libc::CLONE_NEWUTS != 0 {
             mount::set_host_name(HOST_NAME)?;
         }
-        self.leave_network()?;
+        if let (Some(cell), true) = (&self.cell, self.silent) {
+            cell.enter_network()?;
+        }
         if self.loopback {
             mount::start_loopback()?;
         }
         match &self.sight {
-            Sight::Host => Ok(()),
-            Sight::Built(view) => view::enter(view, identity),
-            Sight::Prepared(view, shared) => view::join(view, shared, identity),
+            Sight::Host => Ok(None),
+            Sight::Built(view) => {
+                view::enter(view, identity)?;
+                Ok(view.own(self.serves))
+            }
+            Sight::Prepared(view, shared) => {
+                view::join(view, shared, identity)?;
+                Ok(view.own(self.serves))
+            }
+            Sight::Fresh(view, shared, fresh) => {
+                fresh.enter_network()?;
+                if view::enter_fresh(view, (shared, fresh), identity)? {
+                    return Ok(None);
+                }
+                view::join(view, shared, identity)?;
+                Ok(view.own(self.serves))
+            }
         }
     }
 
-    /// Takes the host's network from this process where it was not born in another.
-    fn leave_network(&self) -> Result<(), Errno> {
-        self.silence
-            .as_ref()
-            .map_or(Ok(()), |silence| silence.enter())
-    }
-
-    /// Takes the host's mounts and network from this process, which only waits for the
-    /// command.
+    /// Takes the host's mounts from this process, which only waits for the command.
     pub(super) fn leave_host(&self) -> Result<(), Errno> {
-        self.leave_network()?;
         match &self.sight {
             Sight::Host | Sight::Built(_) => Ok(()),
-            Sight::Prepared(_, shared) => setns(shared.as_fd(), CloneFlags::CLONE_NEWNS),
+            Sight::Prepared(_, shared) | Sight::Fresh(_, shared, _) => {
+                setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)
+            }
         }
     }
 }

@@ -6,9 +6,10 @@
 //! be held.
 
 use super::view::{self, View};
-use crate::sys::{self, Fork};
+use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use policy::Identity;
 use std::fs::File;
@@ -56,20 +57,31 @@ impl AsFd for Shared {
 /// look it up where that matters, and keeps that.
 pub(crate) fn prepare(view: &View<'_>, identity: Option<&Identity>) -> Result<Shared, Errno> {
     let room = view.places.len() + 1;
-    let (namespace, told) = made_by_child(libc::CLONE_NEWNS, room, |to| build(view, identity, to))?;
+    let told = told_by_child(libc::CLONE_NEWNS, room, |to| build(view, identity, to))?;
+    sys::wait(Some(told.child.pid))?;
+    let namespace = told.descriptors.into_iter().next();
+    let reached = told.bytes.iter().skip(1).map(|one| *one == REACHED);
     Ok(Shared {
-        namespace,
-        reachable: told.iter().skip(1).map(|one| *one == REACHED).collect(),
+        namespace: namespace.ok_or(Errno::EBADF)?,
+        reachable: reached.collect(),
     })
 }
 
-/// The namespace that a child made, born with `flags`, and at most `room` bytes that it
-/// tells: by `tell`, in one packet.
-pub(super) fn made_by_child(
+/// A child, and what it told.
+pub(super) struct Told {
+    /// To be waited for.
+    pub(super) child: Process,
+    pub(super) bytes: Vec<u8>,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+/// What a child, born with `flags`, tells by `tell`: at most `room` bytes and two
+/// descriptors, in one packet that is not empty.
+pub(super) fn told_by_child<T>(
     flags: i32,
     room: usize,
-    tell: impl FnOnce(BorrowedFd<'_>) -> Result<(), Errno>,
-) -> Result<(OwnedFd, Vec<u8>), Errno> {
+    tell: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>,
+) -> Result<Told, Errno> {
     let kind = SockType::SeqPacket;
     let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?;
     match sys::fork(flags, None)? {
@@ -77,19 +89,32 @@ pub(super) fn made_by_child(
             let told = tell(theirs.as_fd());
             sys::exit(told.err().map_or(0, |errno| errno as i32))
         }
-        Fork::Parent(process) => {
+        Fork::Parent(child) => {
             drop(theirs);
-            let ended = sys::wait(Some(process.pid))?.ok_or(Errno::ECHILD)?.1;
-            match libc::WEXITSTATUS(ended.status) {
-                0 if libc::WIFEXITED(ended.status) => {}
-                errno => return Err(Errno::from_raw(errno)),
-            }
-            let mut told = vec![0; room];
-            let packet = sys::receive(ours.as_fd(), &mut told)?;
-            told.truncate(packet.length);
-            let namespace = packet.descriptors.into_iter().next();
-            Ok((namespace.ok_or(Errno::EBADF)?, told))
+            let mut bytes = vec![0; room];
+            let packet = match sys::receive(ours.as_fd(), &mut bytes) {
+                Ok(packet) if packet.length > 0 => packet,
+                _ => return Err(reason(&child)),
+            };
+            bytes.truncate(packet.length);
+            Ok(Told {
+                child,
+                bytes,
+                descriptors: packet.descriptors,
+            })
         }
+    }
+}
+
+/// Why `child` told nothing; it has ended or is ended.
+fn reason(child: &Process) -> Errno {
+    let _ended = sys::pidfd_send_signal(child.pidfd.as_fd(), Signal::SIGKILL);
+    match sys::wait(Some(child.pid)) {
+        Ok(Some((_, ended))) if libc::WIFEXITED(ended.status) => {
+            Errno::from_raw(libc::WEXITSTATUS(ended.status))
+        }
+        Ok(_) => Errno::ECHILD,
+        Err(errno) => errno,
     }
 }
 

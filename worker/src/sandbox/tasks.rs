@@ -7,12 +7,34 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-/// How long a count is good for. Walking /proc takes a good part of a launch.
+/// How long a count is good for at least. Walking /proc takes a good part of a launch.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Counts by user, each with its time.
+/// How many times as long as it took a count is good for: where walking takes long, since
+/// there are many processes, it does not take more than a hundredth of the time.
+const WORTH: u32 = 100;
+
+/// Counts by user.
 #[derive(Debug, Default)]
-pub(crate) struct TaskCounts(HashMap<u32, (Instant, u64)>);
+pub(crate) struct TaskCounts(HashMap<u32, Count>);
+
+#[derive(Debug)]
+struct Count {
+    tasks: u64,
+    good_until: Instant,
+}
+
+impl Count {
+    fn of(uid: u32) -> Self {
+        let begin = Instant::now();
+        let tasks = tasks_of(uid);
+        let good_for = FRESH.max(begin.elapsed().saturating_mul(WORTH));
+        Self {
+            tasks,
+            good_until: begin + good_for,
+        }
+    }
+}
 
 impl TaskCounts {
     /// The tasks of `uid` that the kernel counts together with those of a
@@ -38,14 +60,11 @@ impl TaskCounts {
         if uid == 0 {
             return 0;
         }
-        let (time, count) = self
-            .0
-            .entry(uid)
-            .or_insert_with(|| (Instant::now(), tasks_of(uid)));
-        if time.elapsed() > FRESH {
-            (*time, *count) = (Instant::now(), tasks_of(uid));
+        let count = self.0.entry(uid).or_insert_with(|| Count::of(uid));
+        if Instant::now() > count.good_until {
+            *count = Count::of(uid);
         }
-        *count
+        count.tasks
     }
 }
 

@@ -12,6 +12,7 @@
 mod root;
 mod tree;
 
+use super::fresh::Fresh;
 use super::prepared::Shared;
 use crate::sys::mount::{
     self, NO_DEVICES, NO_EXECUTE, NO_SUID, READ_ONLY, attach, clone_tree, new_file_system, restrict,
@@ -36,9 +37,8 @@ pub(crate) struct View<'a> {
     pub private_tmp: bool,
     /// Bytes in all temporary directories together.
     pub tmp_size: u64,
-    /// Whether processes have numbers of their own, so that the host's /proc would
-    /// tell of others; it is replaced where temporary directories are.
-    pub numbered: bool,
+    /// Whose processes there are.
+    pub processes: Processes,
     /// What of the host there is.
     pub places: Vec<Place<'a>>,
     /// Exists even where nothing in it is granted.
@@ -55,6 +55,18 @@ pub(crate) struct Place<'a> {
     pub write: bool,
     pub execute: bool,
     pub device: bool,
+}
+
+/// Whose processes a command is among. Where they have numbers of their own the host's
+/// /proc would tell of others: it is replaced where temporary directories are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Processes {
+    /// The host's.
+    Host,
+    /// Those of the command, in a pid namespace of its own.
+    Own,
+    /// Likewise, in one that the lane keeps, and with it a /proc.
+    Kept,
 }
 
 /// When file systems of a command's own are mounted.
@@ -97,8 +109,8 @@ pub(super) struct Own {
 
 impl View<'_> {
     /// What the command may do with what is not the host's.
-    pub(super) fn own(&self, serves: bool) -> Own {
-        match self.strength {
+    pub(super) fn own(&self, serves: bool) -> Option<Own> {
+        Some(match self.strength {
             Strength::Isolated => Own {
                 listed: Some(c"/"),
                 read: &[c"/proc"],
@@ -106,20 +118,26 @@ impl View<'_> {
                 terminals: &[c"/dev/pts", c"/dev/tty"],
                 serves,
             },
-            Strength::Default | _ if !self.private_tmp => Own {
-                listed: None,
-                read: &[],
-                write: &[],
-                terminals: &[],
-                serves,
-            },
+            Strength::Default | _ if !self.private_tmp => return None,
             Strength::Default | _ => Own {
                 listed: None,
-                read: if self.numbered { &[c"/proc"] } else { &[] },
+                read: match self.processes {
+                    Processes::Host => &[],
+                    Processes::Own | Processes::Kept => &[c"/proc"],
+                },
                 write: &[c"/tmp", c"/var/tmp", c"/dev/shm"],
                 terminals: &[c"/dev/pts", c"/dev/ptmx", c"/dev/tty"],
                 serves,
             },
+        })
+    }
+
+    /// The same, where nothing of the host is asked of it.
+    pub(super) fn without_places(&self) -> View<'static> {
+        View {
+            places: Vec::new(),
+            directory: self.directory.clone(),
+            ..*self
         }
     }
 
@@ -128,7 +146,7 @@ impl View<'_> {
     }
 
     /// Whether anything is not the host's.
-    fn has_own(&self) -> bool {
+    pub(crate) fn has_own(&self) -> bool {
         self.isolated() || self.private_tmp
     }
 
@@ -141,7 +159,8 @@ impl View<'_> {
     /// Where something of the view's own is mounted by each command.
     fn covers(&self) -> impl Iterator<Item = &'static Path> {
         let more = ["/proc", TERMINALS].into_iter();
-        let more = more.filter(|path| self.has_own() && (*path == TERMINALS || self.numbered));
+        let numbered = self.processes != Processes::Host;
+        let more = more.filter(move |path| self.has_own() && (*path == TERMINALS || numbered));
         let all = self.temporary().map(|(path, _)| path).chain(more);
         all.map(Path::new)
     }
@@ -248,12 +267,25 @@ fn shut(view: &View<'_>, host: OwnedFd, trees: Vec<Tree>, when: Moment) -> Resul
 fn beside_the_host(view: &View<'_>) -> Result<Vec<Tree>, Errno> {
     let mut own = temporary(view, c"/tmp")?;
     own.push(terminals()?);
-    if view.numbered {
-        let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
-        own.push(Tree::own("/proc", process));
+    if view.processes == Processes::Own {
+        own.push(processes()?);
     }
     own.retain(|tree| tree.path.is_dir());
     Ok(own)
+}
+
+/// Enters `fresh`, which was made of `shared`, if that is still what `identity` may see;
+/// returns whether it is.
+pub(super) fn enter_fresh(
+    view: &View<'_>,
+    (shared, fresh): (&Shared, &Fresh),
+    identity: Option<&Identity>,
+) -> Result<bool, Errno> {
+    let current = reachable(view, identity)? == shared.reachable;
+    if current {
+        fresh.enter_mounts()?;
+    }
+    Ok(current)
 }
 
 /// Enters the namespace of `shared`, where all of `view` is but what arguments name and
@@ -270,7 +302,7 @@ pub(super) fn join(
     }
     let chosen = view.places.iter().any(|place| place.opened.is_some());
     // Copied before: of what is read-only in there, copies are too.
-    let mut trees = match chosen {
+    let trees = match chosen {
         true => look_up(view, Common::Mounted)?.0,
         false => Vec::new(),
     };
@@ -278,11 +310,24 @@ pub(super) fn join(
     if !chosen && !view.has_own() {
         return Ok(());
     }
+    furnish_with(view, trees)
+}
+
+/// Mounts what of `view` is a command's own in a copy of this process's mount namespace.
+pub(super) fn furnish(view: &View<'_>) -> Result<(), Errno> {
+    furnish_with(view, Vec::new())
+}
+
+/// The same, with `trees`.
+fn furnish_with(view: &View<'_>, mut trees: Vec<Tree>) -> Result<(), Errno> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
     if view.isolated() {
-        trees.extend(own_trees(view, c"/proc")?);
+        if view.processes == Processes::Own {
+            trees.push(processes()?);
+        }
+        trees.extend(own_trees(view, c"/tmp")?);
     } else if view.has_own() {
         trees.extend(beside_the_host(view)?);
     }
@@ -294,11 +339,30 @@ pub(super) fn join(
 /// What every isolated command has of its own; `at` as for [`temporary`], where one of
 /// these belongs.
 fn own_trees(view: &View<'_>, at: &CStr) -> Result<Vec<Tree>, Errno> {
-    let process = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
     let mut own = temporary(view, at)?;
-    own.push(Tree::own("/proc", process));
     own.push(terminals()?);
     Ok(own)
+}
+
+/// What tells of the processes of this process's pid namespace, proc(5).
+fn processes() -> Result<Tree, Errno> {
+    let mounts = new_file_system(c"proc", &[], OWN | READ_ONLY)?;
+    Ok(Tree::own("/proc", mounts))
+}
+
+/// Makes a root with nothing in it this process's, in its new mount namespace.
+pub(super) fn enter_nothing() -> Result<(), Errno> {
+    mount::make_private(directory(c"/")?.as_fd())?;
+    let top = new_file_system(c"tmpfs", &[(c"size", c"4k")], OWN | READ_ONLY)?;
+    attach(top.as_fd(), directory(c"/proc")?.as_fd())?;
+    become_root(&top)
+}
+
+/// Makes `top`, which is mounted, the root, and leaves the former one.
+fn become_root(top: &OwnedFd) -> Result<(), Errno> {
+    fchdir(top)?;
+    mount::pivot_here()?;
+    chdir(c"/")
 }
 
 /// Builds a root directory of granted paths and makes it this process's.
@@ -318,21 +382,22 @@ fn isolate(view: &View<'_>, trees: Vec<Tree>, links: &Links, when: Moment) -> Re
     match when {
         Moment::Here => {
             let own = own_trees(view, c"/proc/proc")?;
-            root.add_all(trees.into_iter().chain(own).collect())?;
+            root.add_all(trees.into_iter().chain(own).chain([processes()?]).collect())?;
         }
         Moment::Later => {
             view.uncovered(&trees)?;
             root.add_all(trees)?;
             view.covers().try_for_each(|path| root.make(path, true))?;
+            if view.processes == Processes::Kept {
+                root.add(&processes()?)?;
+            }
         }
     }
     if !root.covers(&view.directory) {
         root.make(&view.directory, true)?;
     }
     restrict(root.top.as_fd(), READ_ONLY, false)?;
-    fchdir(&root.top)?;
-    mount::pivot_here()?;
-    chdir(c"/")
+    become_root(&root.top)
 }
 
 /// Names that programs take for granted.

@@ -21,13 +21,19 @@ const GUARD: usize = 64 * 1024;
 /// What a child does: it ends by execve(2) or [`super::exit`].
 type Life<'a> = &'a mut dyn FnMut() -> Infallible;
 
-/// Starts a child in the open cgroup v2 directory `cgroup`, if there is one, and waits
-/// until it has executed a program or ended. The child goes through `life` on a stack of
+/// Starts a child in new `namespaces`, flags of clone(2), and in the open cgroup v2
+/// directory `cgroup`, if there is one, and waits until it has executed a program or
+/// ended. The child goes through `life` on a stack of
 /// its own; what it writes to memory is written for this process as well, what it does
 /// to descriptors, ids and limits is its alone.
-pub(crate) fn spawn(cgroup: Option<BorrowedFd<'_>>, mut life: Life<'_>) -> Result<Process, Errno> {
+pub(crate) fn spawn(
+    namespaces: i32,
+    cgroup: Option<BorrowedFd<'_>>,
+    mut life: Life<'_>,
+) -> Result<Process, Errno> {
     let stack = stack()?;
-    let mut birth = Birth::new((libc::CLONE_VM | libc::CLONE_VFORK) as u64, cgroup);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | namespaces;
+    let mut birth = Birth::new(u64::from(flags.cast_unsigned()), cgroup);
     birth.arguments.stack = stack.0 as u64;
     birth.arguments.stack_size = STACK as u64;
     let arguments = birth.arguments();

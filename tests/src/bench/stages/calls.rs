@@ -70,6 +70,8 @@ pub(super) fn of_command(what: &What) -> Stage {
         _ if NAMESPACES.contains(&call) => Stage::Namespaces,
         _ if LANDLOCK.contains(&call) => Stage::Landlock,
         _ if MAKES.contains(&call) => Stage::Make,
+        // It waits for its start to be recorded.
+        libc::SYS_recvmsg => Stage::Admit,
         _ => Stage::Setup,
     }
 }

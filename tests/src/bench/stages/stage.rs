@@ -7,6 +7,8 @@ pub enum Stage {
     Ask,
     /// The supervisor reads the request, decides, and passes it on.
     Decide,
+    /// The lane clears away after the call before, and makes ahead for this one.
+    Tidy,
     /// The lane reads it, proves the caller and decides again.
     Attest,
     /// The lane opens and looks at what the launch needs.
@@ -43,9 +45,10 @@ pub enum Stage {
 
 impl Stage {
     /// All.
-    pub const ALL: [Stage; 18] = [
+    pub const ALL: [Stage; 19] = [
         Stage::Ask,
         Stage::Decide,
+        Stage::Tidy,
         Stage::Attest,
         Stage::Paths,
         Stage::Admit,
@@ -70,6 +73,7 @@ impl Stage {
         match self {
             Stage::Ask => "client: ask",
             Stage::Decide => "supervisor: decide, pass on",
+            Stage::Tidy => "lane: tidy up, make ahead",
             Stage::Attest => "lane: attest, decide",
             Stage::Paths => "lane: open and check paths",
             Stage::Admit => "first process: admit, record the start",
@@ -95,6 +99,7 @@ impl Stage {
         match self {
             Stage::Ask => "#c5ccd6",
             Stage::Decide => "#7fb2e5",
+            Stage::Tidy => "#d3e6e1",
             Stage::Attest => "#8fd0c0",
             Stage::Paths => "#5fb49c",
             Stage::Admit => "#c3a6e0",

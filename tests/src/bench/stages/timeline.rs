@@ -77,9 +77,13 @@ pub(super) fn launches(events: &[Event], cast: &BTreeMap<i32, Role>) -> Vec<Reco
 struct Launch {
     parts: BTreeMap<i32, Part>,
     phase: Phase,
+    /// Whether a lane is asked at all.
+    asked: bool,
     admitted: bool,
     /// When the lane had read the request, and when it had reaped the command.
     read: Option<f64>,
+    /// Whether the lane has said something of it.
+    said: bool,
     reaped: Option<f64>,
     since: f64,
     events: usize,
@@ -103,8 +107,10 @@ impl Launch {
         let mut launch = Launch {
             parts: cast.iter().map(part).collect(),
             phase: Phase::Asking,
+            asked: cast.values().any(|role| *role == Role::First),
             admitted: false,
             read: None,
+            said: false,
             reaped: None,
             since: event.time,
             events: 0,
@@ -166,20 +172,29 @@ impl Launch {
             .map_or(Stage::Wake, |part| part.stage)
     }
 
-    /// What a lane makes is the command, and what that makes belongs to it.
+    /// Whether the lane still has to do with the call before.
+    fn tidies(&self) -> bool {
+        self.asked && self.read.is_none()
+    }
+
+    /// What a lane makes is the command, and what that makes belongs to it; before it has
+    /// read the request it makes something ahead.
     fn born(&mut self, parent: i32, child: i32) {
         let Some(role) = self.parts.get(&parent).map(|part| part.role) else {
             return;
         };
-        if matches!(role, Role::Lane | Role::Command) {
-            let part = Part {
-                role: Role::Command,
-                runs: false,
-                stage: Stage::Make,
-                heard: self.events,
-            };
-            self.parts.insert(child, part);
-        }
+        let role = match role {
+            Role::Lane if self.tidies() => Role::Lane,
+            Role::Lane | Role::Command => Role::Command,
+            Role::Client | Role::Supervisor | Role::First => return,
+        };
+        let part = Part {
+            role,
+            runs: false,
+            stage: Stage::Make,
+            heard: self.events,
+        };
+        self.parts.insert(child, part);
     }
 
     fn runs(&mut self, pid: i32, runs: bool) {
@@ -193,8 +208,11 @@ impl Launch {
     fn clock(&mut self, event: &Event) {
         let lane = self.parts.get(&event.pid).map(|part| part.role) == Some(Role::Lane);
         match (self.phase, &event.what) {
-            (Phase::Asking, What::Exit(libc::SYS_recvmsg)) if lane => {
-                self.read.get_or_insert(event.time);
+            (Phase::Asking, What::Exit(libc::SYS_recvmsg)) if lane && !self.said => {
+                self.read = Some(event.time);
+            }
+            (Phase::Asking, What::Enter(libc::SYS_sendmsg, _)) if lane => {
+                self.said = self.read.is_some();
             }
             (Phase::Ending, What::Exit(libc::SYS_wait4)) if lane => {
                 self.reaped.get_or_insert(event.time);
@@ -214,7 +232,9 @@ impl Launch {
                 self.admitted = true;
                 Phase::Asking
             }
-            (Role::Lane, Phase::Asking, What::Enter(call, _)) if makes.contains(call) => {
+            (Role::Lane, Phase::Asking, What::Enter(call, _))
+                if makes.contains(call) && !self.tidies() =>
+            {
                 Phase::Making
             }
             (Role::Command, Phase::Making, What::Exit(libc::SYS_execve)) => Phase::Running,
@@ -225,7 +245,7 @@ impl Launch {
 
     /// What he does from now on.
     fn settle(&mut self, pid: i32, what: Option<&What>) {
-        let (phase, admitted) = (self.phase, self.admitted);
+        let (phase, admitted, tidies) = (self.phase, self.admitted, self.tidies());
         let Some(part) = self.parts.get_mut(&pid) else {
             return;
         };
@@ -235,6 +255,7 @@ impl Launch {
             (Role::First, Phase::Ending) => Stage::Record,
             (Role::First, _) => Stage::Admit,
             (Role::Client | Role::Supervisor, _) => Stage::Answer,
+            (Role::Lane, Phase::Asking) if tidies => Stage::Tidy,
             (Role::Lane, Phase::Asking) if what.is_some_and(opens) => Stage::Paths,
             (Role::Lane, Phase::Asking) if !admitted => Stage::Attest,
             (Role::Lane, Phase::Asking | Phase::Making) => Stage::Make,
@@ -319,12 +340,38 @@ mod tests {
         assert!(recorded(&events).is_empty());
     }
 
+    /// It is not the command, and what the lane hears of it is not the request.
+    #[test]
+    fn what_is_made_ahead_is_not_the_launch() {
+        const FIRST: i32 = 3;
+        const AHEAD: i32 = 4;
+        let mut events = spawn();
+        events.splice(
+            1..1,
+            [
+                at(1.0, LANE, What::Enter(libc::SYS_clone3, 0)),
+                at(2.0, LANE, What::Fork(AHEAD)),
+                at(3.0, AHEAD, What::Enter(libc::SYS_exit_group, 0)),
+                at(3.5, AHEAD, What::Switch(AHEAD, 0)),
+                at(4.0, LANE, What::Exit(libc::SYS_wait4)),
+                at(5.0, LANE, What::Exit(libc::SYS_recvmsg)),
+                at(7.0, LANE, What::Exit(libc::SYS_recvmsg)),
+                at(8.0, LANE, What::Enter(libc::SYS_sendmsg, 0)),
+            ],
+        );
+        let cast = BTreeMap::from([(LANE, Role::Lane), (FIRST, Role::First)]);
+        let all = launches(&events, &cast);
+        assert_eq!(all[0].inside, Some(93.0));
+        assert!((all[0].times[Stage::Tidy.index()] - 5.0).abs() < 1e-9);
+    }
+
     #[test]
     fn the_lanes_part_is_from_the_request_to_the_reaping() {
         let mut events = spawn();
         events.insert(1, at(4.0, LANE, What::Exit(libc::SYS_recvmsg)));
-        // What it hears of others later is no request.
-        events.insert(2, at(6.0, LANE, What::Exit(libc::SYS_recvmsg)));
+        // What it hears once it has asked others is no request.
+        events.insert(2, at(5.0, LANE, What::Enter(libc::SYS_sendmsg, 0)));
+        events.insert(3, at(6.0, LANE, What::Exit(libc::SYS_recvmsg)));
         assert_eq!(recorded(&events)[0].inside, Some(96.0));
     }
 }

@@ -1,24 +1,25 @@
 //! What the calls of one tool have in common, looked up once and compared before each
-//! call: rules, ruleset, and the prepared view of the host.
+//! call: rules, ruleset, and what they see of the host.
+
+mod sight;
 
 use super::rules::{Right, Rule, build, rights, rules, serves};
 use super::{DomainError, holds};
 use crate::open::Opened;
-use crate::sandbox::namespaces::{Shut, Sight};
-use crate::sandbox::network::Silence;
+use crate::sandbox::cell::Cell;
+use crate::sandbox::fresh::Ahead;
+use crate::sandbox::namespaces::Shut;
 use crate::sandbox::pin::{self, Fingerprint};
-use crate::sandbox::prepared::{self, Mounts, Shared};
+use crate::sandbox::prepared::{Mounts, Shared};
 use crate::sandbox::program;
-use crate::sandbox::view::{Place, View};
 use crate::sys;
 use ::landlock::{ABI, PathBeneath, RulesetCreated, RulesetCreatedAttr};
-use nix::errno::Errno;
-use policy::{Access, Grant, Identity, RunAs, Strength};
+use policy::{Grant, Identity, Strength};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 /// Most tools whose rules a lane remembers.
@@ -35,10 +36,12 @@ pub(crate) struct Domains {
     shut: Shut,
     /// The mounts that prepared views are made of; `None` while there is no view.
     mounts: Option<Mounts>,
-    /// The network of commands that are to have none, once one needed it.
-    silence: Option<Rc<Silence>>,
+    /// What isolated commands have in turn, once one needed it.
+    cell: Option<Rc<Cell>>,
     /// By [`key`].
     tools: HashMap<String, Prepared>,
+    /// What the next command may have of its own.
+    ahead: Ahead,
 }
 
 #[derive(Debug)]
@@ -76,8 +79,9 @@ impl Domains {
             user,
             shut,
             mounts: None,
-            silence: None,
+            cell: None,
             tools: HashMap::new(),
+            ahead: Ahead::default(),
         }
     }
 
@@ -89,8 +93,12 @@ impl Domains {
     ) -> Result<RulesetCreated, DomainError> {
         let profile = grant.profile();
         holds(profile, self.abi)?;
-        let abi = ABI::from(i32::try_from(self.abi).unwrap_or(i32::MAX));
-        let prepared = self.prepared(grant, abi)?;
+        let abi = self.abi();
+        self.look_up(grant, abi)?;
+        if let Some(ruleset) = self.made_ahead(grant, opened) {
+            return Ok(ruleset);
+        }
+        let prepared = self.known(grant)?;
         // What a mount namespace or a terminal adds must not get into the ruleset that calls share.
         if opened.is_empty() && !profile.isolation.mounts() && !profile.tty {
             let path = |error| DomainError::Path(grant.program().to_path_buf(), error);
@@ -105,164 +113,40 @@ impl Domains {
         Ok(ruleset)
     }
 
-    /// What the command of `grant` sees of the file system. Call it after
-    /// [`Domains::domain`], which looks the paths up.
-    pub(crate) fn sight<'a>(
-        &mut self,
-        grant: &Grant,
-        opened: &[(PathBuf, &'a Opened)],
-        whom: Option<&Identity>,
-    ) -> Result<Sight<'a>, DomainError> {
-        let isolation = grant.profile().isolation;
-        let view = |domains: &Self| domains.view(grant, opened);
-        let shared = match self.shut {
-            Shut::Prepared if !isolated(grant) => self.shared_view(grant, None)?,
-            // A user of one run has nothing in common with others, and what an argument
-            // names may have no place in a root that is made already.
-            Shut::Prepared if opened.is_empty() && grant.profile().run_as != RunAs::Dynamic => {
-                self.shared_view(grant, whom)?
-            }
-            Shut::Never if !isolation.mounts() => return Ok(Sight::Host),
-            Shut::Prepared | Shut::Never | Shut::Made => None,
-        };
-        Ok(match shared {
-            Some(shared) => Sight::Prepared(view(self)?, shared),
-            None => Sight::Built(view(self)?),
-        })
-    }
-
-    /// The network of the command of `grant`, where it shares one with others.
-    pub(crate) fn silence(
-        &mut self,
-        grant: &Grant,
-        whom: Option<&Identity>,
-    ) -> Result<Option<Rc<Silence>>, DomainError> {
-        if self.shut != Shut::Prepared || !Silence::serves(grant.profile(), whom) {
-            return Ok(None);
-        }
-        let silence = match self.silence.take() {
-            Some(silence) => silence,
-            None => Silence::new().map_err(DomainError::Network)?,
-        };
-        Ok(Some(Rc::clone(self.silence.insert(silence))))
-    }
-
-    fn view<'a>(
-        &self,
-        grant: &Grant,
-        opened: &[(PathBuf, &'a Opened)],
-    ) -> Result<View<'a>, DomainError> {
-        let isolation = grant.profile().isolation;
-        let prepared = self.tools.get(key(grant).as_ref());
-        let rules = prepared.map_or_else(Vec::new, |prepared| prepared.rules.iter().collect());
-        let common = rules.into_iter().map(|rule| Place {
-            path: rule.path.clone(),
-            opened: None,
-            write: rule.right == Right::Write,
-            execute: rule.right == Right::Execute,
-            device: matches!(rule.right, Right::Device { .. }) || rule.path.starts_with("/dev"),
-        });
-        let chosen = opened.iter().map(|(path, file)| Place {
-            path: path.clone(),
-            opened: Some(file.descriptor.as_fd()),
-            write: file.access != Access::Read,
-            execute: false,
-            device: false,
-        });
-        let places: Vec<Place<'_>> = common.chain(chosen).collect();
-        let isolated = isolated(grant);
-        if isolated && places.iter().any(|place| place.path == Path::new("/")) {
-            return Err(DomainError::Whole(grant.profile().name.clone()));
-        }
-        Ok(View {
-            strength: isolation.strength,
-            private_tmp: isolation.private_tmp,
-            tmp_size: isolation.tmp_size,
-            numbered: isolated,
-            places,
-            directory: grant.profile().working_directory.clone(),
-        })
-    }
-
-    /// What calls of this tool have in common of their view, if anything.
-    fn shared_view(
-        &mut self,
-        grant: &Grant,
-        whom: Option<&Identity>,
-    ) -> Result<Option<Rc<Shared>>, DomainError> {
-        if self.mounts.as_ref().is_none_or(Mounts::changed) {
-            self.forget_views();
-            // Watched from before the first view is made of them.
-            let mounts =
-                Mounts::watch().map_err(|error| DomainError::Path("/proc".into(), error))?;
-            self.mounts = Some(mounts);
-        }
-        let kept = self.tools.get(key(grant).as_ref());
-        match kept.and_then(|prepared| prepared.view.as_ref()) {
-            Some(Kept::View(who, shared)) if who.as_ref() == whom => {
-                return Ok(Some(Rc::clone(shared)));
-            }
-            Some(Kept::Nothing) => return Ok(None),
-            Some(Kept::View(..)) | None => {}
-        }
-        let (kept, shared) = match prepared::prepare(&self.view(grant, &[])?, whom) {
-            Ok(shared) => {
-                let shared = Rc::new(shared);
-                (Kept::View(whom.cloned(), Rc::clone(&shared)), Some(shared))
-            }
-            Err(Errno::EXDEV) => (Kept::Nothing, None),
-            Err(errno) => return Err(DomainError::View(errno)),
-        };
-        if let Some(prepared) = self.tools.get_mut(key(grant).as_ref()) {
-            prepared.view = Some(kept);
-        }
-        Ok(shared)
-    }
-
-    /// The mounts that prepared views are made of, to wait for a change.
-    pub(crate) fn mounts(&self) -> Option<&Mounts> {
-        self.mounts.as_ref()
-    }
-
-    /// Gives up what was made of mounts that may have changed.
-    pub(crate) fn forget_views(&mut self) {
-        self.mounts = None;
-        self.tools.values_mut().for_each(|tool| tool.view = None);
-    }
-
-    fn prepared(&mut self, grant: &Grant, abi: ABI) -> Result<&Prepared, DomainError> {
+    /// Looks up what calls of this tool have in common, unless that is done and current.
+    fn look_up(&mut self, grant: &Grant, abi: ABI) -> Result<(), DomainError> {
         let key = key(grant);
-        let current = self
-            .tools
-            .get(key.as_ref())
-            .is_some_and(|prepared| prepared.is_current(grant.program()));
-        if !current {
-            program::check(grant.program(), self.user)?;
-            let pin = grant.sha256();
-            let pinned = pin.map(|wanted| pin::verify(grant.program(), wanted));
-            let pinned = pinned.transpose()?;
-            let rules = rules(grant)?;
-            let ruleset = build(abi, &rules, &grant.profile().network)?;
-            if self.tools.len() >= REMEMBERED {
-                self.tools.clear();
-            }
-            self.tools.insert(
-                key.clone().into_owned(),
-                Prepared {
-                    rules,
-                    ruleset,
-                    pinned,
-                    view: None,
-                },
-            );
+        let known = self.tools.get(key.as_ref());
+        if known.is_some_and(|prepared| prepared.is_current(grant.program())) {
+            return Ok(());
         }
-        let gone = || {
-            DomainError::Path(
-                grant.program().to_path_buf(),
-                io::ErrorKind::NotFound.into(),
-            )
+        program::check(grant.program(), self.user)?;
+        let pin = grant.sha256();
+        let pinned = pin.map(|wanted| pin::verify(grant.program(), wanted));
+        let pinned = pinned.transpose()?;
+        let rules = rules(grant)?;
+        let ruleset = build(abi, &rules, &grant.profile().network)?;
+        if self.tools.len() >= REMEMBERED {
+            self.tools.clear();
+        }
+        let prepared = Prepared {
+            rules,
+            ruleset,
+            pinned,
+            view: None,
         };
-        self.tools.get(key.as_ref()).ok_or_else(gone)
+        self.tools.insert(key.into_owned(), prepared);
+        Ok(())
+    }
+
+    fn known(&self, grant: &Grant) -> Result<&Prepared, DomainError> {
+        let path = || grant.program().to_path_buf();
+        let gone = || DomainError::Path(path(), io::ErrorKind::NotFound.into());
+        self.tools.get(key(grant).as_ref()).ok_or_else(gone)
+    }
+
+    fn abi(&self) -> ABI {
+        ABI::from(i32::try_from(self.abi).unwrap_or(i32::MAX))
     }
 }
 

@@ -1,0 +1,106 @@
+//! The process of a command is made while its start is recorded, and goes no further than
+//! that before the start stands in the trail.
+
+use harness::{ALICE, BASE, Client, Process, Site, assert_lawful, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+const MARKS: &str = r#"
+[profile.marks]
+read = ["/usr", "/etc/ld.so.cache"]
+execute = ["/usr"]
+write = ["@site@/drop"]
+environment = { PATH = "/usr/bin", SITE = "@site@" }
+
+[tool.mark]
+description = "Leaves a file"
+command = ["/usr/bin/touch", "@site@/drop/mark"]
+profile = "marks"
+allow = ["alice"]
+"#;
+
+/// What keeps the first process from recording, as long as this lives.
+struct Deaf(Pid);
+
+impl Deaf {
+    fn make(site: &Site) -> Self {
+        let worker = Pid::from_raw(site.worker().id());
+        kill(worker, Signal::SIGSTOP).expect("it lives");
+        Self(worker)
+    }
+}
+
+impl Drop for Deaf {
+    fn drop(&mut self) {
+        kill(self.0, Signal::SIGCONT).expect("it lives");
+    }
+}
+
+/// The process of a command that has become Alice and executes nothing yet.
+#[track_caller]
+fn on_its_way(site: &Site) -> Process {
+    let lanes = site.worker().children();
+    eventually("a process on its way", SOON, || {
+        let mut made = lanes.iter().flat_map(|lane| lane.children());
+        let hers = |one: &Process| {
+            let status = one.status();
+            status["Uid"].starts_with(&ALICE.uid().to_string()) && status["Name"] == "mini-mcp-lane"
+        };
+        made.find(hers)
+    })
+}
+
+fn site() -> Site {
+    Site::with(&format!("{BASE}{MARKS}")).start()
+}
+
+#[test]
+fn nothing_runs_before_its_start_is_recorded() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(client.call("true", &json!({})).success(), "");
+    let mark = site.path("drop/mark");
+    let recorded = site.trail().len();
+
+    let deaf = Deaf::make(&site);
+    let call = client.start_call("mark", &json!({}));
+    on_its_way(&site);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!mark.exists(), "it has run");
+    assert_eq!(site.trail().len(), recorded);
+    drop(deaf);
+
+    assert_eq!(client.called(call).success(), "");
+    assert!(mark.exists());
+    assert_lawful(&site.trail());
+}
+
+/// A user may kill what has become him. What he interrupts is done in the memory of a lane,
+/// which therefore ends as well, and with it nothing else.
+#[test]
+fn who_is_killed_on_his_way_takes_his_lane_along() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(client.call("true", &json!({})).success(), "");
+
+    let deaf = Deaf::make(&site);
+    let call = client.start_call("mark", &json!({}));
+    let killed = on_its_way(&site);
+    let lane = killed.status()["PPid"].clone();
+    killed.kill();
+    eventually("an end of its lane", SOON, || {
+        let children = site.worker().children();
+        let left = children.iter().any(|one| one.id().to_string() == lane);
+        (!left).then_some(())
+    });
+    drop(deaf);
+
+    assert!(client.called(call).is_error(), "it has not run");
+    assert!(!site.path("drop/mark").exists());
+    assert_eq!(client.call("mark", &json!({})).success(), "");
+    assert_lawful(&site.trail());
+}
