@@ -3,6 +3,8 @@
 echo $$ >/sys/fs/cgroup/cgroup.procs
 set -a
 . /machine/in/attack.env
+# Emulated, and perhaps beside other work.
+MINI_MCP_PATIENCE=10
 set +a
 MINI_MCP_PROBE=/machine/target/probe /machine/target/debug/deps/attacks nothing_gets_through --nocapture >"$keep/attacks" 2>&1 || {
     grep -v -E ' (INFO|WARN) ' "$keep/attacks" | tail -n 150
