@@ -49,16 +49,24 @@ apparmor() {
     if aa-enabled --quiet 2>/dev/null; then apparmor_parser "$1" /etc/apparmor.d/mini-mcp-supervisor || :; fi
 }
 
+# told: of another release the policy may not be; then the service says so and stays down.
+told() {
+    if ! said=$(/usr/bin/mini-mcp check 2>&1); then
+        printf 'mini-mcp: this release cannot use the policy, and serves nobody until it can\n%s\n' "$said" >&2
+    fi
+}
+
 start() {
     systemd-sysusers mini-mcp.conf
+    told
     systemd-tmpfiles --create mini-mcp.conf || :
     # Before the service starts, which is put under it where it is loaded.
     apparmor --replace
     systemctl daemon-reload
     # Both of a pair, so that they are of one release.
-    systemctl try-restart mini-mcp-worker.service mini-mcp.service mini-mcp-metrics.service
+    systemctl try-restart mini-mcp-worker.service mini-mcp.service mini-mcp-metrics.service || :
     # shellcheck disable=SC2086 # three names
-    systemctl enable --now --quiet $units
+    systemctl enable --now --quiet $units || :
 }
 
 stop() {
@@ -84,6 +92,7 @@ remove_files() {
 
 purge() {
     rm -rf "$root/etc/mini-mcp" "$root/var/lib/mini-mcp" "$root/var/cache/mini-mcp"
+    rm -f "$root/etc/apparmor.d/local/mini-mcp-supervisor" "$root"/var/cache/apparmor/*/mini-mcp-supervisor
     for name in mini-mcp mini-mcp-worker mini-mcp-metrics; do
         rm -rf "$root/etc/systemd/system/$name.service.d" "$root/etc/systemd/system/$name.socket.d"
     done

@@ -17,7 +17,7 @@ mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1 -d "$root
 
 # Disks are nvme, which the kernel has built in. QEMU before 8 miscomputes cmpxchg16b, which
 # this processor does not have.
-timeout -k 5 "${MINI_MCP_MACHINE_TIME:-1800}" qemu-system-x86_64 \
+timeout -k 5 "${MINI_MCP_MACHINE_TIME:-3600}" qemu-system-x86_64 \
     -M q35 -accel tcg,thread=multi,tb-size=1024 -cpu Nehalem,-cx16 -m 2048 -smp 2 \
     -nodefaults -no-user-config -display none -serial file:"$console" \
     -kernel "$kernel/vmlinuz" \

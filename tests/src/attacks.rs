@@ -5,7 +5,7 @@ mod ground;
 mod outside;
 mod verdict;
 
-pub use ground::{Ground, IDENTITIES, compile, list, make_readable};
+pub use ground::{COMPILED, Ground, IDENTITIES, compile, list, make_readable};
 pub(crate) use outside::CARELESS;
 pub use outside::{gets_through, left, user_gets_through};
 pub use verdict::{End, Probe, Verdict};

@@ -2,6 +2,7 @@
 //! lines it is told to, so that tests see what the server really answers.
 
 use crate::inbox::Inbox;
+use crate::wait::patient;
 use crate::{Called, Process, Site, User, command_as, connect_as, eventually};
 use nix::sys::socket::SockType;
 use serde_json::{Value, json};
@@ -139,7 +140,7 @@ impl Client {
     /// The answer to request `id`; `None` when the server hung up.
     #[must_use]
     pub fn answer(&self, id: u64) -> Option<Value> {
-        self.inbox.answer(id, PATIENCE)
+        self.inbox.answer(id, patient(PATIENCE))
     }
 
     /// Sends a request and waits; `None` when the server hung up.

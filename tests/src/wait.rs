@@ -8,9 +8,19 @@ use std::time::{Duration, Instant};
 
 const STEP: Duration = Duration::from_millis(5);
 
+/// Says how many times as long as elsewhere all may take here: machines are emulated, too.
+const PATIENCE: &str = "MINI_MCP_PATIENCE";
+
+/// `limit`, as long as it is on this machine.
+pub(crate) fn patient(limit: Duration) -> Duration {
+    let times = std::env::var(PATIENCE).ok();
+    limit * times.map_or(1, |times| times.parse().expect("a number"))
+}
+
 /// Polls `probe` until it answers, and panics with `what` after `limit`.
 #[track_caller]
 pub fn eventually<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let limit = patient(limit);
     let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = probe() {

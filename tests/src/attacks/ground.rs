@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 pub const IDENTITIES: [&str; 3] = ["caller", "mmtest-run", "root"];
 
 /// Names the probes where they were compiled elsewhere, for a machine that has no compiler.
-const COMPILED: &str = "MINI_MCP_PROBE";
+pub const COMPILED: &str = "MINI_MCP_PROBE";
 
 /// Makes the probes; the program.
 ///

@@ -50,6 +50,10 @@ const KNOWN: &[Entry] = &[
     ("default", "root", "signal-parent", Where::Before(6)),
     ("default", "root", "signal-init", Where::Before(6)),
     ("default", "*", "signal-owner", Where::Before(6)),
+    // Of its own run alone: the init of its pid namespace, which is root as well. The kernel
+    // lets no signal from inside end it.
+    ("isolated", "root", "signal-parent", Where::Before(6)),
+    ("isolated", "root", "signal-init", Where::Before(6)),
     // Where the controller holds the tree, no limit by user does; it can be raised to what
     // the user has anyway.
     ("default", "*", "raise-tasks", Where::With("pids")),

@@ -7,7 +7,8 @@ mod expected;
 
 use expected::{UNPROVEN, known};
 use harness::attacks::{
-    End, Ground, IDENTITIES, Probe, Verdict, compile, gets_through, left, list, make_readable,
+    COMPILED, End, Ground, IDENTITIES, Probe, Verdict, compile, gets_through, left, list,
+    make_readable,
 };
 use harness::{ALICE, BASE, Client, Process, Site, eventually, landlock_abi, unique};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Of each identity: a tool with time enough, one for what never ends, one that holds
 /// a command to little, and one for a neighbour.
@@ -37,7 +38,7 @@ fn tool(strength: &str, identity: &str, suffix: &str, bounds: &str) -> String {
         _ => (format!("@site@/ground/{identity}/work"), ""),
     };
     // An emulated machine needs the better part of a second for a launch.
-    let emulated = std::env::var_os(ONLY).is_some();
+    let emulated = std::env::var_os(COMPILED).is_some();
     let bounds = match suffix {
         "-short" if emulated => "timeout = \"5s\"\n",
         _ => bounds,
@@ -115,10 +116,12 @@ impl Field {
     /// Runs the probes of `class`, or of all, against `target` of each identity.
     fn attack(&mut self, who: usize, classes: &[&str], target: u32, whom: &str) {
         let identity = IDENTITIES[who];
+        let (begin, mut count) = (Instant::now(), 0);
         for (class, name) in self.probes.clone() {
             if !classes.contains(&class.as_str()) {
                 continue;
             }
+            count += 1;
             let mark = unique();
             self.grounds[who].restore();
             let verdict = self.verdict(who, (&class, &name), target, &mark);
@@ -129,6 +132,8 @@ impl Field {
                 Verdict::Broken(why) => drop(self.broken.insert(format!("{what}: {why}"))),
             }
         }
+        let (strength, took) = (self.strength, begin.elapsed().as_secs_f64());
+        println!("{strength}: {count} probes as {identity}{whom} in {took:.1} s");
     }
 
     fn verdict(&self, who: usize, (class, name): (&str, &str), target: u32, mark: &str) -> Verdict {
@@ -193,21 +198,37 @@ const BETWEEN: [&str; 3] = ["files", "processes", "ipc"];
 /// controller counts tasks, the kernel counts all of a user's, of both strengths.
 static HOST: Mutex<()> = Mutex::new(());
 
-/// Names one of the identities, for a machine on which all three would take too long.
+/// Names identities, for a machine on which all three would take too long.
 const ONLY: &str = "MINI_MCP_ATTACK_AS";
+
+/// Names classes of probes, for such a machine.
+const SOME: &str = "MINI_MCP_ATTACK_CLASSES";
+
+/// Those of `all` that the variable names, with spaces between; all, where it names none.
+fn named<'a>(variable: &str, all: &[&'a str]) -> Vec<&'a str> {
+    let said = std::env::var(variable).unwrap_or_default();
+    let names: Vec<&str> = said.split_whitespace().collect();
+    for name in &names {
+        assert!(all.contains(name), "{variable}: {name} is none of {all:?}");
+    }
+    let mut chosen = all.to_vec();
+    chosen.retain(|one| names.is_empty() || names.contains(one));
+    chosen
+}
 
 /// As whom the probes run here, by number.
 fn chosen() -> Vec<usize> {
-    let only = std::env::var(ONLY).ok();
+    let names = named(ONLY, &IDENTITIES);
     let all = 0..IDENTITIES.len();
-    let chosen: Vec<usize> = all
-        .filter(|who| only.as_ref().is_none_or(|only| *only == IDENTITIES[*who]))
-        .collect();
-    assert!(
-        !chosen.is_empty(),
-        "{ONLY}={only:?} is none of {IDENTITIES:?}"
-    );
-    chosen
+    all.filter(|who| names.contains(&IDENTITIES[*who]))
+        .collect()
+}
+
+/// Those of `classes` that run here.
+fn some_of(classes: &[&'static str]) -> Vec<&'static str> {
+    let mut some = named(SOME, &CLASSES);
+    some.retain(|class| classes.contains(class));
+    some
 }
 
 fn attack_all(strength: &'static str) {
@@ -215,11 +236,11 @@ fn attack_all(strength: &'static str) {
     let mut field = Field::new(strength);
     for who in chosen() {
         let target = field.grounds[who].target();
-        field.attack(who, &CLASSES, target, "");
+        field.attack(who, &some_of(&CLASSES), target, "");
         let other = Client::attach(&field.site, ALICE);
         let neighbour = field.neighbour(who, &other);
         let target = u32::try_from(neighbour.id()).expect("a pid");
-        field.attack(who, &BETWEEN, target, " on its neighbour");
+        field.attack(who, &some_of(&BETWEEN), target, " on its neighbour");
         assert!(neighbour.alive(), "the neighbour of {who} was ended");
         other.vanish();
     }
@@ -240,9 +261,10 @@ fn attack_all(strength: &'static str) {
 /// What is known to get through, in the words of [`Field::attack`].
 fn expected(field: &Field) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
+    let classes = some_of(&CLASSES);
     for identity in chosen().into_iter().map(|who| IDENTITIES[who]) {
         for (class, name) in &field.probes {
-            if !known(field.strength, identity, name) {
+            if !classes.contains(&class.as_str()) || !known(field.strength, identity, name) {
                 continue;
             }
             all.insert(format!("{class} {name} as {identity}"));

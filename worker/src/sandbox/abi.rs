@@ -37,7 +37,7 @@ const fn abi(
 pub(crate) const ABIS: [Abi; 10] = [
     abi(1, "5.13", "reading, writing, making, removing and executing files", "nothing runs", true),
     abi(2, "5.19", "moving and linking files between directories", "every such move is refused", true),
-    abi(3, "6.2", "truncating files", "a file that may be read only can be emptied, where the user's rights let it", true),
+    abi(3, "6.2", "truncating files", "any file can be emptied where the user's rights let it, granted or not, unless the host is read-only to commands", true),
     abi(4, "6.7", "TCP by port", "`connect` is refused; the system call filter knows no ports", true),
     abi(5, "6.10", "commands to devices (ioctl)", "those of granted devices are held by the filter and by the user's rights", true),
     abi(6, "6.12", "signals and abstract sockets of others", "the isolated strength holds them, the default one the user's rights alone", true),

@@ -7,6 +7,7 @@ tool() {
 }
 install -d -o alice /srv/alice
 install -o alice -m 644 /etc/hostname /srv/alice/file
+install -o alice -m 644 /etc/hostname /srv/file
 runuser -u alice -- sleep 3600 &
 eventually pgrep -u alice -x sleep
 sleeper=$(pgrep -u alice -x sleep)
@@ -35,6 +36,7 @@ connect = ["tcp:80"]
 $(tool strict '"attach", "/none"' strict)
 $(tool ports '"attach", "/none"' ports)
 $(tool empty '"empty", "/srv/alice/file"' accepting)
+$(tool elsewhere '"empty", "/srv/file"' accepting)
 $(tool signal "\"signal\", \"$sleeper\"" accepting)
 $(tool named '"attach", "/srv/alice/socket"' sockets)
 $(tool abstract '"attach", "@mini-mcp-machine"' sockets)
@@ -66,6 +68,7 @@ else
 fi
 [ "$(verdict accepting)" != refused ] || fail "the doctor refuses: $report"
 since 3 empty emptied
+since 3 elsewhere emptied
 since 6 signal signalled
 since 6 abstract connected
 since 9 named connected
@@ -73,4 +76,4 @@ since 9 named connected
 kill "$listener" "$sleeper"
 wait
 no_policy
-rm -r /srv/alice
+rm -r /srv/alice /srv/file
