@@ -15,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine/host.sh
 
-life="install units policy use ssh mistakes killed namespaces read-only http credentials otlp watchdog disk"
+life="install units policy use ssh mistakes killed neighbours namespaces read-only http credentials otlp watchdog disk"
 end="before-reboot reboot after-reboot upgrade journal purge"
 other="rpm tarball"
 # A container shares the clock.
