@@ -21,6 +21,13 @@ description = "Leaves a file"
 command = ["/usr/bin/touch", "@site@/drop/mark"]
 profile = "marks"
 allow = ["alice"]
+
+[tool.once]
+description = "Once an hour"
+command = ["/usr/bin/true"]
+profile = "plain"
+allow = ["alice"]
+rate = "1/h"
 "#;
 
 /// What keeps the first process from recording, as long as this lives.
@@ -103,4 +110,28 @@ fn who_is_killed_on_his_way_takes_his_lane_along() {
     assert!(!site.path("drop/mark").exists());
     assert_eq!(client.call("mark", &json!({})).success(), "");
     assert_lawful(&site.trail());
+}
+
+/// To be refused stays cheap: a lane whose last call was refused waits for the answer first.
+#[test]
+fn nothing_is_made_for_who_is_refused_again_and_again() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    assert_eq!(client.call("once", &json!({})).success(), "");
+    assert_eq!(client.call("once", &json!({})).denied(), "rate_limited");
+
+    let deaf = Deaf::make(&site);
+    let call = client.start_call("mark", &json!({}));
+    std::thread::sleep(Duration::from_millis(500));
+    let lanes = site.worker().children();
+    let made = lanes.iter().flat_map(|lane| lane.children()).count();
+    assert_eq!(made, 0);
+    drop(deaf);
+    assert_eq!(client.called(call).success(), "");
+
+    let deaf = Deaf::make(&site);
+    let call = client.start_call("mark", &json!({}));
+    on_its_way(&site);
+    drop(deaf);
+    assert_eq!(client.called(call).success(), "");
 }

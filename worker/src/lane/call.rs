@@ -6,6 +6,7 @@ use super::bounds::bounds;
 use super::meanwhile::{Start, may_begin};
 use super::place::Place;
 use super::recording::{Passage, Recording};
+use super::records::Admitted;
 use super::watch::{Telling, outcome};
 use super::{HangUp, Lane};
 use crate::admission::Bound;
@@ -150,7 +151,8 @@ impl Lane {
         };
         let bounds = bounds(grant.limits(), caller);
         let start = start(call, bounds, &grant, self.terms.digest(&grant));
-        let (admitted, mut opened) = if may_begin(&grant, &files) {
+        // To be refused must stay cheap: who floods is to have no process made each time.
+        let (admitted, mut opened) = if self.admitted && may_begin(&grant, &files) {
             match self.begin_meanwhile(&start, &grant, (&mut files, domain), &streams)? {
                 Start::Recorded(began, running) => {
                     // The readers must see the end of the output when the command's tree has ended.
@@ -163,6 +165,7 @@ impl Lane {
         } else {
             (self.records.start(&start)?, Some((files, domain)))
         };
+        self.admitted = matches!(admitted, Admitted::Began(_));
         // What waits holds no file open.
         let close = || drop(opened.take());
         let place = self.place(admitted, grant.queue_timeout(), (caller, proofs), close)?;

@@ -94,6 +94,8 @@ pub(crate) struct Lane {
     terms: Terms,
     /// Times the call that was asked for last.
     watch: Stopwatch,
+    /// The last call had a place at once, so that the next may have one too.
+    admitted: bool,
     /// A command has finished, and the supervisor may tell what it printed.
     finished: bool,
     /// What it printed is recorded, and the supervisor has nothing to add.
@@ -122,6 +124,7 @@ impl Lane {
             buffer: vec![0; wire::FRAME_MAX],
             terms: Terms::default(),
             watch: Stopwatch::start(),
+            admitted: true,
             finished: false,
             recorded: false,
             deaf: false,
