@@ -103,7 +103,7 @@ fn what_appears_later_is_there_and_what_is_temporary_is_not() {
     let later = ground.path("later");
     let script = format!(
         "cat {} 2>/dev/null; ls /tmp /var/tmp /dev/shm -A; echo x > /tmp/x; echo x > /var/tmp/x; echo x > /dev/shm/x; \
-         ls /proc | grep -c '^[0-9]'; hostname; ls /; touch /new || echo read-only",
+         all=$(ls /proc); echo \"$all\" | grep -c '^[0-9]'; hostname; ls /; touch /new || echo read-only",
         later.display()
     );
     let tools = ["place", "private-place"];
