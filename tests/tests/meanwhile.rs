@@ -90,9 +90,24 @@ fn nothing_runs_before_its_start_is_recorded() {
 /// which therefore ends as well, and with it nothing else.
 #[test]
 fn who_is_killed_on_his_way_takes_his_lane_along() {
+    killed_on_his_way(0);
+}
+
+/// The same, of one who was made ahead.
+#[test]
+fn who_has_waited_and_is_killed_on_his_way_takes_his_lane_along() {
+    killed_on_his_way(2);
+}
+
+fn killed_on_his_way(calls_before: usize) {
     let site = site();
     let client = Client::attach(&site, ALICE);
     assert_eq!(client.call("true", &json!({})).success(), "");
+    let mark = site.path("drop/mark");
+    for _ in 0..calls_before {
+        assert_eq!(client.call("mark", &json!({})).success(), "");
+        std::fs::remove_file(&mark).expect("it was left");
+    }
 
     let deaf = Deaf::make(&site);
     let call = client.start_call("mark", &json!({}));
@@ -107,7 +122,7 @@ fn who_is_killed_on_his_way_takes_his_lane_along() {
     drop(deaf);
 
     assert!(client.called(call).is_error(), "it has not run");
-    assert!(!site.path("drop/mark").exists());
+    assert!(!mark.exists());
     assert_eq!(client.call("mark", &json!({})).success(), "");
     assert_lawful(&site.trail());
 }

@@ -12,11 +12,12 @@ use crate::groups::Groups;
 use crate::sandbox::child::{self, Directory, Gate, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
-use crate::sandbox::launch::{End, LaunchError, Running, launch};
+use crate::sandbox::launch::{End, LaunchError, Running, launch, launch_waiting, memory_is_shared};
 use crate::sandbox::limits::Limits;
 use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
+use crate::sandbox::standby::{Next, Standby, Terms};
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
 use crate::sys::Ignored;
@@ -135,6 +136,7 @@ pub(crate) struct Launcher {
     domains: Domains,
     tasks: TaskCounts,
     groups: Groups,
+    next: Next,
     ignored: Ignored,
     /// Where denials are explained.
     observer: Option<Observer>,
@@ -148,6 +150,7 @@ impl Launcher {
             context,
             tasks: TaskCounts::default(),
             groups: Groups::default(),
+            next: Next::default(),
             ignored: Ignored::now(),
             observer: None,
         }
@@ -179,11 +182,18 @@ impl Launcher {
 
     /// Gives up what is kept of the host's mounts, which changed.
     pub(crate) fn forget_views(&mut self) {
+        self.next.forget();
+
         self.domains.forget_views();
     }
 
     /// Makes ahead what the next command needs, while nobody waits.
     pub(crate) fn prepare(&mut self) {
+        if let Some(terms) = self.next.begin() {
+            let group = self.groups.take(&self.context.containment).ok().flatten();
+            let bear = |group| Standby::bear(group, terms, &self.ignored);
+            self.next.keep(group.and_then(bear));
+        }
         self.groups.prepare(&self.context.containment);
         self.domains.prepare();
     }
@@ -306,11 +316,18 @@ impl Launcher {
             plan.take(terminal.command());
         }
         let containment = &self.context.containment;
-        let group = self.groups.take(containment).map_err(LaunchError::from)?;
         if let Some(observer) = &mut self.observer {
             observer.forget();
         }
-        let running = launch(plan, gate, grant.profile(), containment, group)?;
+        let may_wait = memory_is_shared() && self.context.filters.serves_waiting(grant.profile());
+        let terms = may_wait.then(|| Terms::of(&plan, grant.profile(), containment));
+        let running = match self.next.take(terms.flatten()) {
+            Some(standby) => launch_waiting(plan, gate, standby)?,
+            None => {
+                let group = self.groups.take(containment).map_err(LaunchError::from)?;
+                launch(plan, gate, grant.profile(), containment, group)?
+            }
+        };
         match terminal.map(|own| own.relay(streams.stdout.as_fd(), whom)) {
             None => Ok(running),
             Some(Ok(relay)) => Ok(running.carried_by(relay)),

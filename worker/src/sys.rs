@@ -4,9 +4,11 @@
 
 pub(crate) mod mount;
 mod spawn;
+mod standby;
 pub(crate) mod terminal;
 
 pub(crate) use spawn::spawn;
+pub(crate) use standby::Standby;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -331,6 +333,15 @@ pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
             libc::CLOSE_RANGE_CLOEXEC,
         )
     };
+    Errno::result(result).map(drop)
+}
+
+/// Gives this process descriptors of its own, if it shared them, and marks those but the
+/// standard streams close-on-exec.
+pub(crate) fn own_descriptors() -> Result<(), Errno> {
+    let flags = libc::CLOSE_RANGE_UNSHARE | libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: takes integers only; no descriptor is closed here.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, flags) };
     Errno::result(result).map(drop)
 }
 

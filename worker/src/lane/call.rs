@@ -17,7 +17,6 @@ use crate::launcher::{Refused, Streams};
 use crate::metrics::Stopwatch;
 use crate::sandbox::launch::{LaunchError, Running};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::PollTimeout;
 use nix::sys::stat::{SFlag, fstat};
 use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
 use sha2::{Digest, Sha256};
@@ -348,8 +347,7 @@ impl Lane {
 
     /// Records the end of the run and answers; an end that cannot be recorded is
     /// the answer, for the caller must know that the trail is incomplete. While the
-    /// first process writes, `remains` are dropped; the next command is prepared when
-    /// nobody waits any more.
+    /// first process writes, `remains` are dropped.
     pub(super) fn end<T>(
         &mut self,
         ending: Ending,
@@ -360,16 +358,12 @@ impl Lane {
         let times = self.watch.stop();
         let end = Entry::End(ending);
         let tidy = || drop(remains);
-        match self.records.ended_during(&end, times, tidy)? {
-            Ok(_) => self.reply(reply)?,
-            Err(refusal) => self.reply(&refusal.into())?,
+        let recorded = self.records.ended_during(&end, times, tidy)?;
+        self.prepared = false;
+        match recorded {
+            Ok(_) => self.reply(reply),
+            Err(refusal) => self.reply(&refusal.into()),
         }
-        // Who waits already is not to wait for this.
-        let (asked, _) = self.readable(PollTimeout::ZERO)?;
-        if !asked {
-            self.launcher.prepare();
-        }
-        Ok(())
     }
 }
 

@@ -96,6 +96,8 @@ pub(crate) struct Lane {
     watch: Stopwatch,
     /// The last call had a place at once, so that the next may have one too.
     admitted: bool,
+    /// Nothing more can be made ahead for the next command.
+    prepared: bool,
     /// A command has finished, and the supervisor may tell what it printed.
     finished: bool,
     /// What it printed is recorded, and the supervisor has nothing to add.
@@ -125,6 +127,7 @@ impl Lane {
             terms: Terms::default(),
             watch: Stopwatch::start(),
             admitted: true,
+            prepared: true,
             finished: false,
             recorded: false,
             deaf: false,
@@ -216,11 +219,19 @@ impl Lane {
             if self.records.retiring() {
                 return self.last();
             }
-            let (connection, records) = self.readable(PollTimeout::NONE)?;
+            // Who waits already is not to wait for what is made for the next.
+            let patience = match self.prepared {
+                true => PollTimeout::NONE,
+                false => PollTimeout::ZERO,
+            };
+            let (connection, records) = self.readable(patience)?;
             if records {
                 self.records.notice();
             } else if connection {
                 return self.receive();
+            } else if !self.prepared {
+                self.launcher.prepare();
+                self.prepared = true;
             }
         }
         Ok(None)

@@ -105,6 +105,11 @@ impl Base {
         self.controllers.contains(&controller)
     }
 
+    /// The limits of a group for a command of `profile`.
+    pub(super) fn limits(&self, profile: &Profile) -> Vec<Setting> {
+        settings(profile, &self.controllers)
+    }
+
     /// Ends whatever a lost lane left behind.
     pub(crate) fn sweep(&self, lane: Pid) {
         let prefix = format!("{lane}-");
@@ -182,14 +187,19 @@ impl Cgroup {
 
     /// Sets the limits of `profile`.
     pub(super) fn bound(&self, profile: &Profile) -> Result<(), CgroupError> {
+        self.set(&settings(profile, &self.controllers))
+    }
+
+    /// Sets these limits.
+    pub(super) fn set(&self, limits: &[Setting]) -> Result<(), CgroupError> {
         for Setting {
             file,
             value,
             needed,
-        } in settings(profile, &self.controllers)
+        } in limits
         {
             let path = self.path.join(file);
-            if needed || path.exists() {
+            if *needed || path.exists() {
                 fs::write(&path, value).map_err(failed("limit", &path))?;
             }
         }

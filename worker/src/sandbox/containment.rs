@@ -2,6 +2,7 @@
 //! chosen once when the worker starts, by trying.
 
 use super::cgroup::{Base, Cgroup, CgroupError};
+use super::settings::Setting;
 use super::tree;
 use crate::options::Preference;
 use crate::sys::{self, Fork, Process};
@@ -111,6 +112,14 @@ impl Containment {
             Self::PidNamespace { user: true } => libc::CLONE_NEWUSER | libc::CLONE_NEWPID,
             Self::PidNamespace { user: false } => libc::CLONE_NEWPID,
             Self::Cgroup(_) | Self::Subreaper => 0,
+        }
+    }
+
+    /// The limits of a group for a command of `profile`, where groups hold commands.
+    pub(super) fn limits(&self, profile: &Profile) -> Option<Vec<Setting>> {
+        match self {
+            Self::Cgroup(base) => Some(base.limits(profile)),
+            Self::PidNamespace { .. } | Self::Subreaper => None,
         }
     }
 

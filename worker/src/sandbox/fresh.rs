@@ -173,7 +173,7 @@ fn furnish(
     to: BorrowedFd<'_>,
 ) -> Result<(), Errno> {
     let serves = super::landlock::serves(&recipe.network);
-    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
+    shared.enter()?;
     view::furnish(&recipe.view)?;
     if let Some(own) = recipe.view.own(serves) {
         open_own(domain, &own)?;

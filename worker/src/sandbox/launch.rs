@@ -1,10 +1,11 @@
 //! Starts a command in its containment, and ends it with its whole tree.
 
 use super::cgroup::{Cgroup, CgroupError, Usage};
-use super::child::{self, FAILURE_SIZE, Failure, Gate, Plan, Progress, Stage};
+use super::child::{self, FAILURE_SIZE, Failure, Gate, Origin, Plan, Progress, Stage};
 use super::containment::Containment;
 use super::init;
 use super::namespaces::{Mapping, Namespaces};
+use super::standby::Standby;
 use super::terminal::Relay;
 use super::tree;
 use crate::sys::{self, Fork, Process};
@@ -163,18 +164,35 @@ pub(crate) fn launch(
     let namespaces = containment.namespaces();
     let born = bear(&plan, gate, namespaces, group.as_ref(), profile.timeout)?;
     drop(plan);
-    let running = Running {
-        process: born.process,
-        hold: Hold::of(group, born.status),
-        started,
-        relay: None,
-    };
-    match born.failed {
-        None => Ok(running),
-        Some(error) => {
-            running.end()?;
-            Err(error)
-        }
+    let hold = Hold::of(group, born.status);
+    Running::new((born.process, hold), started, born.failed)
+}
+
+/// As [`launch`], by a process that has waited for a call on these terms.
+pub(crate) fn launch_waiting(
+    plan: Plan<'_>,
+    gate: Gate<'_>,
+    standby: Standby,
+) -> Result<Running, LaunchError> {
+    let started = Instant::now();
+    let (told, group) = standby.become_command(&plan, gate);
+    drop(plan);
+    let (process, failure, progress) = told.map_err(LaunchError::Fork)?;
+    let hold = Hold::Cgroup(group, None);
+    Running::new((process, hold), started, heard(failure, progress))
+}
+
+/// Whether processes may share this one's memory until they execute a program.
+pub(crate) fn memory_is_shared() -> bool {
+    memory_stays_closed() && sys::has_clone3()
+}
+
+/// What kept a process that shared this one's memory from executing the program.
+fn heard(failure: Option<Failure>, progress: Progress) -> Option<LaunchError> {
+    match (failure, progress) {
+        (Some(failure), _) => Some(failure.into()),
+        (None, Progress::Executing) => None,
+        (None, Progress::SettingUp) => give_up(),
     }
 }
 
@@ -189,7 +207,7 @@ fn bear(
     let flags = flags(plan) | more;
     let without = |flag| flags & flag == 0;
     let borrows = without(libc::CLONE_NEWPID | libc::CLONE_NEWUSER);
-    if borrows && memory_stays_closed() && sys::has_clone3() {
+    if borrows && memory_is_shared() {
         return borrowing(plan, gate, flags, group);
     }
     // A copy of this process cannot tell it what it heard.
@@ -262,25 +280,15 @@ fn borrowing(
     let (mut failure, mut progress) = (None, Progress::default());
     let process = in_its_place(plan, |parent| {
         sys::spawn(flags, group.map(Cgroup::directory), &mut || {
-            failure = Some(child::become_command(
-                plan,
-                parent,
-                None,
-                gate,
-                &mut progress,
-            ));
+            let from = (Origin::Born(None), parent);
+            failure = Some(child::become_command(plan, from, gate, &mut progress));
             sys::exit(127)
         })
     });
-    let failed = match (failure, progress) {
-        (Some(failure), _) => Some(failure.into()),
-        (None, Progress::Executing) => None,
-        (None, Progress::SettingUp) => give_up(),
-    };
     Ok(Born {
         process: process.map_err(unborn(flags))?,
         status: None,
-        failed,
+        failed: heard(failure, progress),
     })
 }
 
@@ -361,6 +369,27 @@ fn readable_within(descriptor: BorrowedFd<'_>, patience: Duration) -> bool {
 }
 
 impl Running {
+    /// What `process` has become, unless that `failed`: nothing is left then.
+    fn new(
+        (process, hold): (Process, Hold),
+        started: Instant,
+        failed: Option<LaunchError>,
+    ) -> Result<Self, LaunchError> {
+        let running = Self {
+            process,
+            hold,
+            started,
+            relay: None,
+        };
+        match failed {
+            None => Ok(running),
+            Some(error) => {
+                running.end()?;
+                Err(error)
+            }
+        }
+    }
+
     /// Readable once the program has ended.
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
         self.process.pidfd.as_fd()

@@ -25,6 +25,7 @@ pub(crate) mod program;
 mod scheduling;
 pub(crate) mod seccomp;
 pub(crate) mod settings;
+pub(crate) mod standby;
 pub(crate) mod tasks;
 pub(crate) mod terminal;
 mod trace;

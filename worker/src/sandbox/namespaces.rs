@@ -8,13 +8,11 @@ use super::view::{self, Own, View};
 use crate::sys::{self, Fork, mount};
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid};
 use policy::{Identity, Network, Profile, Strength};
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 
 /// What a command calls the host it is on.
@@ -127,6 +125,16 @@ impl<'a> Namespaces<'a> {
         self.cell.as_deref()
     }
 
+    /// The view that commands have in common, where they have nothing else that is set apart.
+    pub(super) fn only_shared(&self) -> Option<&Rc<Shared>> {
+        match &self.sight {
+            Sight::Prepared(view, shared) if self.flags == 0 && self.cell.is_none() => {
+                view.is_in_common().then_some(shared)
+            }
+            Sight::Host | Sight::Built(_) | Sight::Prepared(..) | Sight::Fresh(..) => None,
+        }
+    }
+
     /// Fills them, in a process that was born in them, and enters what was made ahead;
     /// returns what of the file system the domain is still to be opened to.
     pub(super) fn enter(&self, identity: Option<&Identity>) -> Result<Option<Own>, Errno> {
@@ -164,9 +172,7 @@ impl<'a> Namespaces<'a> {
     pub(super) fn leave_host(&self) -> Result<(), Errno> {
         match &self.sight {
             Sight::Host | Sight::Built(_) => Ok(()),
-            Sight::Prepared(_, shared) | Sight::Fresh(_, shared, _) => {
-                setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)
-            }
+            Sight::Prepared(_, shared) | Sight::Fresh(_, shared, _) => shared.enter(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::view::{self, View};
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use policy::Identity;
@@ -50,6 +51,13 @@ pub(crate) struct Shared {
 impl AsFd for Shared {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.namespace.as_fd()
+    }
+}
+
+impl Shared {
+    /// Takes this process there.
+    pub(super) fn enter(&self) -> Result<(), Errno> {
+        setns(&self.namespace, CloneFlags::CLONE_NEWNS)
     }
 }
 

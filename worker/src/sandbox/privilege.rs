@@ -53,9 +53,14 @@ pub(crate) fn set_gid(identity: &Identity) -> Result<(), Errno> {
 /// Real, effective and saved user id. The permitted set stays as it is where
 /// something of it is to be `kept`, until [`set_capabilities`].
 pub(crate) fn set_uid(identity: &Identity, kept: &CapsHashSet) -> Result<(), Errno> {
-    prctl::set_keepcaps(!kept.is_empty())?;
     let uid = Uid::from_raw(identity.uid);
-    unistd::setresuid(uid, uid, uid)?;
+    let become_it = || unistd::setresuid(uid, uid, uid);
+    if kept.is_empty() {
+        // Nothing is kept unless that is asked for.
+        return become_it();
+    }
+    prctl::set_keepcaps(true)?;
+    become_it()?;
     prctl::set_keepcaps(false)
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 const PERIOD: u64 = 100_000;
 
 /// One file of a cgroup.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
     pub file: &'static str,
     pub value: String,

@@ -19,7 +19,7 @@ use crate::sys::mount::{
 };
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, fchmod, mkdirat, umask};
 use nix::unistd::{chdir, fchdir};
 use policy::{Identity, Strength};
@@ -130,6 +130,16 @@ impl View<'_> {
                 serves,
             },
         })
+    }
+
+    /// Whether arguments have added places.
+    fn has_chosen(&self) -> bool {
+        self.places.iter().any(|place| place.opened.is_some())
+    }
+
+    /// Whether it is what all commands of a tool see, whoever they run as.
+    pub(super) fn is_in_common(&self) -> bool {
+        !self.isolated() && !self.has_own() && !self.has_chosen()
     }
 
     /// The same, where nothing of the host is asked of it.
@@ -300,13 +310,13 @@ pub(super) fn join(
         unshare(CloneFlags::CLONE_NEWNS)?;
         return enter(view, identity);
     }
-    let chosen = view.places.iter().any(|place| place.opened.is_some());
+    let chosen = view.has_chosen();
     // Copied before: of what is read-only in there, copies are too.
     let trees = match chosen {
         true => look_up(view, Common::Mounted)?.0,
         false => Vec::new(),
     };
-    setns(shared.as_fd(), CloneFlags::CLONE_NEWNS)?;
+    shared.enter()?;
     if !chosen && !view.has_own() {
         return Ok(());
     }

@@ -18,6 +18,8 @@ pub(super) enum Role {
     First,
     /// Whoever makes the command: a lane, or he who spawns without one.
     Lane,
+    /// What a lane has made ahead: it may become the command.
+    Ahead,
     Command,
 }
 
@@ -56,9 +58,11 @@ pub(super) struct Recorded {
 pub(super) fn launches(events: &[Event], cast: &BTreeMap<i32, Role>) -> Vec<Recorded> {
     let mut all = Vec::new();
     let mut current: Option<Launch> = None;
+    let mut cast = cast.clone();
     for event in events {
+        take_part(&mut cast, event);
         match &event.what {
-            What::Mark(text) if text == "begin" => current = Some(Launch::begin(cast, event)),
+            What::Mark(text) if text == "begin" => current = Some(Launch::begin(&cast, event)),
             What::Mark(_) => {
                 let whole = current.take().and_then(|launch| launch.end(event.time));
                 all.extend(whole);
@@ -71,6 +75,22 @@ pub(super) fn launches(events: &[Event], cast: &BTreeMap<i32, Role>) -> Vec<Reco
         }
     }
     all
+}
+
+/// Whom a lane has made takes part in the launches to come, until he is executed or ends.
+fn take_part(cast: &mut BTreeMap<i32, Role>, event: &Event) {
+    match event.what {
+        What::Fork(child) if cast.get(&event.pid) == Some(&Role::Lane) => {
+            cast.insert(child, Role::Ahead);
+        }
+        What::Exec | What::Enter(libc::SYS_exit_group, _) => {
+            let ahead = cast.get(&event.pid) == Some(&Role::Ahead);
+            if ahead {
+                cast.remove(&event.pid);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// One that goes on.
@@ -178,15 +198,15 @@ impl Launch {
     }
 
     /// What a lane makes is the command, and what that makes belongs to it; before it has
-    /// read the request it makes something ahead.
+    /// read the request, and while that command runs, it makes something ahead.
     fn born(&mut self, parent: i32, child: i32) {
         let Some(role) = self.parts.get(&parent).map(|part| part.role) else {
             return;
         };
         let role = match role {
-            Role::Lane if self.tidies() => Role::Lane,
+            Role::Lane if self.tidies() || self.phase > Phase::Making => Role::Ahead,
             Role::Lane | Role::Command => Role::Command,
-            Role::Client | Role::Supervisor | Role::First => return,
+            Role::Client | Role::Supervisor | Role::First | Role::Ahead => return,
         };
         let part = Part {
             role,
@@ -223,9 +243,16 @@ impl Launch {
 
     /// What of `event` brings the launch further.
     fn advance(&mut self, event: &Event) {
-        let Some(part) = self.parts.get(&event.pid) else {
+        let woken = self.read.is_some() && event.what == What::Exit(libc::SYS_futex);
+        let Some(part) = self.parts.get_mut(&event.pid) else {
             return;
         };
+        if part.role == Role::Ahead && self.phase == Phase::Asking && woken {
+            part.role = Role::Command;
+            self.phase = Phase::Making;
+            return;
+        }
+        let tidies = self.asked && self.read.is_none();
         let makes = [libc::SYS_clone, libc::SYS_clone3, libc::SYS_vfork];
         self.phase = match (part.role, self.phase, &event.what) {
             (Role::First, Phase::Asking, _) => {
@@ -233,7 +260,7 @@ impl Launch {
                 Phase::Asking
             }
             (Role::Lane, Phase::Asking, What::Enter(call, _))
-                if makes.contains(call) && !self.tidies() =>
+                if makes.contains(call) && !tidies =>
             {
                 Phase::Making
             }
@@ -259,6 +286,7 @@ impl Launch {
             (Role::Lane, Phase::Asking) if what.is_some_and(opens) => Stage::Paths,
             (Role::Lane, Phase::Asking) if !admitted => Stage::Attest,
             (Role::Lane, Phase::Asking | Phase::Making) => Stage::Make,
+            (Role::Ahead, _) => Stage::Tidy,
             (Role::Lane, _) => Stage::Reap,
             (Role::Command, Phase::Running) => Stage::Program,
             (Role::Command, Phase::Ending) => Stage::End,
@@ -338,6 +366,34 @@ mod tests {
         let mut events = spawn();
         events.retain(|event| event.what != What::Exit(libc::SYS_execve));
         assert!(recorded(&events).is_empty());
+    }
+
+    /// It is woken when the request has been read, and executes the program.
+    #[test]
+    fn what_waited_becomes_the_command() {
+        const FIRST: i32 = 3;
+        let mut events = spawn();
+        events.splice(
+            0..5,
+            [
+                at(-20.0, LANE, What::Enter(libc::SYS_clone3, 0)),
+                at(-19.0, LANE, What::Fork(COMMAND)),
+                at(-11.0, COMMAND, What::Enter(libc::SYS_futex, 0)),
+                at(-10.0, COMMAND, What::Switch(COMMAND, LANE)),
+                at(0.0, LANE, mark("begin")),
+                at(4.0, LANE, What::Exit(libc::SYS_recvmsg)),
+                at(7.0, LANE, What::Enter(libc::SYS_futex, 0)),
+                at(8.0, LANE, What::Switch(LANE, COMMAND)),
+                at(10.0, COMMAND, What::Exit(libc::SYS_futex)),
+            ],
+        );
+        let cast = BTreeMap::from([(LANE, Role::Lane), (FIRST, Role::First)]);
+        let all = launches(&events, &cast);
+        let [Recorded { times, inside }] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        assert_eq!(*inside, Some(96.0));
+        assert!((times[Stage::Execute.index()] - 39.0).abs() < 1e-9);
     }
 
     /// It is not the command, and what the lane hears of it is not the request.
