@@ -3,11 +3,10 @@
 use super::call::socket;
 use super::correlation::found;
 use super::handler::{Handler, Whose};
-use super::who::in_words_of_the_wire;
+use super::who::{claim_of, in_words_of_the_wire};
 use super::{Client, Front};
 use crate::http::{Visitor, in_session};
 use crate::lane::{LaneError, Pool};
-use policy::Claim;
 use rmcp::RoleServer;
 use rmcp::model::{Extensions, Implementation};
 use rmcp::service::Peer;
@@ -76,14 +75,9 @@ impl Handler {
         claimed: &Implementation,
         extensions: &Extensions,
     ) -> Option<Attached> {
-        let cut = |text: &String| text.chars().take(wire::CLAIM_MAX).collect();
-        let claim = Claim {
-            name: cut(&claimed.name),
-            version: cut(&claimed.version),
-        };
         let attach = Attach {
             correlation: found(extensions),
-            claim: in_words_of_the_wire(Some(&claim)),
+            claim: in_words_of_the_wire(Some(&claim_of(claimed))),
             key: client.key.clone(),
             speech: match self.whose {
                 Whose::One(_) => Speech::Lines,

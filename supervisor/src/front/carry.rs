@@ -139,7 +139,7 @@ impl Handler {
             Err(denial) => {
                 Span::current().record("decision", "deny");
                 let ending = refused(generation, client, call, &caller, denial);
-                return ending.await.map(Ok);
+                return Box::pin(ending).await.map(Ok);
             }
         };
         let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
@@ -151,8 +151,8 @@ impl Handler {
                         .await
                 }
                 How::Background => {
-                    self.launch(generation, client, name, terms, arguments)
-                        .await
+                    let launch = self.launch(generation, client, name, terms, arguments);
+                    Box::pin(launch).await
                 }
             }
         };
