@@ -2,7 +2,6 @@
 
 use super::connection::Connection;
 use super::idle::{Idle, watch};
-use super::launches::{Launch, Launches};
 use super::pipes::Pipes;
 use super::turns::{Turn, Turns};
 use super::{Door, LaneError};
@@ -31,7 +30,6 @@ pub(crate) struct Pool {
     /// For the output of the next command.
     pipes: Mutex<Option<Pipes>>,
     runs: Arc<Turns>,
-    launches: Launches,
     reports: Arc<Turns>,
 }
 
@@ -44,7 +42,6 @@ impl Pool {
             idle: Idle::default(),
             pipes: Mutex::default(),
             runs: Turns::new(RUNS_MAX),
-            launches: Launches::new(),
             reports: Turns::new(REPORTS_MAX),
         }
     }
@@ -112,18 +109,12 @@ impl Pool {
         let turns = if runs { &self.runs } else { &self.reports };
         let turn = turns.take(caller).await;
         let turn = turn.map_err(|_| LaneError::Crowded)?;
-        let launch = if runs {
-            Some(self.launches.begin().await)
-        } else {
-            None
-        };
         let connection = self.deliver(&packet, descriptors).await?;
         Ok(Lease {
             connection,
             pool: Arc::clone(self),
             caller: Arc::clone(caller),
             turn: Some(turn),
-            launch,
         })
     }
 
@@ -219,7 +210,7 @@ impl Pool {
     ) -> Result<Connection, LaneError> {
         let connection = match idle {
             Some(connection) => connection,
-            None => self.open().await?,
+            None => Box::pin(self.open()).await?,
         };
         connection.send(packet, descriptors).await?;
         Ok(connection)
@@ -250,16 +241,12 @@ pub(crate) struct Lease {
     pool: Arc<Pool>,
     caller: Arc<str>,
     turn: Option<Turn>,
-    /// Until something is heard of what was asked for.
-    launch: Option<Arc<Launch>>,
 }
 
 impl Lease {
     /// Waits for the next reply.
     pub(crate) async fn reply(&mut self) -> Result<Reply, LaneError> {
-        let reply = self.connection.receive().await;
-        self.launch = None;
-        reply
+        self.connection.receive().await
     }
 
     /// Makes room for other commands, since this one waits for somebody.
@@ -405,7 +392,9 @@ mod tests {
     #[tokio::test]
     async fn a_denial_is_recorded_while_every_turn_is_taken() {
         let (_scratch, pool, _told) = worker(10);
-        let _taken: Vec<Turn> = (0..RUNS_MAX).map(|_| pool.runs.take_again(&"a".into())).collect();
+        let _taken: Vec<Turn> = (0..RUNS_MAX)
+            .map(|_| pool.runs.take_again(&"a".into()))
+            .collect();
         one_report(&pool).await;
     }
 
@@ -431,7 +420,10 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_is_not_there_is_named() {
         let pool = Arc::new(Pool::new(Door::Socket("/nonexistent/w".into()), POLICY));
-        let refused = pool.submit(&"a".into(), &report("no"), &[]).await.unwrap_err();
+        let refused = pool
+            .submit(&"a".into(), &report("no"), &[])
+            .await
+            .unwrap_err();
         let failure = refused.failure();
         assert_eq!(failure.code, "worker");
         assert!(failure.reason.contains("/nonexistent/w"), "{failure:?}");
