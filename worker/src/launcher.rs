@@ -13,7 +13,7 @@ use crate::sandbox::child::{self, Directory, Gate, Plan, Stage};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
 use crate::sandbox::launch::{End, LaunchError, Running, launch, launch_waiting, memory_is_shared};
-use crate::sandbox::limits::Limits;
+use crate::sandbox::limits::{Limits, Present};
 use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
@@ -138,6 +138,7 @@ pub(crate) struct Launcher {
     groups: Groups,
     next: Next,
     ignored: Ignored,
+    present: Present,
     /// Where denials are explained.
     observer: Option<Observer>,
 }
@@ -152,6 +153,7 @@ impl Launcher {
             groups: Groups::default(),
             next: Next::default(),
             ignored: Ignored::now(),
+            present: Present::now(),
             observer: None,
         }
     }
@@ -196,6 +198,12 @@ impl Launcher {
         }
         self.groups.prepare(&self.context.containment);
         self.domains.prepare();
+    }
+
+    /// Gives up what was made ahead, when no command comes any more.
+    pub(crate) fn give_back(&mut self) {
+        self.next.forget();
+        self.groups = Groups::default();
     }
 
     /// Opens what the call names, and makes sure that it could be carried out: what
@@ -347,7 +355,8 @@ impl Launcher {
         };
         // The relay of a terminal is a task of the same user.
         let relay = u64::from(grant.profile().tty);
-        Limits::new(grant.profile(), tasks.saturating_add(relay))
+        let tasks = tasks.saturating_add(relay);
+        Limits::new(grant.profile(), tasks, &self.present)
     }
 }
 

@@ -285,16 +285,34 @@ pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     }
 }
 
-/// The supplementary groups of this process, getgroups(2). The library's function reads a
-/// file of /proc first, to learn how many there may be.
-pub(crate) fn groups() -> Result<Vec<u32>, Errno> {
-    // SAFETY: with a size of 0 the kernel writes nothing.
-    let count = Errno::result(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
-    let mut groups = vec![0; usize::try_from(count).unwrap_or_default()];
-    // SAFETY: the kernel writes at most `count` ids, the length of the live vector.
-    let count = Errno::result(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+/// The supplementary groups of this process, getgroups(2), of which there are at most `most`:
+/// else `EINVAL`.
+pub(crate) fn groups(most: usize) -> Result<Vec<u32>, Errno> {
+    // Of a size of 0 the kernel would think that it is asked for the number alone.
+    let mut groups = vec![0; most + 1];
+    let size = i32::try_from(groups.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the kernel writes at most `size` ids, the length of the live vector.
+    let count = Errno::result(unsafe { libc::getgroups(size, groups.as_mut_ptr()) })?;
     groups.truncate(usize::try_from(count).unwrap_or_default());
     Ok(groups)
+}
+
+/// The effective, the permitted and the inheritable set of this process as bits, capget(2).
+pub(crate) fn capabilities() -> Result<[u64; 3], Errno> {
+    // linux/capability.h: `_LINUX_CAPABILITY_VERSION_3`, by which a set is two words.
+    const VERSION: u32 = 0x2008_0522;
+    let mut head = [VERSION, 0];
+    let mut words = [[0_u32; 3]; 2];
+    // SAFETY: the kernel reads and writes a head of two words, and writes two structures of
+    // three words each, all of which live here.
+    let result = unsafe { libc::syscall(libc::SYS_capget, head.as_mut_ptr(), words.as_mut_ptr()) };
+    Errno::result(result)?;
+    let [low, high] = words;
+    let mut sets = [0; 3];
+    for (set, (low, high)) in sets.iter_mut().zip(low.into_iter().zip(high)) {
+        *set = u64::from(low) | u64::from(high) << 32;
+    }
+    Ok(sets)
 }
 
 /// A descriptor of the process that has this id now, pidfd_open(2).

@@ -259,7 +259,6 @@ fn sweep_dead(home: &Path) {
             .and_then(|pid| pid.parse().ok())
             .map(Pid::from_raw);
         if worker.is_some_and(|pid| nix::sys::signal::kill(pid, None) == Err(Errno::ESRCH)) {
-            children(&path).iter().for_each(|group| drop(remove(group)));
             let _left = remove(&path);
         }
     }
@@ -273,12 +272,14 @@ fn children(path: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Kills until the group can be removed.
+/// Kills until the group can be removed, with all groups beneath it: a lane whose worker
+/// was killed may still make one.
 fn remove(path: &Path) -> io::Result<()> {
     loop {
         match fs::remove_dir(path) {
             Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => {
                 kill(path, &File::open(path.join("cgroup.events"))?)?;
+                children(path).iter().try_for_each(|group| remove(group))?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => return result,

@@ -175,11 +175,12 @@ pub(crate) fn launch_waiting(
     standby: Standby,
 ) -> Result<Running, LaunchError> {
     let started = Instant::now();
-    let (told, group) = standby.become_command(&plan, gate);
+    let woken = standby.become_command(&plan, gate);
     drop(plan);
-    let (process, failure, progress) = told.map_err(LaunchError::Fork)?;
-    let hold = Hold::Cgroup(group, None);
-    Running::new((process, hold), started, heard(failure, progress))
+    let woken = woken.map_err(LaunchError::Fork)?;
+    let hold = Hold::Cgroup(woken.group, None);
+    let failed = heard(woken.failure, woken.progress);
+    Running::new((woken.process, hold), started, failed)
 }
 
 /// Whether processes may share this one's memory until they execute a program.

@@ -98,22 +98,30 @@ impl Standby {
         terms.is_some_and(|terms| *terms == self.terms) && self.child.is_waiting()
     }
 
-    /// Has it become the command of `plan`, and returns once it is executed, or why not;
-    /// with its group.
-    pub(super) fn become_command(
-        self,
-        plan: &Plan<'_>,
-        gate: Gate<'_>,
-    ) -> (Result<(Process, Option<Failure>, Progress), Errno>, Cgroup) {
+    /// Has it become the command of `plan`, and returns once that is executed, or not.
+    pub(super) fn become_command(self, plan: &Plan<'_>, gate: Gate<'_>) -> Result<Woken, Errno> {
         let (mut failure, mut progress) = (None, Progress::default());
         let from = (Origin::Waited(self.bounded), Pid::this());
         let process = self.child.go(&mut || {
             failure = Some(child::become_command(plan, from, gate, &mut progress));
             sys::exit(127)
-        });
-        let told = process.map(|process| (process, failure, progress));
-        (told, self.group)
+        })?;
+        Ok(Woken {
+            process,
+            group: self.group,
+            failure,
+            progress,
+        })
     }
+}
+
+/// What became of a process that waited.
+pub(super) struct Woken {
+    pub process: Process,
+    pub group: Cgroup,
+    /// Why it did not execute the program, as far as it could tell.
+    pub failure: Option<Failure>,
+    pub progress: Progress,
 }
 
 /// What is made for the next command, where two in a row had the same terms.
