@@ -166,14 +166,20 @@ pub(crate) struct Usage {
 impl Cgroup {
     fn open(path: &Path, controllers: &BTreeSet<Controller>) -> Result<Self, CgroupError> {
         let file = |name| File::open(path.join(name));
+        let count = |one, name| {
+            controllers
+                .contains(&one)
+                .then(|| file(name).ok())
+                .flatten()
+        };
         Ok(Self {
             directory: File::open(path).map_err(failed("open", path))?,
             events: file("cgroup.events").map_err(failed("watch", path))?,
             counters: Counters {
                 cpu: file("cpu.stat").ok(),
-                memory_peak: file("memory.peak").ok(),
-                memory: file("memory.events").ok(),
-                pids: file("pids.events").ok(),
+                memory_peak: count(Controller::Memory, "memory.peak"),
+                memory: count(Controller::Memory, "memory.events"),
+                pids: count(Controller::Pids, "pids.events"),
             },
             controllers: controllers.clone(),
             path: path.to_path_buf(),
@@ -325,7 +331,7 @@ mod tests {
     fn a_group_tells_what_was_used_killed_and_refused() {
         let usage = |files: &[(&str, &str)]| {
             let directory = fake(&[&[("cgroup.events", "")], files].concat());
-            let group = Cgroup::open(directory.path(), &BTreeSet::new()).unwrap();
+            let group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
             group.counters.usage()
         };
         let some = usage(&[
