@@ -4,11 +4,12 @@
 //! value by value. For any other a process is made as ever.
 
 use super::cgroup::Cgroup;
-use super::child::{self, Directory, Failure, Gate, Origin, Plan, Progress, Stdin};
+use super::child::{self, Directory, Gate, Origin, Plan, Progress, Stdin};
 use super::containment::Containment;
 use super::namespaces::Namespaces;
 use super::prepared::Shared;
 use super::settings::Setting;
+use super::stage::Failure;
 use crate::sys::{self, Ignored, Process};
 use nix::errno::Errno;
 use nix::unistd::Pid;
