@@ -3,6 +3,7 @@
 //! As root, asleep, it waits for the call that it serves: one with the same terms, compared
 //! value by value. For any other a process is made as ever.
 
+use super::birth::give_up;
 use super::cgroup::Cgroup;
 use super::child::{self, Directory, Gate, Origin, Plan, Progress, Stdin};
 use super::containment::Containment;
@@ -80,15 +81,18 @@ impl Standby {
     pub(crate) fn bear(group: Cgroup, terms: Terms, ignored: &Ignored) -> Option<Self> {
         group.set(&terms.limits).ok()?;
         let (shared, parent) = (terms.shared.as_deref(), Pid::this());
-        let mut bounded = None;
+        let mut told = None;
         let child = sys::Standby::bear(group.directory(), &mut || {
             let ready = child::wait_for_a_call(ignored, shared, &terms.filter, parent);
-            bounded = ready.ok();
-            bounded.is_some()
+            told.insert(ready).is_ok()
         });
+        if told.is_none() && matches!(child, Err(Errno::ECANCELED)) {
+            // Killed in the middle of what it did in this memory.
+            give_up();
+        }
         Some(Self {
             child: child.ok()?,
-            bounded: bounded?,
+            bounded: told?.ok()?,
             group,
             terms,
         })
