@@ -17,6 +17,7 @@ pub struct SiteBuilder {
     audit: Option<PathBuf>,
     worker_options: Vec<String>,
     further: Vec<String>,
+    apart: bool,
     folder: PathBuf,
 }
 
@@ -28,6 +29,7 @@ impl SiteBuilder {
             audit: None,
             worker_options: Vec::new(),
             further: Vec::new(),
+            apart: false,
             folder: env::temp_dir(),
         }
     }
@@ -43,6 +45,14 @@ impl SiteBuilder {
     #[must_use]
     pub fn serving(mut self, words: &[&str]) -> SiteBuilder {
         self.further = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Each process has a session of its own, as a service manager gives it one: where
+    /// sessions are scheduled as groups, what is measured does not share one with who measures.
+    #[must_use]
+    pub fn apart(mut self) -> SiteBuilder {
+        self.apart = true;
         self
     }
 
@@ -91,7 +101,7 @@ impl SiteBuilder {
             audit,
             self.containment,
             self.worker_options,
-            self.further,
+            (self.further, self.apart),
         );
         site.file("policy.toml", &self.policy.replace("@site@", &site.text()));
         site

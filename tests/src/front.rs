@@ -1,6 +1,6 @@
 //! The supervisor's place, taken by the test itself.
 
-use crate::{FRONT, Site, User, connect_as};
+use crate::{FRONT, Site, SiteBuilder, User, connect_as};
 use nix::sys::socket::SockType;
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -21,7 +21,13 @@ impl Front {
     /// Starts the worker and listens.
     #[must_use]
     pub fn with(policy: &str) -> Front {
-        let site = Site::with(policy).worker_only();
+        Front::of(Site::with(policy))
+    }
+
+    /// The same, with a worker as it is built.
+    #[must_use]
+    pub fn of(built: SiteBuilder) -> Front {
+        let site = built.worker_only();
         let listener = listen(&site.front());
         Front { site, listener }
     }

@@ -30,6 +30,8 @@ pub struct Site {
     worker_options: Vec<String>,
     /// Further arguments of the supervisor.
     further: Vec<String>,
+    /// Whether each process gets a session of its own.
+    apart: bool,
     worker: Option<Child>,
     supervisor: Option<Child>,
 }
@@ -46,7 +48,7 @@ impl Site {
         audit: PathBuf,
         containment: String,
         worker_options: Vec<String>,
-        further: Vec<String>,
+        (further, apart): (Vec<String>, bool),
     ) -> Site {
         Site {
             directory,
@@ -54,6 +56,7 @@ impl Site {
             containment,
             worker_options,
             further,
+            apart,
             worker: None,
             supervisor: None,
         }
@@ -154,7 +157,7 @@ impl Site {
     /// The command line of the worker.
     #[must_use]
     pub fn worker_command(&self) -> Command {
-        let mut command = Command::new(self.program("mini-mcp-worker"));
+        let mut command = self.command("mini-mcp-worker", |program| Command::new(program));
         command.arg("serve").arg("--policy").arg(self.policy());
         command.arg("--packs").arg(self.path("packs"));
         command.arg("--socket").arg(self.worker_socket());
@@ -172,7 +175,7 @@ impl Site {
     /// The command line of the supervisor.
     #[must_use]
     pub fn supervisor_command(&self) -> Command {
-        let mut command = command_as(FRONT, &self.program("mini-mcp"));
+        let mut command = self.command("mini-mcp", |program| command_as(FRONT, program));
         command.arg("serve").arg("--policy").arg(self.policy());
         command.arg("--packs").arg(self.path("packs"));
         command.arg("--socket").arg(self.front());
@@ -182,6 +185,17 @@ impl Site {
         }
         command.args(&self.further);
         command.stdin(Stdio::null());
+        command
+    }
+
+    /// The beginning of a command line that executes the program `name`, as `make` has it.
+    fn command(&self, name: &str, make: impl FnOnce(&Path) -> Command) -> Command {
+        let program = self.program(name);
+        if !self.apart {
+            return make(&program);
+        }
+        let mut command = make(Path::new("/usr/bin/setsid"));
+        command.arg(program);
         command
     }
 

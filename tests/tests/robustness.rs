@@ -1,7 +1,7 @@
 //! What no good client sends: each is answered as JSON-RPC 2.0 and MCP say, or bounded,
 //! and the connection goes on; over lines and over HTTP.
 
-use harness::{ALICE, BASE, Client, Site, Web, connect_as, eventually};
+use harness::{ALICE, BASE, Client, Process, Site, Web, connect_as, eventually};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::SockType;
 use serde_json::{Value, json};
@@ -349,4 +349,31 @@ fn ten_thousand_idle_clients_are_borne() {
         let mut byte = [0];
         std::io::Read::read_exact(&mut socket, &mut byte).ok()
     });
+}
+
+/// Kibibytes of code of its own program that `process` has mapped, and of these resident.
+fn code(process: Process) -> (u64, u64) {
+    let text = process.bytes("smaps");
+    let (mut own, mut mapped, mut resident) = (false, 0, 0);
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            [_, rights, .., path] if path.starts_with('/') => {
+                own = *rights == "r-xp" && path.ends_with("mini-mcp-worker");
+            }
+            ["Size:", size, _] if own => mapped += size.parse::<u64>().expect("a number"),
+            ["Rss:", size, _] if own => resident += size.parse::<u64>().expect("a number"),
+            _ => {}
+        }
+    }
+    (mapped, resident)
+}
+
+/// What only its start needs, to read a policy above all, it does not keep.
+#[test]
+fn a_worker_that_waits_has_let_go_of_its_code() {
+    let site = Site::with(BASE).start();
+    let (mapped, resident) = code(site.worker());
+    assert!(mapped > 0, "it has code");
+    assert!(resident < mapped * 9 / 10, "{resident} of {mapped} KiB");
 }

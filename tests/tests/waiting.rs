@@ -181,3 +181,19 @@ fn nobody_waits_for_a_lane_that_is_gone() {
     });
     assert_eq!(sh(&client, "sh", "echo served"), "served\n");
 }
+
+/// Its lane gives back what it has made ahead, and the last one leaves no group at all.
+#[test]
+fn nobody_waits_for_a_worker_that_is_gone() {
+    let mut site = Site::with(&policy()).start();
+    let client = Client::attach(&site, ALICE);
+    (0..2).for_each(|_| drop(sh(&client, "sh", "true")));
+    let (one, worker) = (waits(&site), site.worker());
+    site.kill_worker();
+    eventually("nobody waits", SOON, || (!one.alive()).then_some(()));
+    eventually("no group is left", SOON, || {
+        site.cgroups_of(worker).is_empty().then_some(())
+    });
+    site.start_worker();
+    assert_eq!(sh(&client, "sh", "echo served"), "served\n");
+}

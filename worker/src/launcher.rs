@@ -9,14 +9,16 @@ use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
-use crate::sandbox::child::{self, Directory, Gate, Plan, Stage};
+use crate::sandbox::birth::memory_is_shared;
+use crate::sandbox::child::{self, Directory, Gate, Plan};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
-use crate::sandbox::launch::{End, LaunchError, Running, launch, launch_waiting, memory_is_shared};
-use crate::sandbox::limits::Limits;
+use crate::sandbox::launch::{End, LaunchError, Running, launch, launch_waiting};
+use crate::sandbox::limits::{Limits, Present};
 use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
+use crate::sandbox::stage::Stage;
 use crate::sandbox::standby::{Next, Standby, Terms};
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
@@ -138,6 +140,7 @@ pub(crate) struct Launcher {
     groups: Groups,
     next: Next,
     ignored: Ignored,
+    present: Present,
     /// Where denials are explained.
     observer: Option<Observer>,
 }
@@ -152,6 +155,7 @@ impl Launcher {
             groups: Groups::default(),
             next: Next::default(),
             ignored: Ignored::now(),
+            present: Present::now(),
             observer: None,
         }
     }
@@ -196,6 +200,12 @@ impl Launcher {
         }
         self.groups.prepare(&self.context.containment);
         self.domains.prepare();
+    }
+
+    /// Gives up what was made ahead, when no command comes any more.
+    pub(crate) fn give_back(&mut self) {
+        self.next.forget();
+        self.groups = Groups::default();
     }
 
     /// Opens what the call names, and makes sure that it could be carried out: what
@@ -347,7 +357,8 @@ impl Launcher {
         };
         // The relay of a terminal is a task of the same user.
         let relay = u64::from(grant.profile().tty);
-        Limits::new(grant.profile(), tasks.saturating_add(relay))
+        let tasks = tasks.saturating_add(relay);
+        Limits::new(grant.profile(), tasks, &self.present)
     }
 }
 

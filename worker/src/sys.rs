@@ -16,6 +16,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
+use std::fs;
 use std::io::IoSliceMut;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -285,16 +286,34 @@ pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     }
 }
 
-/// The supplementary groups of this process, getgroups(2). The library's function reads a
-/// file of /proc first, to learn how many there may be.
-pub(crate) fn groups() -> Result<Vec<u32>, Errno> {
-    // SAFETY: with a size of 0 the kernel writes nothing.
-    let count = Errno::result(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
-    let mut groups = vec![0; usize::try_from(count).unwrap_or_default()];
-    // SAFETY: the kernel writes at most `count` ids, the length of the live vector.
-    let count = Errno::result(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+/// The supplementary groups of this process, getgroups(2), of which there are at most `most`:
+/// else `EINVAL`.
+pub(crate) fn groups(most: usize) -> Result<Vec<u32>, Errno> {
+    // Of a size of 0 the kernel would think that it is asked for the number alone.
+    let mut groups = vec![0; most + 1];
+    let size = i32::try_from(groups.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the kernel writes at most `size` ids, the length of the live vector.
+    let count = Errno::result(unsafe { libc::getgroups(size, groups.as_mut_ptr()) })?;
     groups.truncate(usize::try_from(count).unwrap_or_default());
     Ok(groups)
+}
+
+/// The effective, the permitted and the inheritable set of this process as bits, capget(2).
+pub(crate) fn capabilities() -> Result<[u64; 3], Errno> {
+    // linux/capability.h: `_LINUX_CAPABILITY_VERSION_3`, by which a set is two words.
+    const VERSION: u32 = 0x2008_0522;
+    let mut head = [VERSION, 0];
+    let mut words = [[0_u32; 3]; 2];
+    // SAFETY: the kernel reads and writes a head of two words, and writes two structures of
+    // three words each, all of which live here.
+    let result = unsafe { libc::syscall(libc::SYS_capget, head.as_mut_ptr(), words.as_mut_ptr()) };
+    Errno::result(result)?;
+    let [low, high] = words;
+    let mut sets = [0; 3];
+    for (set, (low, high)) in sets.iter_mut().zip(low.into_iter().zip(high)) {
+        *set = u64::from(low) | u64::from(high) << 32;
+    }
+    Ok(sets)
 }
 
 /// A descriptor of the process that has this id now, pidfd_open(2).
@@ -442,6 +461,28 @@ pub(crate) fn ignore_children() -> Result<(), Errno> {
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     // SAFETY: to ignore a signal runs no code of this process.
     unsafe { sigaction(Signal::SIGCHLD, &ignore) }.map(drop)
+}
+
+/// Lets go of the code that this process has used, its own and that of libraries: what is
+/// wanted again is found in the page cache, madvise(2). Where proc(5) says nothing of it, it
+/// stays.
+pub(crate) fn forget_code() {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    for (begin, end) in maps.lines().filter_map(code) {
+        let begin = ptr::without_provenance_mut(begin);
+        // SAFETY: a mapping of a file, private and not to be written to: whatever is read
+        // there again is what it was.
+        unsafe { libc::madvise(begin, end - begin.addr(), libc::MADV_DONTNEED) };
+    }
+}
+
+/// Where the code of a file is, by a line of proc_pid_maps(5).
+fn code(line: &str) -> Option<(usize, usize)> {
+    let mut fields = line.split_whitespace();
+    let (begin, end) = fields.next()?.split_once('-')?;
+    let is_code = fields.next()? == "r-xp" && fields.nth(3)?.starts_with('/');
+    let number = |text| usize::from_str_radix(text, 16).ok();
+    is_code.then_some((number(begin)?, number(end)?))
 }
 
 /// Ends this process at once, without destructors or exit handlers: for forked

@@ -197,6 +197,8 @@ impl Worker {
         self.let_approvers_in();
         let ready = self.manager.ready(&self.state());
         ready.map_err(ServiceError::from)?;
+        // Most of what the start has used is not used again.
+        sys::forget_code();
         while self.deadline.is_none() || !self.lanes.is_empty() {
             self.manager.feed(|| self.log.is_writable());
             let mut ready = [EpollEvent::empty(); 32];

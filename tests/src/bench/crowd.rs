@@ -13,7 +13,7 @@ const CLIENTS: usize = 64;
 
 /// Calls a second of all together.
 pub(super) fn rows(plan: &Plan) -> Vec<Row> {
-    let site = Site::with(&policy::launches()).start();
+    let site = Site::with(&policy::launches()).apart().start();
     let sessions = (0..CLIENTS).map(|_| Mutex::new(Session::of(&site, ALICE)));
     let sessions: Vec<Mutex<Session>> = sessions.collect();
     let line = call("true");

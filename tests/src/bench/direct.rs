@@ -1,6 +1,6 @@
 //! The worker alone; this process takes the supervisor's place.
 
-use crate::{ALICE, Front, Lane, request};
+use crate::{ALICE, Front, Lane, Site, request};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use wire::{PolicyDigest, Status};
@@ -20,7 +20,7 @@ impl Direct {
     /// Starts a worker with `policy`.
     #[must_use]
     pub fn start(policy: &str) -> Direct {
-        let front = Front::with(policy);
+        let front = Front::of(Site::with(policy).apart());
         let (client, end) = front.client(ALICE);
         let lane = Lane::greeted(&front.site);
         Direct {

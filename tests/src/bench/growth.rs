@@ -80,7 +80,7 @@ fn row(times: &Times, id: &str, what: &str) -> Row {
 
 /// A fresh one, two to wear out, and one with a long trail.
 fn sites(plan: &Plan) -> [Site; 4] {
-    let site = || Site::with(&policy::launches());
+    let site = || Site::with(&policy::launches()).apart();
     let mut long = site().worker_option("--audit-turn", "4G").prepare();
     lengthen(&long, trail_bytes(plan));
     long.start_worker();

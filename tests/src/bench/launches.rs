@@ -29,7 +29,7 @@ const INSIDE: [(&str, &str, f64); 3] = [
 #[must_use]
 pub(super) fn found(plan: &Plan) -> Found {
     let worker = Direct::start(&policy::launches());
-    let (plain, limited) = (Site::with(&policy::launches()).start(), limited());
+    let (plain, limited) = (Site::with(&policy::launches()).apart().start(), limited());
     let mut session = Session::of(&plain, ALICE);
     let mut counted = Session::of(&limited, ALICE);
     let mut web = Request::of(&plain, ALICE);
@@ -75,7 +75,7 @@ fn tool(name: &str) -> &str {
 
 /// Every limit counts, and every line of the trail is waited for.
 fn limited() -> Site {
-    let site = Site::with(&policy::limited());
+    let site = Site::with(&policy::limited()).apart();
     site.worker_option("--audit-sync", "always").start()
 }
 

@@ -11,7 +11,7 @@ use crate::{ALICE, Site};
 
 /// Supervisor, worker, and each idle client.
 pub(super) fn found(plan: &Plan) -> Found {
-    let site = Site::with(&policy::launches()).start();
+    let site = Site::with(&policy::launches()).apart().start();
     let mut session = Session::of(&site, ALICE);
     session.succeed(&call("true"));
     let resident = || site.supervisor().resident() as f64 / 1024.0;

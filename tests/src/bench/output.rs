@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// The rate, and what it takes of memory.
 pub(super) fn rows(plan: &Plan) -> Vec<Row> {
-    let site = Site::with(&policy::launches()).start();
+    let site = Site::with(&policy::launches()).apart().start();
     let mut session = Session::of(&site, ALICE);
     session.succeed(&call("true"));
     let before = peaks(&site);

@@ -17,7 +17,7 @@ const PLAIN: &str = "plain rmcp";
 
 /// `tools/list` and `ping`.
 pub(super) fn rows(plan: &Plan) -> Vec<Row> {
-    let site = Site::with(&policy::tools(TOOLS)).start();
+    let site = Site::with(&policy::tools(TOOLS)).apart().start();
     let mut ours = Session::of(&site, ALICE);
     let plain = Plain::start(&site, &ours.ask(LIST));
     let mut theirs = Session::at(&plain.socket).expect("it answers");

@@ -34,7 +34,7 @@ use tracer::Tracer;
 /// When the kernel cannot record.
 pub fn bars(rounds: Rounds) -> Result<Vec<Bar>> {
     let worker = Direct::start(&policy::launches());
-    let site = Site::with(&policy::launches()).start();
+    let site = Site::with(&policy::launches()).apart().start();
     let mut session = Session::of(&site, ALICE);
     let line = call("true");
     let times = Contest::default()

@@ -33,7 +33,7 @@ pub(super) fn rows(plan: &Plan) -> Vec<Row> {
 }
 
 fn start() -> Duration {
-    let mut site = Site::with(&policy::launches()).prepare();
+    let mut site = Site::with(&policy::launches()).apart().prepare();
     let start = Instant::now();
     site.start_at_once();
     while UnixStream::connect(site.front()).is_err() {

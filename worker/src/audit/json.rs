@@ -123,21 +123,35 @@ pub(crate) fn quoted(value: &str) -> String {
 /// other scripts is escaped, so that a trail shown in a terminal cannot move its cursor.
 fn quote(text: &mut String, value: &str) {
     text.push('"');
-    for character in value.chars() {
-        match character {
-            '"' | '\\' => {
-                text.push('\\');
-                text.push(character);
-            }
-            plain if plain.is_alphanumeric() || (' '..='~').contains(&plain) => text.push(plain),
-            other => {
-                for unit in other.encode_utf16(&mut [0; 2]) {
-                    let _infallible = write!(text, "\\u{unit:04x}");
-                }
-            }
-        }
+    let mut rest = value;
+    while let Some(at) = rest.find(is_to_be_escaped) {
+        let (plain, other) = rest.split_at(at);
+        text.push_str(plain);
+        let mut characters = other.chars();
+        characters
+            .next()
+            .into_iter()
+            .for_each(|one| escape(text, one));
+        rest = characters.as_str();
     }
+    text.push_str(rest);
     text.push('"');
+}
+
+fn is_to_be_escaped(character: char) -> bool {
+    let plain = (' '..='~').contains(&character) || character.is_alphanumeric();
+    !plain || matches!(character, '"' | '\\')
+}
+
+fn escape(text: &mut String, character: char) {
+    if matches!(character, '"' | '\\') {
+        text.push('\\');
+        text.push(character);
+        return;
+    }
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        let _infallible = write!(text, "\\u{unit:04x}");
+    }
 }
 
 #[cfg(test)]

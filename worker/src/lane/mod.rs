@@ -143,6 +143,7 @@ impl Lane {
         let result = self.converse();
         if unistd::getppid() != first {
             // The first process was killed: the last of its lanes tidies up.
+            self.launcher.give_back();
             self.launcher.context.containment.remove();
         }
         let offence = result.as_ref().err().and_then(HangUp::offence);

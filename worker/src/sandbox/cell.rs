@@ -9,7 +9,7 @@
 //! host, and holds nothing open. Who could change all that, as root or by a capability,
 //! gets namespaces of his own.
 
-use super::launch::give_up;
+use super::birth::give_up;
 use super::prepared::{own_namespace, told_by_child};
 use super::privilege;
 use super::view;

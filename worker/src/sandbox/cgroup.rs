@@ -166,14 +166,20 @@ pub(crate) struct Usage {
 impl Cgroup {
     fn open(path: &Path, controllers: &BTreeSet<Controller>) -> Result<Self, CgroupError> {
         let file = |name| File::open(path.join(name));
+        let count = |one, name| {
+            controllers
+                .contains(&one)
+                .then(|| file(name).ok())
+                .flatten()
+        };
         Ok(Self {
             directory: File::open(path).map_err(failed("open", path))?,
             events: file("cgroup.events").map_err(failed("watch", path))?,
             counters: Counters {
                 cpu: file("cpu.stat").ok(),
-                memory_peak: file("memory.peak").ok(),
-                memory: file("memory.events").ok(),
-                pids: file("pids.events").ok(),
+                memory_peak: count(Controller::Memory, "memory.peak"),
+                memory: count(Controller::Memory, "memory.events"),
+                pids: count(Controller::Pids, "pids.events"),
             },
             controllers: controllers.clone(),
             path: path.to_path_buf(),
@@ -259,7 +265,6 @@ fn sweep_dead(home: &Path) {
             .and_then(|pid| pid.parse().ok())
             .map(Pid::from_raw);
         if worker.is_some_and(|pid| nix::sys::signal::kill(pid, None) == Err(Errno::ESRCH)) {
-            children(&path).iter().for_each(|group| drop(remove(group)));
             let _left = remove(&path);
         }
     }
@@ -273,12 +278,14 @@ fn children(path: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Kills until the group can be removed.
+/// Kills until the group can be removed, with all groups beneath it: a lane whose worker
+/// was killed may still make one.
 fn remove(path: &Path) -> io::Result<()> {
     loop {
         match fs::remove_dir(path) {
             Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => {
                 kill(path, &File::open(path.join("cgroup.events"))?)?;
+                children(path).iter().try_for_each(|group| remove(group))?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => return result,
@@ -324,7 +331,7 @@ mod tests {
     fn a_group_tells_what_was_used_killed_and_refused() {
         let usage = |files: &[(&str, &str)]| {
             let directory = fake(&[&[("cgroup.events", "")], files].concat());
-            let group = Cgroup::open(directory.path(), &BTreeSet::new()).unwrap();
+            let group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
             group.counters.usage()
         };
         let some = usage(&[

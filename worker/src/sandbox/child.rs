@@ -9,6 +9,7 @@ use super::limits::Limits;
 use super::namespaces::{Mapping, Namespaces};
 use super::prepared::Shared;
 use super::privilege;
+use super::stage::{Failure, Stage};
 use crate::open::{Opened, open_again};
 use crate::sys::{self, Ignored};
 use caps::CapsHashSet;
@@ -23,7 +24,6 @@ use policy::{Identity, PathGrant, Scheduling};
 use seccompiler::BpfProgram;
 use std::convert::Infallible;
 use std::ffi::CString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -94,108 +94,8 @@ pub(crate) enum Stdin<'a> {
     File(&'a PathGrant, &'a Opened, BorrowedFd<'a>),
 }
 
-/// A named step of a child's set-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Stage {
-    Signals = 1,
-    Session,
-    Streams,
-    Limits,
-    Scheduling,
-    UserNamespace,
-    Namespaces,
-    Keyring,
-    BoundingSet,
-    Groups,
-    GroupId,
-    UserId,
-    Capabilities,
-    Verify,
-    ParentDeath,
-    Admission,
-    Directory,
-    Input,
-    NoNewPrivileges,
-    Landlock,
-    Descriptors,
-    Seccomp,
-    Execute,
-}
-
-/// In the order in which they happen.
-const STAGES: [(Stage, &str); 23] = [
-    (Stage::Signals, "reset signals"),
-    (Stage::Session, "start a session"),
-    (Stage::Streams, "connect standard streams"),
-    (Stage::Limits, "set resource limits"),
-    (Stage::Scheduling, "set priorities"),
-    (Stage::UserNamespace, "map the user into a namespace"),
-    (Stage::Namespaces, "build what the command sees of the host"),
-    (Stage::Keyring, "make a session keyring"),
-    (Stage::BoundingSet, "drop the capability bounding set"),
-    (Stage::Groups, "set supplementary groups"),
-    (Stage::GroupId, "set the group id"),
-    (Stage::UserId, "set the user id"),
-    (Stage::Capabilities, "drop capabilities"),
-    (Stage::Verify, "verify that privileges are gone"),
-    (Stage::ParentDeath, "tie the command to its lane"),
-    (Stage::Admission, "wait until the start is recorded"),
-    (Stage::Directory, "enter the working directory"),
-    (Stage::Input, "open the standard input"),
-    (Stage::NoNewPrivileges, "forbid new privileges"),
-    (Stage::Landlock, "restrict files with Landlock"),
-    (Stage::Descriptors, "close other descriptors"),
-    (Stage::Seccomp, "install the system call filter"),
-    (Stage::Execute, "execute the program"),
-];
-
-impl fmt::Display for Stage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = STAGES
-            .iter()
-            .find(|(stage, _)| stage == self)
-            .map_or("set up the command", |(_, words)| words);
-        formatter.write_str(words)
-    }
-}
-
 /// Says whether the start of the command is recorded, so that it may go on; waits for it.
 pub(crate) type Gate<'a> = &'a mut dyn FnMut() -> bool;
-
-/// A stage that did not succeed, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// Which one.
-    pub stage: Stage,
-    /// What the kernel said.
-    pub errno: Errno,
-}
-
-/// Length of an encoded [`Failure`].
-pub(crate) const FAILURE_SIZE: usize = 5;
-
-impl Failure {
-    /// The start of the command is not recorded.
-    pub(super) const NOT_ADMITTED: Self = Self {
-        stage: Stage::Admission,
-        errno: Errno::ECANCELED,
-    };
-
-    fn encode(self) -> [u8; FAILURE_SIZE] {
-        let [a, b, c, d] = (self.errno as i32).to_le_bytes();
-        [self.stage as u8, a, b, c, d]
-    }
-
-    /// The failure that a child wrote.
-    pub(crate) fn decode([stage, errno @ ..]: [u8; FAILURE_SIZE]) -> Option<Self> {
-        let (stage, _) = STAGES.iter().find(|(known, _)| *known as u8 == stage)?;
-        Some(Self {
-            stage: *stage,
-            errno: Errno::from_raw(i32::from_le_bytes(errno)),
-        })
-    }
-}
 
 /// How the process that is to become the command came to be.
 #[derive(Debug, Clone, Copy)]
@@ -417,22 +317,5 @@ fn tie_to(parent: Pid) -> Result<(), Errno> {
         Ok(())
     } else {
         Err(Errno::ESRCH)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_survives_the_pipe() {
-        for (stage, _) in STAGES {
-            let failure = Failure {
-                stage,
-                errno: Errno::EACCES,
-            };
-            assert_eq!(Failure::decode(failure.encode()), Some(failure));
-        }
-        assert_eq!(Failure::decode([0, 1, 0, 0, 0]), None);
     }
 }

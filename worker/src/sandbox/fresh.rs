@@ -3,8 +3,8 @@
 //! one command, and is given back by the lane when that has been answered: to take mounts
 //! away the kernel waits for all processors.
 
+use super::birth::give_up;
 use super::landlock::open_own;
-use super::launch::give_up;
 use super::prepared::{Shared, own_namespace};
 use super::view::{self, View};
 use crate::sys::{self, mount};

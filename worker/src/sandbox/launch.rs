@@ -1,25 +1,23 @@
 //! Starts a command in its containment, and ends it with its whole tree.
 
+use super::birth::{bear, heard};
 use super::cgroup::{Cgroup, CgroupError, Usage};
-use super::child::{self, FAILURE_SIZE, Failure, Gate, Origin, Plan, Progress, Stage};
+use super::child::{Gate, Plan};
 use super::containment::Containment;
-use super::init;
-use super::namespaces::{Mapping, Namespaces};
+use super::stage::{Failure, Stage};
 use super::standby::Standby;
 use super::terminal::Relay;
 use super::tree;
-use crate::sys::{self, Fork, Process};
+use crate::sys::{self, Process};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid, pipe2};
+use nix::unistd::Pid;
 use policy::Profile;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -136,14 +134,6 @@ pub(crate) struct End {
     pub tasks_refused: u64,
 }
 
-/// A command's first process, once it has executed the program or failed to.
-struct Born {
-    process: Process,
-    /// Where init writes the wait status of the program, if there is an init.
-    status: Option<OwnedFd>,
-    failed: Option<LaunchError>,
-}
-
 /// The empty group of a command that has ended, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Remains(#[expect(dead_code, reason = "kept to be dropped")] Option<Cgroup>);
@@ -175,197 +165,12 @@ pub(crate) fn launch_waiting(
     standby: Standby,
 ) -> Result<Running, LaunchError> {
     let started = Instant::now();
-    let (told, group) = standby.become_command(&plan, gate);
+    let woken = standby.become_command(&plan, gate);
     drop(plan);
-    let (process, failure, progress) = told.map_err(LaunchError::Fork)?;
-    let hold = Hold::Cgroup(group, None);
-    Running::new((process, hold), started, heard(failure, progress))
-}
-
-/// Whether processes may share this one's memory until they execute a program.
-pub(crate) fn memory_is_shared() -> bool {
-    memory_stays_closed() && sys::has_clone3()
-}
-
-/// What kept a process that shared this one's memory from executing the program.
-fn heard(failure: Option<Failure>, progress: Progress) -> Option<LaunchError> {
-    match (failure, progress) {
-        (Some(failure), _) => Some(failure.into()),
-        (None, Progress::Executing) => None,
-        (None, Progress::SettingUp) => give_up(),
-    }
-}
-
-/// Makes the command's first process, in `more` namespaces than those of `plan`.
-fn bear(
-    plan: &Plan<'_>,
-    gate: Gate<'_>,
-    more: i32,
-    group: Option<&Cgroup>,
-    patience: Duration,
-) -> Result<Born, LaunchError> {
-    let flags = flags(plan) | more;
-    let without = |flag| flags & flag == 0;
-    let borrows = without(libc::CLONE_NEWPID | libc::CLONE_NEWUSER);
-    if borrows && memory_is_shared() {
-        return borrowing(plan, gate, flags, group);
-    }
-    // A copy of this process cannot tell it what it heard.
-    if !gate() {
-        return Err(Failure::NOT_ADMITTED.into());
-    }
-    if without(libc::CLONE_NEWPID) {
-        copied(plan, flags, group, patience)
-    } else {
-        with_init(plan, flags, group, patience)
-    }
-}
-
-/// Has `bear` make the process where it belongs, and tells it what number its parent will
-/// have for it: none, from inside a pid namespace.
-fn in_its_place<T>(
-    plan: &Plan<'_>,
-    bear: impl FnOnce(Pid) -> Result<T, Errno>,
-) -> Result<T, Errno> {
-    match plan.namespaces.as_ref().and_then(Namespaces::cell) {
-        None => bear(Pid::this()),
-        Some(cell) => cell.bear(|| bear(Pid::from_raw(0))),
-    }
-}
-
-/// Why there is no process with `flags`.
-fn unborn(flags: i32) -> impl FnOnce(Errno) -> LaunchError {
-    move |errno| match flags {
-        0 => LaunchError::Fork(errno),
-        _ => LaunchError::Namespaces(errno),
-    }
-}
-
-/// Whether the memory of a process stays closed to its user when it changes to him,
-/// `fs.suid_dumpable` in proc_sys_fs(5): else he must not have the lane's, even for a moment.
-fn memory_stays_closed() -> bool {
-    static CLOSED: OnceLock<bool> = OnceLock::new();
-    *CLOSED.get_or_init(|| {
-        fs::read_to_string("/proc/sys/fs/suid_dumpable").is_ok_and(|value| value.trim() != "1")
-    })
-}
-
-/// The flags of clone(2) for `plan`: a user namespace, where privileges are missing,
-/// is made before the others.
-fn flags(plan: &Plan<'_>) -> i32 {
-    match plan.namespaces.as_ref().map_or(0, Namespaces::flags) {
-        0 => 0,
-        flags if Uid::effective().is_root() => flags,
-        flags => flags | libc::CLONE_NEWUSER,
-    }
-}
-
-fn mapping(flags: i32) -> Option<Mapping> {
-    (flags & libc::CLONE_NEWUSER != 0).then(Mapping::own)
-}
-
-/// Ends this process at once, which cannot be relied on any more, such as one whose memory
-/// was borrowed by somebody who was killed in the middle of a change to it.
-pub(super) fn give_up() -> ! {
-    sys::exit(70)
-}
-
-/// A process that borrows this one's memory until it executes the program.
-fn borrowing(
-    plan: &Plan<'_>,
-    gate: Gate<'_>,
-    flags: i32,
-    group: Option<&Cgroup>,
-) -> Result<Born, LaunchError> {
-    let (mut failure, mut progress) = (None, Progress::default());
-    let process = in_its_place(plan, |parent| {
-        sys::spawn(flags, group.map(Cgroup::directory), &mut || {
-            let from = (Origin::Born(None), parent);
-            failure = Some(child::become_command(plan, from, gate, &mut progress));
-            sys::exit(127)
-        })
-    });
-    Ok(Born {
-        process: process.map_err(unborn(flags))?,
-        status: None,
-        failed: heard(failure, progress),
-    })
-}
-
-/// A process with a copy of this one's memory, where that cannot be borrowed, or is to be
-/// filled with what a user namespace needs.
-fn copied(
-    plan: &Plan<'_>,
-    flags: i32,
-    group: Option<&Cgroup>,
-    patience: Duration,
-) -> Result<Born, LaunchError> {
-    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let mapping = mapping(flags);
-    let process = in_its_place(plan, |parent| {
-        match sys::fork(flags, group.map(Cgroup::directory))? {
-            Fork::Child => child::become_or_report(plan, parent, mapping, report_end),
-            Fork::Parent(process) => Ok(process),
-        }
-    });
-    Ok(Born {
-        process: process.map_err(unborn(flags))?,
-        status: None,
-        failed: failure(report, patience),
-    })
-}
-
-/// The init of a pid namespace, whose child is the command.
-fn with_init(
-    plan: &Plan<'_>,
-    flags: i32,
-    group: Option<&Cgroup>,
-    patience: Duration,
-) -> Result<Born, LaunchError> {
-    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let (status, status_end) = pipe2(OFlag::O_CLOEXEC).map_err(LaunchError::Fork)?;
-    let mapping = mapping(flags);
-    match fork(flags, group)? {
-        Fork::Child => init::run(plan, mapping, status_end, report_end),
-        Fork::Parent(process) => {
-            drop((status_end, report_end));
-            Ok(Born {
-                process,
-                status: Some(status),
-                failed: failure(report, patience),
-            })
-        }
-    }
-}
-
-fn fork(flags: i32, group: Option<&Cgroup>) -> Result<Fork, LaunchError> {
-    sys::fork(flags, group.map(Cgroup::directory)).map_err(LaunchError::Namespaces)
-}
-
-/// Reads the pipe that closes when the program is executed.
-fn failure(report: OwnedFd, patience: Duration) -> Option<LaunchError> {
-    if !readable_within(report.as_fd(), patience) {
-        return Some(LaunchError::Silent);
-    }
-    let mut bytes = [0; FAILURE_SIZE];
-    match File::from(report).read(&mut bytes) {
-        Ok(0) => None,
-        Ok(FAILURE_SIZE) => {
-            Some(Failure::decode(bytes).map_or(LaunchError::Silent, LaunchError::from))
-        }
-        Ok(_) | Err(_) => Some(LaunchError::Silent),
-    }
-}
-
-/// poll(2), which a signal interrupts and the kernel never restarts.
-fn readable_within(descriptor: BorrowedFd<'_>, patience: Duration) -> bool {
-    let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
-    loop {
-        match poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], patience) {
-            Err(Errno::EINTR) => {}
-            result => return result == Ok(1),
-        }
-    }
+    let woken = woken.map_err(LaunchError::Fork)?;
+    let hold = Hold::Cgroup(woken.group, None);
+    let failed = heard(woken.failure, woken.progress);
+    Running::new((woken.process, hold), started, failed)
 }
 
 impl Running {

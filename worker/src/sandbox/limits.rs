@@ -9,10 +9,40 @@ use policy::{ProcessLimits, Profile};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits(Vec<(Resource, rlim_t, rlim_t)>);
 
+/// The hard limits of this process, which commands inherit and cannot raise.
+#[derive(Debug)]
+pub(crate) struct Present(Vec<(Resource, rlim_t)>);
+
+impl Present {
+    /// Those of this moment.
+    pub(crate) fn now() -> Self {
+        let all = [
+            Resource::RLIMIT_CORE,
+            Resource::RLIMIT_FSIZE,
+            Resource::RLIMIT_NOFILE,
+            Resource::RLIMIT_NPROC,
+            Resource::RLIMIT_DATA,
+            Resource::RLIMIT_STACK,
+            Resource::RLIMIT_MEMLOCK,
+            Resource::RLIMIT_AS,
+            Resource::RLIMIT_CPU,
+        ];
+        let read = |one| getrlimit(one).ok().map(|(_, hard)| (one, hard));
+        Self(all.into_iter().filter_map(read).collect())
+    }
+
+    /// One that cannot be read does not bound: to exceed it fails where it is set.
+    fn of(&self, resource: Resource) -> rlim_t {
+        let known = self.0.iter().find(|(one, _)| *one == resource);
+        known.map_or(rlim_t::MAX, |(_, hard)| *hard)
+    }
+}
+
 impl Limits {
-    /// The limits of `profile`. `tasks_elsewhere` counts the tasks that the same
-    /// user already runs, since the kernel counts `RLIMIT_NPROC` by user.
-    pub(crate) fn new(profile: &Profile, tasks_elsewhere: u64) -> Self {
+    /// The limits of `profile`, where a `present` one that is lower stays. `tasks_elsewhere`
+    /// counts the tasks that the same user already runs, since the kernel counts
+    /// `RLIMIT_NPROC` by user.
+    pub(crate) fn new(profile: &Profile, tasks_elsewhere: u64, present: &Present) -> Self {
         let tasks = profile.tasks_max.saturating_add(tasks_elsewhere);
         let always = [
             // Not 0: a program that the kernel pipes dumps into would get it all the same,
@@ -46,11 +76,14 @@ impl Limits {
             .collect();
         // SIGXCPU first, for a program that wants to say so; then SIGKILL.
         all.extend(cpu.map(|seconds| (Resource::RLIMIT_CPU, seconds, seconds.saturating_add(1))));
+        for (resource, soft, hard) in &mut all {
+            let most = present.of(*resource);
+            (*soft, *hard) = ((*soft).min(most), (*hard).min(most));
+        }
         Self(all)
     }
 
-    /// Applies all but that of descriptors to this process; a hard limit that is already
-    /// lower stays.
+    /// Applies all but that of descriptors to this process.
     pub(super) fn apply(&self) -> Result<(), Errno> {
         self.apply_those(|resource| resource != Resource::RLIMIT_NOFILE)
     }
@@ -63,8 +96,7 @@ impl Limits {
     fn apply_those(&self, wanted: impl Fn(Resource) -> bool) -> Result<(), Errno> {
         let those = self.0.iter().filter(|(resource, ..)| wanted(*resource));
         for (resource, soft, hard) in those {
-            let (_, present) = getrlimit(*resource)?;
-            setrlimit(*resource, (*soft).min(present), (*hard).min(present))?;
+            setrlimit(*resource, *soft, *hard)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! before anything is executed.
 
 pub(crate) mod abi;
+pub(crate) mod birth;
 pub(crate) mod blocked;
 pub(crate) mod cell;
 pub(crate) mod cgroup;
@@ -25,6 +26,7 @@ pub(crate) mod program;
 mod scheduling;
 pub(crate) mod seccomp;
 pub(crate) mod settings;
+pub(crate) mod stage;
 pub(crate) mod standby;
 pub(crate) mod tasks;
 pub(crate) mod terminal;

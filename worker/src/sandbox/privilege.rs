@@ -66,6 +66,10 @@ pub(crate) fn set_uid(identity: &Identity, kept: &CapsHashSet) -> Result<(), Err
 
 /// Leaves exactly `kept` in the ambient, effective, permitted and inheritable sets.
 pub(crate) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
+    // The ambient set is within two of the others, capabilities(7): nothing is left in it.
+    if kept.is_empty() && has_exactly(kept)? {
+        return Ok(());
+    }
     caps::clear(None, CapSet::Ambient).map_err(|_| Errno::last())?;
     // Each set bounds the one after it; ambient ones must be in both of the last.
     for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
@@ -75,6 +79,12 @@ pub(crate) fn set_capabilities(kept: &CapsHashSet) -> Result<(), Errno> {
         caps::raise(None, CapSet::Ambient, *capability).map_err(|_| Errno::last())?;
     }
     Ok(())
+}
+
+/// Whether `kept` is what is in the effective, the permitted and the inheritable set.
+fn has_exactly(kept: &CapsHashSet) -> Result<bool, Errno> {
+    let bits = kept.iter().fold(0, |bits, one| bits | one.bitmask());
+    Ok(sys::capabilities()? == [bits; 3])
 }
 
 /// Reads back what the kernel made of it, and tries to become root again. `bounding`:
@@ -92,11 +102,13 @@ pub(crate) fn verify(
     // The kernel keeps the ambient set within both of these, capabilities(7): where they
     // are empty it need not be asked for each capability there is.
     let ambient = (!kept.is_empty()).then_some(CapSet::Ambient);
-    let sets = [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable];
     let more = ambient
         .into_iter()
         .chain(bounding.then_some(CapSet::Bounding));
-    for set in sets.into_iter().chain(more) {
+    if !has_exactly(kept)? {
+        return Err(Errno::EPERM);
+    }
+    for set in more {
         if caps::read(None, set).map_err(|_| Errno::last())? != *kept {
             return Err(Errno::EPERM);
         }
@@ -119,8 +131,8 @@ pub(crate) fn verify(
 fn verify_ids(identity: &Identity) -> Result<(), Errno> {
     let (uids, gids) = (unistd::getresuid()?, unistd::getresgid()?);
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
-    let mut groups = sys::groups()?;
     let mut expected = identity.groups.clone();
+    let mut groups = sys::groups(expected.len())?;
     groups.sort_unstable();
     expected.sort_unstable();
     let same = [uids.real, uids.effective, uids.saved] == [uid; 3]

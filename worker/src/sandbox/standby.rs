@@ -3,12 +3,14 @@
 //! As root, asleep, it waits for the call that it serves: one with the same terms, compared
 //! value by value. For any other a process is made as ever.
 
+use super::birth::give_up;
 use super::cgroup::Cgroup;
-use super::child::{self, Directory, Failure, Gate, Origin, Plan, Progress, Stdin};
+use super::child::{self, Directory, Gate, Origin, Plan, Progress, Stdin};
 use super::containment::Containment;
 use super::namespaces::Namespaces;
 use super::prepared::Shared;
 use super::settings::Setting;
+use super::stage::Failure;
 use crate::sys::{self, Ignored, Process};
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -79,15 +81,18 @@ impl Standby {
     pub(crate) fn bear(group: Cgroup, terms: Terms, ignored: &Ignored) -> Option<Self> {
         group.set(&terms.limits).ok()?;
         let (shared, parent) = (terms.shared.as_deref(), Pid::this());
-        let mut bounded = None;
+        let mut told = None;
         let child = sys::Standby::bear(group.directory(), &mut || {
             let ready = child::wait_for_a_call(ignored, shared, &terms.filter, parent);
-            bounded = ready.ok();
-            bounded.is_some()
+            told.insert(ready).is_ok()
         });
+        if told.is_none() && matches!(child, Err(Errno::ECANCELED)) {
+            // Killed in the middle of what it did in this memory.
+            give_up();
+        }
         Some(Self {
             child: child.ok()?,
-            bounded: bounded?,
+            bounded: told?.ok()?,
             group,
             terms,
         })
@@ -98,22 +103,30 @@ impl Standby {
         terms.is_some_and(|terms| *terms == self.terms) && self.child.is_waiting()
     }
 
-    /// Has it become the command of `plan`, and returns once it is executed, or why not;
-    /// with its group.
-    pub(super) fn become_command(
-        self,
-        plan: &Plan<'_>,
-        gate: Gate<'_>,
-    ) -> (Result<(Process, Option<Failure>, Progress), Errno>, Cgroup) {
+    /// Has it become the command of `plan`, and returns once that is executed, or not.
+    pub(super) fn become_command(self, plan: &Plan<'_>, gate: Gate<'_>) -> Result<Woken, Errno> {
         let (mut failure, mut progress) = (None, Progress::default());
         let from = (Origin::Waited(self.bounded), Pid::this());
         let process = self.child.go(&mut || {
             failure = Some(child::become_command(plan, from, gate, &mut progress));
             sys::exit(127)
-        });
-        let told = process.map(|process| (process, failure, progress));
-        (told, self.group)
+        })?;
+        Ok(Woken {
+            process,
+            group: self.group,
+            failure,
+            progress,
+        })
     }
+}
+
+/// What became of a process that waited.
+pub(super) struct Woken {
+    pub process: Process,
+    pub group: Cgroup,
+    /// Why it did not execute the program, as far as it could tell.
+    pub failure: Option<Failure>,
+    pub progress: Progress,
 }
 
 /// What is made for the next command, where two in a row had the same terms.

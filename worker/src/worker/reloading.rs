@@ -8,6 +8,7 @@ use crate::bounds;
 use crate::explain::explain;
 use crate::log::tell;
 use crate::sandbox::seccomp::Filters;
+use crate::sys;
 use caps::CapSet;
 use policy::Policy;
 use std::time::Instant;
@@ -70,6 +71,7 @@ impl Worker {
                 }
                 self.manager.status(&self.state());
                 self.tell_lanes(&Note::Retire);
+                sys::forget_code();
             }
             Err(reason) => {
                 self.metrics.policy_failures += 1;

@@ -79,17 +79,20 @@ pub(super) fn launches(events: &[Event], cast: &BTreeMap<i32, Role>) -> Vec<Reco
 
 /// Whom a lane has made takes part in the launches to come, until he is executed or ends.
 fn take_part(cast: &mut BTreeMap<i32, Role>, event: &Event) {
+    let role = cast.get(&event.pid);
     match event.what {
-        What::Fork(child) if cast.get(&event.pid) == Some(&Role::Lane) => {
+        What::Fork(child) if role == Some(&Role::Lane) => {
             cast.insert(child, Role::Ahead);
         }
-        What::Exec | What::Enter(libc::SYS_exit_group, _) => {
-            let ahead = cast.get(&event.pid) == Some(&Role::Ahead);
-            if ahead {
-                cast.remove(&event.pid);
-            }
+        What::Exec | What::Enter(libc::SYS_exit_group, _) if role == Some(&Role::Ahead) => {
+            cast.remove(&event.pid);
         }
-        _ => {}
+        What::Enter(..)
+        | What::Exit(_)
+        | What::Exec
+        | What::Fork(_)
+        | What::Switch(..)
+        | What::Mark(_) => {}
     }
 }
 
