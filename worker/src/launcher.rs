@@ -13,7 +13,7 @@ use crate::sandbox::birth::memory_is_shared;
 use crate::sandbox::child::{self, Directory, Gate, Plan};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
-use crate::sandbox::launch::{End, LaunchError, Running, launch, launch_waiting};
+use crate::sandbox::launch::{End, LaunchError, Running, launch};
 use crate::sandbox::limits::{Limits, Present};
 use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
@@ -331,8 +331,13 @@ impl Launcher {
         }
         let may_wait = memory_is_shared() && self.context.filters.serves_waiting(grant.profile());
         let terms = may_wait.then(|| Terms::of(&plan, grant.profile(), containment));
-        let running = match self.next.take(terms.flatten()) {
-            Some(standby) => launch_waiting(plan, gate, standby)?,
+        let standby = self.next.take(terms.flatten());
+        let woken = standby.and_then(|one| one.become_command(&plan, gate));
+        let running = match woken {
+            Some(woken) => {
+                drop(plan);
+                Running::woken(woken)?
+            }
             None => {
                 let group = self.groups.take(containment).map_err(LaunchError::from)?;
                 launch(plan, gate, grant.profile(), containment, group)?

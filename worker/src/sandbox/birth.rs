@@ -37,6 +37,7 @@ pub(super) fn heard(failure: Option<Failure>, progress: Progress) -> Option<Laun
     match (failure, progress) {
         (Some(failure), _) => Some(failure.into()),
         (None, Progress::Executing) => None,
+        (None, Progress::Unborn) => Some(LaunchError::Silent),
         (None, Progress::SettingUp) => give_up(),
     }
 }

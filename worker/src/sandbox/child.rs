@@ -129,8 +129,10 @@ pub(super) fn become_or_report(
 /// How far a child came; it cannot tell itself that it was killed on its way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Some stage before the last.
+    /// It has done nothing yet.
     #[default]
+    Unborn,
+    /// Some stage before the last.
     SettingUp,
     /// The last stage, which ends this code.
     Executing,
@@ -144,6 +146,7 @@ pub(super) fn become_command(
     gate: Gate<'_>,
     progress: &mut Progress,
 ) -> Failure {
+    *progress = Progress::SettingUp;
     let Err(failure) = stages(plan, from, gate, progress);
     failure
 }

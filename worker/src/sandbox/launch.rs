@@ -1,11 +1,11 @@
 //! Starts a command in its containment, and ends it with its whole tree.
 
-use super::birth::{bear, heard};
+use super::birth::bear;
 use super::cgroup::{Cgroup, CgroupError, Usage};
 use super::child::{Gate, Plan};
 use super::containment::Containment;
 use super::stage::{Failure, Stage};
-use super::standby::Standby;
+use super::standby::Woken;
 use super::terminal::Relay;
 use super::tree;
 use crate::sys::{self, Process};
@@ -158,22 +158,13 @@ pub(crate) fn launch(
     Running::new((born.process, hold), started, born.failed)
 }
 
-/// As [`launch`], by a process that has waited for a call on these terms.
-pub(crate) fn launch_waiting(
-    plan: Plan<'_>,
-    gate: Gate<'_>,
-    standby: Standby,
-) -> Result<Running, LaunchError> {
-    let started = Instant::now();
-    let woken = standby.become_command(&plan, gate);
-    drop(plan);
-    let woken = woken.map_err(LaunchError::Fork)?;
-    let hold = Hold::Cgroup(woken.group, None);
-    let failed = heard(woken.failure, woken.progress);
-    Running::new((woken.process, hold), started, failed)
-}
-
 impl Running {
+    /// The command that a process has become which had waited for its call.
+    pub(crate) fn woken(woken: Woken) -> Result<Self, LaunchError> {
+        let hold = Hold::Cgroup(woken.group, None);
+        Self::new((woken.process, hold), woken.started, woken.failed)
+    }
+
     /// What `process` has become, unless that `failed`: nothing is left then.
     fn new(
         (process, hold): (Process, Hold),

@@ -3,20 +3,21 @@
 //! As root, asleep, it waits for the call that it serves: one with the same terms, compared
 //! value by value. For any other a process is made as ever.
 
-use super::birth::give_up;
+use super::birth::{give_up, heard};
 use super::cgroup::Cgroup;
 use super::child::{self, Directory, Gate, Origin, Plan, Progress, Stdin};
 use super::containment::Containment;
+use super::launch::LaunchError;
 use super::namespaces::Namespaces;
 use super::prepared::Shared;
 use super::settings::Setting;
-use super::stage::Failure;
 use crate::sys::{self, Ignored, Process};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use policy::{Profile, Scheduling};
 use seccompiler::BpfProgram;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// What the process has of a call's terms.
 #[derive(Debug, Clone)]
@@ -103,30 +104,39 @@ impl Standby {
         terms.is_some_and(|terms| *terms == self.terms) && self.child.is_waiting()
     }
 
-    /// Has it become the command of `plan`, and returns once that is executed, or not.
-    pub(super) fn become_command(self, plan: &Plan<'_>, gate: Gate<'_>) -> Result<Woken, Errno> {
+    /// Has it become the command of `plan`, and returns once that is executed, or not; `None`
+    /// if it was dead before it could begin.
+    pub(crate) fn become_command(self, plan: &Plan<'_>, gate: Gate<'_>) -> Option<Woken> {
+        let started = Instant::now();
         let (mut failure, mut progress) = (None, Progress::default());
         let from = (Origin::Waited(self.bounded), Pid::this());
         let process = self.child.go(&mut || {
             failure = Some(child::become_command(plan, from, gate, &mut progress));
             sys::exit(127)
-        })?;
-        Ok(Woken {
+        });
+        let process = process.ok()?;
+        if progress == Progress::Unborn {
+            let _reaped = sys::wait(Some(process.pid));
+            return None;
+        }
+        Some(Woken {
             process,
             group: self.group,
-            failure,
-            progress,
+            failed: heard(failure, progress),
+            started,
         })
     }
 }
 
 /// What became of a process that waited.
-pub(super) struct Woken {
-    pub process: Process,
-    pub group: Cgroup,
-    /// Why it did not execute the program, as far as it could tell.
-    pub failure: Option<Failure>,
-    pub progress: Progress,
+#[derive(Debug)]
+pub(crate) struct Woken {
+    pub(super) process: Process,
+    pub(super) group: Cgroup,
+    /// Why it did not execute the program.
+    pub(super) failed: Option<LaunchError>,
+    /// When it was woken.
+    pub(super) started: Instant,
 }
 
 /// What is made for the next command, where two in a row had the same terms.
