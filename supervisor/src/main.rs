@@ -44,6 +44,7 @@ use cli::{Cli, Command};
 use error::Error;
 use std::process::ExitCode;
 use tokio::runtime;
+use tracing::level_filters::LevelFilter;
 
 /// Most threads beside the one: they look names up, and write output to files.
 const BLOCKING_MAX: usize = 16;
@@ -84,11 +85,11 @@ fn tell(usage: &clap::Error) -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Serve(options) => {
-            log::start("info", options.logging)?;
+            log::start(LevelFilter::INFO, options.logging)?;
             block_on(serve::serve(options))?;
         }
         Command::Stdio(options) => {
-            log::start("warn", options.logging)?;
+            log::start(LevelFilter::WARN, options.logging)?;
             block_on(stdio::serve(options))?;
         }
         Command::Connect(options) => connect::connect(&options)?,

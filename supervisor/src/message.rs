@@ -2,14 +2,17 @@
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, ClientRequest, ErrorData, JsonRpcMessage, JsonRpcVersion2_0, ListToolsRequest,
-    RequestId,
+    CallToolRequest, CallToolRequestParams, ClientRequest, ErrorData, JsonRpcMessage,
+    JsonRpcVersion2_0, ListToolsRequest, RequestId,
 };
 use rmcp::service::RxJsonRpcMessage;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 /// The one message that `text` is. Nesting is bounded by the parser.
 ///
@@ -46,12 +49,50 @@ struct Head<'a> {
     _parameters: Option<IgnoredAny>,
 }
 
+/// The parameters of a request for a call. rmcp has all of them copied before it reads them,
+/// since for it `_meta` is none of them.
+#[derive(Deserialize)]
+struct Body {
+    params: Named<CallToolRequestParams>,
+}
+
+/// What has its fields by name, not by place.
+struct Named<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Named(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<PhantomData<T>> {
+    type Value = Named<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(Named)
+    }
+}
+
+fn call(body: Body) -> CallToolRequest {
+    let Named(mut parameters) = body.params;
+    let meta = parameters.meta.take();
+    let mut request = CallToolRequest::new(parameters);
+    if let Some(meta) = meta {
+        request.extensions.insert(meta);
+    }
+    request
+}
+
 /// What is asked most, told by its method. Whatever is unusual about it, and what is wrong,
 /// is for [`any`].
 fn of_tools(text: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
     let head: Head<'_> = serde_json::from_slice(text).ok()?;
     let request: ClientRequest = match &*head.method {
-        "tools/call" => serde_json::from_slice::<CallToolRequest>(text).ok()?.into(),
+        "tools/call" => call(serde_json::from_slice(text).ok()?).into(),
         "tools/list" => serde_json::from_slice::<ListToolsRequest>(text)
             .ok()?
             .into(),
@@ -75,6 +116,7 @@ mod tests {
             ("[]", -32600),
             (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600),
             (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600),
+            (r#"["2.0",1,"tools/call",{"name":"t"}]"#, -32600),
             (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32600),
         ] {
@@ -88,7 +130,7 @@ mod tests {
     }
 
     /// Fields of a request and of its parameters.
-    const FIELDS: [&str; 14] = [
+    const FIELDS: [&str; 16] = [
         r#""jsonrpc":"2.0""#,
         r#""id":1"#,
         r#""id":"x""#,
@@ -100,6 +142,8 @@ mod tests {
         r#""params":{"name":"t"}"#,
         r#""params":{"name":"t","arguments":{"a":1,"a":1e2,"b":[18446744073709551616,-0.0,{"c":null}]},"_meta":{"progressToken":7,"x":1}}"#,
         r#""params":{"arguments":[]}"#,
+        r#""params":[null,"t",{},null,null]"#,
+        r#""params":{"name":"t","name":"u","_meta":null,"requestState":"s","more":1}"#,
         r#""params":null"#,
         r#""result":{}"#,
         r#""other":[]"#,

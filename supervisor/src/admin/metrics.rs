@@ -13,6 +13,7 @@ use crate::service::{Manager, feed};
 use crate::signals;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tracing::level_filters::LevelFilter;
 use wire::{About, Answer};
 
 /// Prints the numbers once.
@@ -25,7 +26,7 @@ pub(crate) async fn export(options: &Metrics) -> Result<(), Error> {
     let Some(address) = &options.listen else {
         return metrics(options);
     };
-    log::start("info", Logging::default())?;
+    log::start(LevelFilter::INFO, Logging::default())?;
     let manager = Manager::find()?;
     let exporter = Exporter::listen(address, options.anywhere).await?;
     confine(&Needs::default())?;

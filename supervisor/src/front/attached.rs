@@ -3,11 +3,10 @@
 use super::call::socket;
 use super::correlation::found;
 use super::handler::{Handler, Whose};
-use super::who::in_words_of_the_wire;
+use super::who::{claim_of, in_words_of_the_wire};
 use super::{Client, Front};
 use crate::http::{Visitor, in_session};
 use crate::lane::{LaneError, Pool};
-use policy::Claim;
 use rmcp::RoleServer;
 use rmcp::model::{Extensions, Implementation};
 use rmcp::service::Peer;
@@ -20,7 +19,7 @@ use wire::{Attach, Reply, Request, Speech};
 pub(super) struct Attached {
     front: Arc<Front>,
     /// Whose lanes it uses.
-    owner: String,
+    owner: Arc<str>,
     name: String,
     /// It may be dropped where nothing runs any more.
     runtime: Handle,
@@ -30,7 +29,7 @@ impl Drop for Attached {
     fn drop(&mut self) {
         let pool = Arc::clone(self.front.generation().pool());
         let name = std::mem::take(&mut self.name);
-        let owner = std::mem::take(&mut self.owner);
+        let owner = Arc::clone(&self.owner);
         let telling = async move {
             if let Err(error) = detach(&pool, &owner, name).await {
                 tracing::debug!(reason = ?error.failure().reason, "a client's end is not recorded");
@@ -76,14 +75,9 @@ impl Handler {
         claimed: &Implementation,
         extensions: &Extensions,
     ) -> Option<Attached> {
-        let cut = |text: &String| text.chars().take(wire::CLAIM_MAX).collect();
-        let claim = Claim {
-            name: cut(&claimed.name),
-            version: cut(&claimed.version),
-        };
         let attach = Attach {
             correlation: found(extensions),
-            claim: in_words_of_the_wire(Some(&claim)),
+            claim: in_words_of_the_wire(Some(&claim_of(claimed))),
             key: client.key.clone(),
             speech: match self.whose {
                 Whose::One(_) => Speech::Lines,
@@ -100,7 +94,7 @@ impl Handler {
         match attached {
             Ok(name) => Some(Attached {
                 front: Arc::clone(&self.front),
-                owner: client.owner(),
+                owner: Arc::clone(client.owner()),
                 name: name?,
                 runtime: Handle::current(),
             }),
@@ -120,7 +114,7 @@ async fn attach_to(
 ) -> Result<Option<String>, LaneError> {
     let descriptors: Vec<BorrowedFd<'_>> = socket(client).collect();
     let attach = Request::Attach(attach.clone());
-    let mut lane = pool.submit(&client.owner(), &attach, &descriptors).await?;
+    let mut lane = pool.submit(client.owner(), &attach, &descriptors).await?;
     let name = match lane.reply().await? {
         Reply::Attached(name) => name,
         Reply::Failed(_) => None,
@@ -138,7 +132,7 @@ async fn attach_to(
     Ok(name)
 }
 
-async fn detach(pool: &Arc<Pool>, owner: &str, name: String) -> Result<(), LaneError> {
+async fn detach(pool: &Arc<Pool>, owner: &Arc<str>, name: String) -> Result<(), LaneError> {
     let mut lane = pool.submit(owner, &Request::Detach(name), &[]).await?;
     match lane.reply().await? {
         Reply::Recorded | Reply::Failed(_) => {

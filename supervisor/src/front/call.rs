@@ -42,7 +42,7 @@ pub(crate) async fn start(
     let mut descriptors = pipes.writers().to_vec();
     descriptors.extend(socket(client));
     let request = Request::Run(run);
-    let submitted = pool.submit(&client.owner(), &request, &descriptors).await;
+    let submitted = pool.submit(client.owner(), &request, &descriptors).await;
     let mut lane = submitted?;
     // The command is being launched: what can wait is done now.
     let (stdout, stderr) = pipes.into_readers();
@@ -100,7 +100,10 @@ impl Started {
                 take((self.stdout, self.stderr), printed, sink).await;
                 Ok(outcome)
             }
-            None => watch(&mut lane, (self.stdout, self.stderr), printed, sink).await?,
+            None => {
+                let ends = (self.stdout, self.stderr);
+                Box::pin(watch(&mut lane, ends, printed, sink)).await?
+            }
         };
         stdout.settle().await;
         stderr.settle().await;
@@ -238,7 +241,11 @@ async fn record(
     client: &Client,
     report: Request,
 ) -> Result<Option<Failure>, LaneError> {
-    let (pool, owner, socket) = (Arc::clone(pool), client.owner(), client.socket.clone());
+    let (pool, owner, socket) = (
+        Arc::clone(pool),
+        Arc::clone(client.owner()),
+        client.socket.clone(),
+    );
     // The worker may put its answer off. Whoever gives the call up meanwhile must not
     // have his turn back before that, or he would take one lane after the other.
     let told = tokio::spawn(async move {

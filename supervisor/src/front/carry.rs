@@ -103,9 +103,8 @@ impl Handler {
         let passed = decision.as_ref().map(|(passed, _)| passed);
         decided(&generation.policy, &caller, passed);
         if let Ok(passed) = passed {
-            Span::current()
-                .record("principal", passed.principal())
-                .record("decision", passed.decision());
+            let (principal, decision) = (passed.principal(), passed.decision());
+            tracing::record_all!(Span::current(), principal, decision);
         }
         deciding.end();
         let standing = Standing::new(client);
@@ -124,7 +123,7 @@ impl Handler {
                     how,
                 };
                 let verdict = tokio::select! {
-                    verdict = self.confirmed(asking, &standing, returned) => verdict,
+                    verdict = Box::pin(self.confirmed(asking, &standing, returned)) => verdict,
                     never = live.tell(context, &standing) => match never {},
                 };
                 match verdict {
@@ -140,7 +139,7 @@ impl Handler {
             Err(denial) => {
                 Span::current().record("decision", "deny");
                 let ending = refused(generation, client, call, &caller, denial);
-                return ending.await.map(Ok);
+                return Box::pin(ending).await.map(Ok);
             }
         };
         let wanted = context.meta.get_progress_token().map(|_| Arc::clone(&live));
@@ -152,8 +151,8 @@ impl Handler {
                         .await
                 }
                 How::Background => {
-                    self.launch(generation, client, name, terms, arguments)
-                        .await
+                    let launch = self.launch(generation, client, name, terms, arguments);
+                    Box::pin(launch).await
                 }
             }
         };
@@ -198,7 +197,7 @@ impl Handler {
         };
         let entry = self.runs().begin(Label {
             id: started.name().to_owned(),
-            owner: client.owner(),
+            owner: Arc::clone(client.owner()),
             tool: leave.tool().to_owned(),
             background: false,
             ends_within: leave.ends_within(),

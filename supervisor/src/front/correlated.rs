@@ -37,13 +37,17 @@ impl Correlated {
         let begin = Instant::now();
         let correlation = correlation::of(&context);
         context.extensions.insert(correlation.clone());
-        let claimed = context.meta.client_info();
-        self.0
-            .note_client(&context.peer, claimed, &context.extensions)
-            .await;
-        let mut answer = work(context)
-            .instrument(correlation::span(&correlation))
-            .await;
+        if !self.0.attached.initialized() {
+            let claimed = context.meta.client_info();
+            let noting = self
+                .0
+                .note_client(&context.peer, claimed, &context.extensions);
+            Box::pin(noting).await;
+        }
+        let work = work(context).instrument(correlation::span(&correlation));
+        // rmcp moves what serves a request a few times before it begins, whichever method
+        // it is for: so it has to be small for all.
+        let mut answer = Box::pin(work).await;
         FRONT.served(begin.elapsed());
         match &mut answer {
             Ok(result) => result.mark(&correlation),

@@ -27,6 +27,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
@@ -374,8 +375,7 @@ impl ServerHandler for Handler {
     /// A session of HTTP hears of new policies from here, other clients from whoever
     /// serves their connection.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        self.note_client(&context.peer, None, &context.extensions)
-            .await;
+        Box::pin(self.note_client(&context.peer, None, &context.extensions)).await;
         if matches!(self.whose, Whose::Each) {
             let (changes, ended) = (self.front.changes(), self.ended.clone());
             let telling = announce(context.peer, changes);
@@ -397,10 +397,11 @@ impl ServerHandler for Handler {
             .traced(&name, &request.name, &visitor.client, &context);
         let call = async {
             if self.is_own(&request.name, &visitor.client, &context).await {
-                return Ok(self.call_own(name, request, &visitor, &context).await);
+                let call = self.call_own(name, request, &visitor, &context);
+                return Ok(Box::pin(call).await);
             }
             if self.is_task(&request.name, &visitor.client, &context).await {
-                return self.call_task(name, request, &visitor, &context).await;
+                return Box::pin(self.call_task(name, request, &visitor, &context)).await;
             }
             let asked = Asked {
                 returned: Returned::of(&mut request),
@@ -414,7 +415,7 @@ impl ServerHandler for Handler {
                 Err(asks) => Ok(asks.into()),
             }
         };
-        observed(traced, error_of, call.instrument(span)).await
+        observed(traced, error_of, pin!(call.instrument(span))).await
     }
 
     async fn get_task(

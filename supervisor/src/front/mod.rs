@@ -58,7 +58,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
 use transport::Orderly;
 use wire::Presented;
 
@@ -73,6 +73,8 @@ const RUNNING_MAX: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Client {
     proof: Proof,
+    /// By what name what is his is told from what others have.
+    owner: Arc<str>,
     /// His entry in the account database, once it was needed.
     login: OnceCell<Option<Login>>,
     /// The client's own socket, by which the worker proves who it is; none for
@@ -92,6 +94,7 @@ impl Client {
     /// A client for whom the kernel vouches.
     pub(crate) fn new(proof: Proof, socket: Option<Arc<OwnedFd>>) -> Self {
         Self {
+            owner: owner(&proof),
             proof,
             login: OnceCell::new(),
             socket,
@@ -103,8 +106,10 @@ impl Client {
     /// Whoever has the key called `name`; all of his requests share `running`.
     fn with_key(name: String, key: Presented, running: Arc<Semaphore>) -> Self {
         let address = key.address;
+        let proof = Proof::Key(Key { name, address });
         Self {
-            proof: Proof::Key(Key { name, address }),
+            owner: owner(&proof),
+            proof,
             login: OnceCell::new(),
             socket: None,
             key: Some(key),
@@ -115,31 +120,34 @@ impl Client {
     /// What every log line about a call of his is in; who he is matched as, and what is
     /// decided, comes later.
     fn span(&self, tool: &str) -> Span {
-        let span = tracing::info_span!(
-            "call",
-            tool,
-            uid = Empty,
-            key = Empty,
-            address = Empty,
-            principal = Empty,
-            decision = Empty
-        );
         match &self.proof {
-            Proof::Peer(peer) => span.record("uid", peer.uid),
-            Proof::Key(key) => span
-                .record("key", &*key.name)
-                .record("address", display(key.address)),
-        };
-        span
-    }
-
-    /// By what name his sessions are told from those of others.
-    fn owner(&self) -> String {
-        match &self.proof {
-            Proof::Peer(peer) => format!("uid {}", peer.uid),
-            Proof::Key(key) => format!("key {}", key.name),
+            Proof::Peer(peer) => {
+                let uid = peer.uid;
+                tracing::info_span!("call", tool, uid, principal = Empty, decision = Empty)
+            }
+            Proof::Key(Key { name, address }) => tracing::info_span!(
+                "call",
+                tool,
+                key = name,
+                %address,
+                principal = Empty,
+                decision = Empty
+            ),
         }
     }
+
+    /// By what name what is his is told from what others have.
+    fn owner(&self) -> &Arc<str> {
+        &self.owner
+    }
+}
+
+fn owner(proof: &Proof) -> Arc<str> {
+    let name = match proof {
+        Proof::Peer(peer) => format!("uid {}", peer.uid),
+        Proof::Key(key) => format!("key {}", key.name),
+    };
+    name.into()
 }
 
 /// Serves one client until it has finished sending and all its calls are

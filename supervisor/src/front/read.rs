@@ -164,7 +164,7 @@ async fn run_for(
     descriptors.extend(call::socket(client));
     let mut lane = generation
         .pool
-        .submit(&client.owner(), &Request::Run(run), &descriptors)
+        .submit(client.owner(), &Request::Run(run), &descriptors)
         .await?;
     let (stdout, stderr) = pipes.into_readers();
     let stdout = stdout.watch().map_err(LaneError::Pipe)?;

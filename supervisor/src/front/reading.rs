@@ -82,7 +82,7 @@ impl Reading {
             Ok(Left::All(bytes)) => drop(self.take(sink, bytes).await),
             Ok(Left::Open(reader)) => {
                 if let Ok(reader) = reader.watch() {
-                    self.drain(reader, sink).await;
+                    Box::pin(self.drain(reader, sink)).await;
                 }
             }
             Err(error) => tracing::warn!(%error, "cannot read output"),

@@ -51,7 +51,7 @@ pub(crate) fn answer(tool: &str, ending: Ending) -> Result<CallToolResult, Error
             outcome,
             stdout,
             stderr,
-        } => Ok(finished(&outcome, &stdout, &stderr)),
+        } => Ok(finished(&outcome, stdout, stderr)),
         // Whoever starts a run says what is to be said of it.
         Ending::Started(run) => Ok(result(run.label.id.clone(), run.record(), false)),
         Ending::Denied(denial) if denial.code == "not_allowed" => Err(unknown_tool(tool, &denial)),
@@ -69,29 +69,29 @@ pub(super) fn answer_own(ending: Ending) -> CallToolResult {
             outcome,
             stdout,
             stderr,
-        } => finished(&outcome, &stdout, &stderr),
+        } => finished(&outcome, stdout, stderr),
         Ending::Started(run) => result(run.label.id.clone(), run.record(), false),
     }
 }
 
-fn finished(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> CallToolResult {
+fn finished(outcome: &Outcome, stdout: Captured, stderr: Captured) -> CallToolResult {
     let mut structure = fields(outcome);
     structure.insert("run_id".to_owned(), json!(outcome.run));
-    let mut text = text(outcome, stdout, stderr);
+    let mut text = text(outcome, &stdout, &stderr);
     let mut links = Vec::new();
     for (stream, captured) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
         let word = stream.word();
-        structure.insert(word.to_owned(), json!(captured.text));
-        structure.insert(format!("{word}_truncated"), json!(captured.truncated));
-        structure.insert(format!("{word}_bytes"), json!(captured.bytes));
+        structure.insert([word, "_truncated"].concat(), json!(captured.truncated));
+        structure.insert([word, "_bytes"].concat(), json!(captured.bytes));
         if captured.truncated && captured.kept > 0 {
-            let link = link(&outcome.run, stream, captured);
+            let link = link(&outcome.run, stream, &captured);
             start_line(&mut text);
             let about = link.description.as_deref().unwrap_or_default();
             text.push_str(&format!("[{about}: resource {}]", link.uri));
-            structure.insert(format!("{word}_uri"), json!(link.uri));
+            structure.insert([word, "_uri"].concat(), json!(link.uri));
             links.push(ContentBlock::resource_link(link));
         }
+        structure.insert(word.to_owned(), captured.text.into());
     }
     let mut result = result(text, Value::Object(structure), !succeeded(outcome));
     result.content.extend(links);
@@ -312,7 +312,7 @@ mod tests {
         let success = outcome(Status::Exited(0));
         assert_eq!(text_of(&success, "hello\n", ""), "hello\n");
         assert_eq!(text_of(&success, "", ""), "[no output]");
-        let result = finished(&success, &captured("hello\n"), &captured(""));
+        let result = finished(&success, captured("hello\n"), captured(""));
         assert_eq!(result.is_error, Some(false));
         let structure = result.structured_content.unwrap();
         assert_eq!(structure["exit_code"], 0);
@@ -326,7 +326,7 @@ mod tests {
         let failure = outcome(Status::Exited(2));
         let text = text_of(&failure, "out", "bad\n");
         assert_eq!(text, "out\n[stderr]\nbad\n[exit code 2]");
-        let result = finished(&failure, &captured("out"), &captured("bad\n"));
+        let result = finished(&failure, captured("out"), captured("bad\n"));
         assert_eq!(result.is_error, Some(true));
     }
 
@@ -347,7 +347,7 @@ mod tests {
             text.starts_with("out\n[killed by SIGSYS]\n[blocked by the sandbox: a system call"),
             "{text}"
         );
-        let result = finished(&killed, &captured("out"), &captured(""));
+        let result = finished(&killed, captured("out"), captured(""));
         let structure = result.structured_content.unwrap();
         assert_eq!(structure["blocked"], json!(["system_call"]));
         assert_eq!(structure["held_by_rlimits"], json!(["memory_max"]));

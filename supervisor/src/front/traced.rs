@@ -39,7 +39,7 @@ impl Front {
             trace: name.trace.as_deref(),
             request: &name.request,
             id: harmless_word(&context.id.to_string(), ID_MAX),
-            caller: client.owner(),
+            caller: client.owner().to_string(),
             network: client.key.is_some(),
         }))
     }

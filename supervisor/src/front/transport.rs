@@ -25,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 const UNANSWERED_MAX: usize = 256;
 const UNANSWERED_BYTES_MAX: usize = 8 * MESSAGE_MAX;
 
+/// Room that most answers need, in bytes.
+const ANSWER_SIZE: usize = 1024;
+
 /// A transport that knows which requests still want an answer.
 pub(crate) struct Orderly<R, W> {
     lines: Lines<R>,
@@ -77,7 +80,8 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Answers<W> {
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = Arc::clone(&self.0);
         async move {
-            let mut line = serde_json::to_vec(&message)?;
+            let mut line = Vec::with_capacity(ANSWER_SIZE);
+            serde_json::to_writer(&mut line, &message)?;
             drop(message);
             line.push(b'\n');
             let mut writer = writer.lock().await;

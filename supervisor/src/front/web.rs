@@ -73,7 +73,7 @@ impl Web {
         let admitting = self.gate.admit(peer, request.headers(), correlation);
         match admitting.instrument(span(correlation)).await {
             Ok(client) => {
-                let owner = client.owner();
+                let owner = Arc::clone(client.owner());
                 let reply = self.network.answer(request, client, &owner).await;
                 tell(&reply, correlation, Some(peer));
                 reply
@@ -94,7 +94,7 @@ impl Web {
     ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let owner = client.owner();
+        let owner = Arc::clone(client.owner());
         let answer = async |request: Request<Incoming>| {
             let (request, correlation) = named(request);
             let client = Arc::clone(&client);

@@ -42,16 +42,23 @@ impl Client {
 
 /// What the client says of itself: with this request, or when it began.
 fn claim(context: &RequestContext<RoleServer>) -> Option<Claim> {
-    let began = || {
-        let info = context.peer.peer_info()?;
-        Some(info.client_info.clone())
+    if let Some(claimed) = context.meta.client_info() {
+        return Some(claim_of(&claimed));
+    }
+    let began = context.peer.peer_info()?;
+    Some(claim_of(&began.client_info))
+}
+
+/// What is passed on of what a client says of itself.
+pub(super) fn claim_of(claimed: &Implementation) -> Claim {
+    let cut = |text: &str| match text.char_indices().nth(wire::CLAIM_MAX) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text.to_owned(),
     };
-    let Implementation { name, version, .. } = context.meta.client_info().or_else(began)?;
-    let cut = |text: String| text.chars().take(wire::CLAIM_MAX).collect();
-    Some(Claim {
-        name: cut(name),
-        version: cut(version),
-    })
+    Claim {
+        name: cut(&claimed.name),
+        version: cut(&claimed.version),
+    }
 }
 
 /// The claim as it goes to the worker.

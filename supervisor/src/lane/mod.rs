@@ -7,7 +7,6 @@
 mod connection;
 mod door;
 mod idle;
-mod launches;
 mod pipes;
 mod pool;
 mod turns;

@@ -2,7 +2,6 @@
 
 use super::connection::Connection;
 use super::idle::{Idle, watch};
-use super::launches::{Launch, Launches};
 use super::pipes::Pipes;
 use super::turns::{Turn, Turns};
 use super::{Door, LaneError};
@@ -31,7 +30,6 @@ pub(crate) struct Pool {
     /// For the output of the next command.
     pipes: Mutex<Option<Pipes>>,
     runs: Arc<Turns>,
-    launches: Launches,
     reports: Arc<Turns>,
 }
 
@@ -44,7 +42,6 @@ impl Pool {
             idle: Idle::default(),
             pipes: Mutex::default(),
             runs: Turns::new(RUNS_MAX),
-            launches: Launches::new(),
             reports: Turns::new(REPORTS_MAX),
         }
     }
@@ -103,7 +100,7 @@ impl Pool {
     /// sent twice to a worker that may have taken it.
     pub(crate) async fn submit(
         self: &Arc<Self>,
-        caller: &str,
+        caller: &Arc<str>,
         request: &Request,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Lease, LaneError> {
@@ -112,18 +109,12 @@ impl Pool {
         let turns = if runs { &self.runs } else { &self.reports };
         let turn = turns.take(caller).await;
         let turn = turn.map_err(|_| LaneError::Crowded)?;
-        let launch = if runs {
-            Some(self.launches.begin().await)
-        } else {
-            None
-        };
         let connection = self.deliver(&packet, descriptors).await?;
         Ok(Lease {
             connection,
             pool: Arc::clone(self),
-            caller: caller.to_owned(),
+            caller: Arc::clone(caller),
             turn: Some(turn),
-            launch,
         })
     }
 
@@ -136,7 +127,7 @@ impl Pool {
         question: &Identify,
     ) -> Result<Option<String>, LaneError> {
         // Nobody knows yet who it is.
-        let caller = format!("address {}", question.presented.address);
+        let caller = format!("address {}", question.presented.address).into();
         let request = Request::Identify(question.clone());
         let mut lane = self.submit(&caller, &request, &[]).await?;
         match lane.reply().await? {
@@ -219,7 +210,7 @@ impl Pool {
     ) -> Result<Connection, LaneError> {
         let connection = match idle {
             Some(connection) => connection,
-            None => self.open().await?,
+            None => Box::pin(self.open()).await?,
         };
         connection.send(packet, descriptors).await?;
         Ok(connection)
@@ -248,18 +239,14 @@ impl AsRef<Idle> for Pool {
 pub(crate) struct Lease {
     connection: Connection,
     pool: Arc<Pool>,
-    caller: String,
+    caller: Arc<str>,
     turn: Option<Turn>,
-    /// Until something is heard of what was asked for.
-    launch: Option<Arc<Launch>>,
 }
 
 impl Lease {
     /// Waits for the next reply.
     pub(crate) async fn reply(&mut self) -> Result<Reply, LaneError> {
-        let reply = self.connection.receive().await;
-        self.launch = None;
-        reply
+        self.connection.receive().await
     }
 
     /// Makes room for other commands, since this one waits for somebody.
@@ -366,7 +353,7 @@ mod tests {
     }
 
     async fn one_report(pool: &Arc<Pool>) {
-        let mut lane = pool.submit("a", &report("no"), &[]).await.unwrap();
+        let mut lane = pool.submit(&"a".into(), &report("no"), &[]).await.unwrap();
         assert_eq!(lane.reply().await.unwrap(), Reply::Recorded);
         lane.settle();
     }
@@ -393,7 +380,7 @@ mod tests {
             background: false,
             confirmed: false,
         });
-        let mut lane = pool.submit("a", &run, &[]).await.unwrap();
+        let mut lane = pool.submit(&"a".into(), &run, &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());
         assert!(unanswered.await.is_err());
         drop(lane);
@@ -405,7 +392,9 @@ mod tests {
     #[tokio::test]
     async fn a_denial_is_recorded_while_every_turn_is_taken() {
         let (_scratch, pool, _told) = worker(10);
-        let _taken: Vec<Turn> = (0..RUNS_MAX).map(|_| pool.runs.take_again("a")).collect();
+        let _taken: Vec<Turn> = (0..RUNS_MAX)
+            .map(|_| pool.runs.take_again(&"a".into()))
+            .collect();
         one_report(&pool).await;
     }
 
@@ -423,7 +412,7 @@ mod tests {
     async fn a_request_too_large_costs_no_lane() {
         let (_scratch, pool, told) = worker(10);
         let large = report(&"x".repeat(wire::FRAME_MAX));
-        let refused = pool.submit("a", &large, &[]).await;
+        let refused = pool.submit(&"a".into(), &large, &[]).await;
         assert!(matches!(refused, Err(LaneError::Request(_))));
         assert_eq!(told.try_iter().count(), 0);
     }
@@ -431,7 +420,10 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_is_not_there_is_named() {
         let pool = Arc::new(Pool::new(Door::Socket("/nonexistent/w".into()), POLICY));
-        let refused = pool.submit("a", &report("no"), &[]).await.unwrap_err();
+        let refused = pool
+            .submit(&"a".into(), &report("no"), &[])
+            .await
+            .unwrap_err();
         let failure = refused.failure();
         assert_eq!(failure.code, "worker");
         assert!(failure.reason.contains("/nonexistent/w"), "{failure:?}");

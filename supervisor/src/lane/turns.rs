@@ -23,16 +23,16 @@ pub(crate) struct Turns {
 struct State {
     taken: usize,
     /// By caller; none is zero.
-    held: HashMap<String, usize>,
+    held: HashMap<Arc<str>, usize>,
     /// Whoever waits, the next in the round first; no line is empty.
-    lines: VecDeque<(String, VecDeque<oneshot::Sender<Turn>>)>,
+    lines: VecDeque<(Arc<str>, VecDeque<oneshot::Sender<Turn>>)>,
 }
 
 /// One turn, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     turns: Arc<Turns>,
-    caller: String,
+    caller: Arc<str>,
 }
 
 impl Turns {
@@ -48,7 +48,7 @@ impl Turns {
     ///
     /// # Errors
     /// [`Crowded`]
-    pub(crate) async fn take(self: &Arc<Self>, caller: &str) -> Result<Turn, Crowded> {
+    pub(crate) async fn take(self: &Arc<Self>, caller: &Arc<str>) -> Result<Turn, Crowded> {
         let turn = {
             let mut state = self.lock();
             let waits = state.lines.iter().any(|(one, _)| one == caller);
@@ -63,7 +63,7 @@ impl Turns {
 
     /// A turn for `caller` that he has given back for a while and needs now, whether or
     /// not there is one.
-    pub(crate) fn take_again(self: &Arc<Self>, caller: &str) -> Turn {
+    pub(crate) fn take_again(self: &Arc<Self>, caller: &Arc<str>) -> Turn {
         self.give(&mut self.lock(), caller)
     }
 
@@ -72,12 +72,12 @@ impl Turns {
         self.lock().taken
     }
 
-    fn give(self: &Arc<Self>, state: &mut State, caller: &str) -> Turn {
+    fn give(self: &Arc<Self>, state: &mut State, caller: &Arc<str>) -> Turn {
         state.taken += 1;
-        *state.held.entry(caller.to_owned()).or_default() += 1;
+        *state.held.entry(Arc::clone(caller)).or_default() += 1;
         Turn {
             turns: Arc::clone(self),
-            caller: caller.to_owned(),
+            caller: Arc::clone(caller),
         }
     }
 
@@ -106,7 +106,7 @@ impl State {
         held < most.saturating_sub(self.taken)
     }
 
-    fn wait(&mut self, caller: &str) -> Result<oneshot::Receiver<Turn>, Crowded> {
+    fn wait(&mut self, caller: &Arc<str>) -> Result<oneshot::Receiver<Turn>, Crowded> {
         let (sender, turn) = oneshot::channel();
         match self.lines.iter_mut().find(|(one, _)| one == caller) {
             Some((_, line)) => {
@@ -118,14 +118,14 @@ impl State {
             }
             None => {
                 let line = VecDeque::from([sender]);
-                self.lines.push_back((caller.to_owned(), line));
+                self.lines.push_back((Arc::clone(caller), line));
             }
         }
         Ok(turn)
     }
 
     /// Who gets a turn next.
-    fn next(&mut self, most: usize) -> Option<(String, oneshot::Sender<Turn>)> {
+    fn next(&mut self, most: usize) -> Option<(Arc<str>, oneshot::Sender<Turn>)> {
         for (_, line) in &mut self.lines {
             line.retain(|waiting| !waiting.is_closed());
         }
@@ -135,7 +135,7 @@ impl State {
         let (caller, mut line) = self.lines.remove(index)?;
         let first = line.pop_front()?;
         if !line.is_empty() {
-            self.lines.push_back((caller.clone(), line));
+            self.lines.push_back((Arc::clone(&caller), line));
         }
         Some((caller, first))
     }
@@ -168,7 +168,7 @@ mod tests {
 
     fn taking(turns: &Arc<Turns>, caller: &'static str) -> Taking {
         let turns = Arc::clone(turns);
-        Box::pin(async move { turns.take(caller).await })
+        Box::pin(async move { turns.take(&caller.into()).await })
     }
 
     /// The turn, if it is there.
@@ -203,9 +203,9 @@ mod tests {
     fn what_comes_back_goes_round() {
         let turns = Turns::new(3);
         let mut held = vec![
-            turns.take_again("x"),
-            turns.take_again("y"),
-            turns.take_again("z"),
+            turns.take_again(&"x".into()),
+            turns.take_again(&"y".into()),
+            turns.take_again(&"z".into()),
         ];
         let mut waiting: Vec<(&str, Taking)> = ["a", "a", "a", "b", "c"]
             .into_iter()
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn who_gives_up_waiting_keeps_nothing() {
         let turns = Turns::new(1);
-        let held = turns.take_again("x");
+        let held = turns.take_again(&"x".into());
         let (mut first, mut second) = (taking(&turns, "a"), taking(&turns, "b"));
         assert!(poll(&mut first).is_none() && poll(&mut second).is_none());
         drop(first);

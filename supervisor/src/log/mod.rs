@@ -10,8 +10,8 @@ use records::{Records, Sink};
 use std::io::{self, IsTerminal};
 use tracing::{Level, Metadata};
 use tracing_subscriber::Registry;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
-use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use wire::systemd::Journal;
 
@@ -57,8 +57,8 @@ impl Logging {
     }
 }
 
-/// Everything that is told of what happens, each in its own way.
-type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
+/// Something through which each message and each span goes.
+type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Logs messages from `level` on, or as the environment says. Call before the process
 /// confines itself: the journal is connected here.
@@ -66,37 +66,39 @@ type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
 /// # Errors
 /// A filter in the environment that cannot be read, or a journal that was asked for and
 /// is not there.
-pub(crate) fn start(level: &str, logging: Logging) -> Result<(), Error> {
-    let layers: Layers = vec![messages(level, logging.format)?];
+pub(crate) fn start(level: LevelFilter, logging: Logging) -> Result<(), Error> {
+    // Of all that is told, so what is left out is known by its place in the program.
+    let wanted = tracing_subscriber::registry().with(wanted(level)?);
+    let wanted = wanted.with(filter_fn(is_discreet));
     // Fails only when a subscriber is there already.
-    let _ = tracing_subscriber::registry().with(layers).try_init();
+    let _ = match sink(logging.format)? {
+        Some(sink) => wanted.with(Records(sink)).try_init(),
+        None => {
+            let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+            let lines = lines.with_ansi(io::stderr().is_terminal());
+            wanted.with(lines.with_target(false)).try_init()
+        }
+    };
     Ok(())
 }
 
-/// What is logged.
-fn messages(level: &str, format: Format) -> Result<Box<dyn Layer<Registry> + Send + Sync>, Error> {
-    let filter = filter(level)?;
-    let sink = match format {
+/// Where messages go, unless as text to standard error.
+fn sink(format: Format) -> Result<Option<Sink>, Error> {
+    Ok(match format {
         Format::Auto => Journal::of_stderr().map(Sink::Journal),
         Format::Text => None,
         Format::Json => Some(Sink::Json),
         Format::Journal => Some(Sink::Journal(Journal::connect().map_err(Error::Journal)?)),
-    };
-    Ok(match sink {
-        Some(sink) => Records(sink).with_filter(filter).boxed(),
-        None => tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(io::stderr().is_terminal())
-            .with_target(false)
-            .with_filter(filter)
-            .boxed(),
     })
 }
 
-fn filter(level: &str) -> Result<impl Filter<Registry> + Send + Sync + 'static, Error> {
-    let wanted = std::env::var(VARIABLE).unwrap_or_else(|_| level.to_owned());
-    let filter = EnvFilter::try_new(wanted).map_err(Error::Log)?;
-    Ok(filter.and(filter_fn(is_discreet)))
+/// From which level on. What the environment says may depend on the spans around, which is
+/// looked up whenever one is entered: only where it says something.
+fn wanted(level: LevelFilter) -> Result<Boxed, Error> {
+    Ok(match std::env::var(VARIABLE) {
+        Ok(wanted) => EnvFilter::try_new(wanted).map_err(Error::Log)?.boxed(),
+        Err(_) => level.boxed(),
+    })
 }
 
 /// rmcp logs whole messages, arguments and output included, below this level.

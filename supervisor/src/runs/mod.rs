@@ -51,7 +51,7 @@ pub(crate) struct Runs {
 
 #[derive(Debug, Default)]
 struct State {
-    owners: HashMap<String, Owner>,
+    owners: HashMap<Arc<str>, Owner>,
     /// Runs that have been carried out.
     finished: usize,
     /// Bytes in files.
@@ -301,8 +301,8 @@ fn give_up(kept: &Kept, error: &io::Error) {
 
 impl State {
     fn add(&mut self, run: Arc<Run>) {
-        let name = run.label.owner.clone();
-        let owner = self.owners.entry(name.clone()).or_default();
+        let name = Arc::clone(&run.label.owner);
+        let owner = self.owners.entry(Arc::clone(&name)).or_default();
         owner.runs.push_back(run);
         owner.running += 1;
         while self.finished_of(&name) > EACH && self.drop_oldest_of(&name) {}

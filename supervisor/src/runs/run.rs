@@ -4,7 +4,7 @@ use super::kept::Kept;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -16,7 +16,7 @@ pub(crate) struct Label {
     /// Its name in the audit trail.
     pub(crate) id: String,
     /// Whose it is: nobody else learns of it.
-    pub(crate) owner: String,
+    pub(crate) owner: Arc<str>,
     /// The tool that was called.
     pub(crate) tool: String,
     /// Whether its caller does not wait for it.

@@ -23,7 +23,7 @@ pub(crate) fn of_test() -> (Arc<Runs>, Arc<Run>) {
 fn label(owner: &str, id: &str) -> Label {
     Label {
         id: id.to_owned(),
-        owner: owner.to_owned(),
+        owner: owner.into(),
         tool: "t".to_owned(),
         background: false,
         ends_within: HOUR,

@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::Span;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -170,12 +170,11 @@ impl Drop for Call {
 pub(crate) async fn observed<T>(
     call: Option<Arc<Call>>,
     error: impl FnOnce(&T) -> Option<Cow<'static, str>>,
-    work: impl Future<Output = T>,
+    mut work: Pin<&mut impl Future<Output = T>>,
 ) -> T {
     let context = call
         .as_ref()
         .map(|call| call.span.with_value(Arc::clone(call)));
-    let mut work = pin!(work);
     let answer = poll_fn(|task| {
         let _attached = context.clone().map(Context::attach);
         work.as_mut().poll(task)

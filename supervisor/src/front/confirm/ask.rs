@@ -95,7 +95,7 @@ impl Handler {
     /// Judges what came back with a call that was made again.
     fn judge(&self, asking: &Asking<'_>, returned: Returned) -> Verdict {
         let owner = asking.visitor.client.owner();
-        let about = self.about(asking, &owner);
+        let about = self.about(asking, owner);
         let after = self.front.questions().answered(&returned.state, &about);
         let verdict = match (after, returned.answer()) {
             (None, _) => Err(Unanswered::Foreign.denial(asking.held)),
@@ -119,7 +119,7 @@ impl Handler {
             denial(held, "confirmation_too_large", reason)
         })?;
         let owner = asking.visitor.client.owner();
-        match self.front.questions().open(&owner, held.timeout()) {
+        match self.front.questions().open(owner, held.timeout()) {
             Ok(ticket) => Ok((question, ticket)),
             Err(NotOpened::TooMany) => {
                 let reason = format!(
@@ -192,7 +192,7 @@ impl Handler {
         ticket: Ticket,
     ) -> Asks {
         let owner = asking.visitor.client.owner();
-        let about = self.about(asking, &owner);
+        let about = self.about(asking, owner);
         let state = self.front.questions().sealed(&ticket, &about);
         let open = Unwatched {
             ticket,

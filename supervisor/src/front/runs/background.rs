@@ -40,7 +40,7 @@ impl Handler {
             };
             return report(generation, client, name, leave.tool(), denied).await;
         }
-        let owner = client.owner();
+        let owner = Arc::clone(client.owner());
         let Some(place) = self.runs().place(&owner) else {
             return Ok(Ending::Failed(too_many()));
         };

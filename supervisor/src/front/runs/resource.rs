@@ -40,10 +40,10 @@ impl Handler {
     ) -> Result<ReadResourceResult, ErrorData> {
         let owner = client.owner();
         let address = uri::parse(&uri).map_err(|wrong| ErrorData::invalid_params(wrong, None))?;
-        let find = |id: &str| self.runs().find(&owner, id).ok_or_else(|| unknown(&uri));
+        let find = |id: &str| self.runs().find(owner, id).ok_or_else(|| unknown(&uri));
         match address.ok_or_else(|| unknown(&uri))? {
             Address::List => {
-                let runs = self.runs().of(&owner);
+                let runs = self.runs().of(owner);
                 let list: Vec<Value> = runs.iter().map(|run| run.record()).collect();
                 Ok(result(json_contents(&json!({ "runs": list }), &uri), 0))
             }

@@ -119,7 +119,7 @@ impl Handler {
         client: &Client,
         id: &str,
     ) -> Result<Arc<Run>, ErrorData> {
-        let found = self.runs().find(&client.owner(), id);
+        let found = self.runs().find(client.owner(), id);
         let found = found.filter(|run| run.label.background);
         found.ok_or_else(|| {
             let id = json!({ "taskId": harmless_word(id, 64) });

@@ -68,8 +68,8 @@ impl Handler {
             return started.unwrap_or_else(|reason| invalid(&reason).into());
         }
         let done = match &*request.name {
-            OUTPUT => self.run_output(&owner, &given, visitor, context).await,
-            CANCEL => self.run_cancel(&owner, &given).await,
+            OUTPUT => self.run_output(owner, &given, visitor, context).await,
+            CANCEL => self.run_cancel(owner, &given).await,
             _ => Err("no such tool".to_owned()),
         };
         done.unwrap_or_else(|reason| invalid(&reason)).into()
