@@ -33,8 +33,9 @@ pub(super) fn found(plan: &Plan) -> Found {
     for _ in 0..calls(plan) {
         busy.succeed(&line);
     }
-    let idle = Idle::at(&crowded, plan);
     let mut sessions = [&fresh, &worn, &crowded, &long].map(|site| Session::of(site, ALICE));
+    // Last: they may leave no room for anybody.
+    let idle = Idle::at(&crowded, plan);
     let [one, two, three, four] = &mut sessions;
     let times = Contest::default()
         .enter("bare", spawn)
