@@ -76,10 +76,12 @@ impl Standby {
         given.map_err(|_| Errno::ECANCELED)?;
         wake();
         self.wait_for_turn();
-        let process = self.0.take().ok_or(Errno::ECHILD);
-        // The child may have changed that of the memory too.
-        prctl::set_dumpable(false)?;
-        process
+        // The child may have changed that of the memory too. An error here must not look as
+        // if it had not begun.
+        if prctl::set_dumpable(false).is_err() {
+            super::exit(70);
+        }
+        self.0.take().ok_or(Errno::ECHILD)
     }
 
     /// Waits while it is the child's turn.
