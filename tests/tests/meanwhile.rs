@@ -1,10 +1,11 @@
 //! The process of a command is made while its start is recorded, and goes no further than
 //! that before the start stands in the trail.
 
-use harness::{ALICE, BASE, Client, Process, Site, assert_lawful, eventually};
+use harness::{ALICE, BASE, Client, Process, Site, assert_lawful, command_as, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use std::path::Path;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -125,6 +126,34 @@ fn killed_on_his_way(calls_before: usize) {
     assert!(!mark.exists());
     assert_eq!(client.call("mark", &json!({})).success(), "");
     assert_lawful(&site.trail());
+}
+
+/// Who has become the user shares the memory of a lane, which is closed to that user: by
+/// the files of /proc, and to who would trace it. So it is with one who has waited.
+#[test]
+fn the_memory_of_who_is_on_his_way_is_closed_to_his_user() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    for calls_before in [0, 2] {
+        for _ in 0..calls_before {
+            assert_eq!(client.call("mark", &json!({})).success(), "");
+        }
+        let deaf = Deaf::make(&site);
+        let call = client.start_call("mark", &json!({}));
+        let one = on_its_way(&site).id();
+        let script = format!(
+            "for file in mem maps environ auxv; do head -c 1 /proc/{one}/$file && echo $file; done; \
+             ls /proc/{one}/fd /proc/{one}/cwd/ && echo listed; \
+             python3 -c 'import ctypes; print(ctypes.CDLL(None).ptrace(0x4206, {one}, 0, 0))'"
+        );
+        let tried = command_as(ALICE, Path::new("/bin/sh"))
+            .args(["-c", &script])
+            .output()
+            .expect("a shell");
+        assert_eq!(String::from_utf8_lossy(&tried.stdout), "-1\n", "{tried:?}");
+        drop(deaf);
+        assert_eq!(client.called(call).success(), "");
+    }
 }
 
 /// To be refused stays cheap: a lane whose last call was refused waits for the answer first.

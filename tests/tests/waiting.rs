@@ -144,6 +144,58 @@ fn whoever_waits_among_the_hosts_mounts_serves_no_other_filter() {
     }
 }
 
+/// A profile that takes away what a process needs on its way has its filter installed last,
+/// and one that has something of its own has it made for the call: nobody waits for either.
+#[test]
+fn nobody_waits_for_who_needs_more() {
+    let each = [
+        ("no-ids", "system_calls = [\"~@setuid\"]"),
+        ("no-prctl", "system_calls = [\"~prctl\"]"),
+        ("nice", "nice = 19"),
+        ("thought-of", "oom_score_adjust = 300"),
+        ("capable", "capabilities = [\"CAP_SYSLOG\"]"),
+        ("terminal", "tty = true"),
+        ("own-tmp", "private_tmp = true"),
+        ("apart", "network = \"loopback\""),
+    ];
+    let more = each.map(|(name, keys)| {
+        format!(
+            "[profile.{name}]\nextends = \"plain\"\n{keys}\n[tool.{name}]\ndescription = \"d\"\n\
+             command = [\"/usr/bin/true\"]\nprofile = \"{name}\"\nallow = [\"alice\"]\n"
+        )
+    });
+    let site = Site::with(&[&policy(), more.concat().as_str()].concat()).start();
+    let client = Client::attach(&site, ALICE);
+    sh(&client, "sh", "true");
+    let lane = site.lanes().pop().expect("one lane");
+    let standing = lane.bytes("oom_score_adj");
+    for (tool, keys) in each {
+        for _ in 0..3 {
+            let called = client.call(tool, &json!({}));
+            assert!(!called.is_error(), "{keys}: {called:?}");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let waits = |one: &Process| one.status()["NoNewPrivs"] == "1";
+        assert!(!waiting(&site).iter().any(waits), "{keys}");
+        assert_eq!(lane.bytes("oom_score_adj"), standing, "{keys}");
+    }
+}
+
+/// A limit that the worker was started with stays where it is lower than the profile's.
+#[test]
+fn lower_limits_of_the_worker_stay() {
+    let mut site = Site::with(&policy()).prepare();
+    site.start_worker_by("ulimit -f 2000; exec \"$@\"");
+    site.start_supervisor();
+    let client = Client::attach(&site, ALICE);
+    for _ in 0..3 {
+        assert_eq!(
+            sh(&client, "sh", "ulimit -H -f; ulimit -S -f"),
+            "2000\n2000\n"
+        );
+    }
+}
+
 /// Only an administrator can kill it. The next call has a process made for it.
 #[test]
 fn a_call_is_served_when_who_waited_is_dead() {

@@ -260,7 +260,7 @@ fn assert_swept(site: &Site) {
     let waits = |id| lanes.iter().any(|lane| waiting(*lane) == Some(id));
     for folder in site.cgroups_of(site.worker()) {
         let groups = groups(&folder);
-        assert!(groups.len() <= 2 * lanes.len() + 1, "{groups:?}");
+        assert!(groups.len() <= lanes.len() + 1, "{groups:?}");
         for group in groups {
             let inside = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
             let mut ids = inside.lines().filter_map(|line| line.parse().ok());

@@ -28,7 +28,7 @@ use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
-use policy::{Controller, Grant, Identity, Stdin};
+use policy::{Controller, Grant, Identity, Profile, Stdin};
 use std::ffi::{CString, NulError};
 use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
@@ -198,8 +198,17 @@ impl Launcher {
             let bear = |group| Standby::bear(group, terms, &self.ignored);
             self.next.keep(group.and_then(bear));
         }
-        self.groups.prepare(&self.context.containment);
+        // Whoever waits has one.
+        if !self.next.is_ready() {
+            self.groups.prepare(&self.context.containment);
+        }
         self.domains.prepare();
+    }
+
+    /// Has nobody be born any more where what has just been killed may still be on its way
+    /// out: a group counts it no longer, but whoever looks at /proc sees it.
+    pub(crate) fn forget_cell(&mut self) {
+        self.domains.forget_cell();
     }
 
     /// Gives up what was made ahead, when no command comes any more.
@@ -325,24 +334,14 @@ impl Launcher {
         if let Some(terminal) = &terminal {
             plan.take(terminal.command());
         }
-        let containment = &self.context.containment;
         if let Some(observer) = &mut self.observer {
             observer.forget();
         }
-        let may_wait = memory_is_shared() && self.context.filters.serves_waiting(grant.profile());
-        let terms = may_wait.then(|| Terms::of(&plan, grant.profile(), containment));
-        let standby = self.next.take(terms.flatten());
-        let woken = standby.and_then(|one| one.become_command(&plan, gate));
-        let running = match woken {
-            Some(woken) => {
-                drop(plan);
-                Running::woken(woken)?
-            }
-            None => {
-                let group = self.groups.take(containment).map_err(LaunchError::from)?;
-                launch(plan, gate, grant.profile(), containment, group)?
-            }
-        };
+        let (containment, profile) = (&self.context.containment, grant.profile());
+        let may_wait = memory_is_shared() && self.context.filters.serves_waiting(profile);
+        let terms = may_wait.then(|| Terms::of(&plan, profile, containment));
+        let makers = (&mut self.next, &mut self.groups);
+        let running = run(plan, gate, profile, containment, (terms.flatten(), makers))?;
         match terminal.map(|own| own.relay(streams.stdout.as_fd(), whom)) {
             None => Ok(running),
             Some(Ok(relay)) => Ok(running.carried_by(relay)),
@@ -365,6 +364,23 @@ impl Launcher {
         let tasks = tasks.saturating_add(relay);
         Limits::new(grant.profile(), tasks, &self.present)
     }
+}
+
+/// Has the command of `plan` executed by whoever waits for a call on its `terms`, or else
+/// by a process that is made for it.
+fn run(
+    plan: Plan<'_>,
+    gate: Gate<'_>,
+    profile: &Profile,
+    containment: &Containment,
+    (terms, (next, groups)): (Option<Terms>, (&mut Next, &mut Groups)),
+) -> Result<Running, LaunchError> {
+    let standby = next.take(terms);
+    if let Some(woken) = standby.and_then(|one| one.become_command(&plan, gate)) {
+        drop(plan);
+        return Running::woken(woken);
+    }
+    launch(plan, gate, profile, containment, groups.take(containment)?)
 }
 
 fn plan<'a>(

@@ -233,7 +233,11 @@ impl Lane {
             let _said = self.records.record(&Entry::Recorded(recorded))?;
         }
         let ending = Ending::Finished(outcome.clone());
-        self.end(ending, remains, &Reply::Finished(outcome))
+        self.end(ending, remains, &Reply::Finished(outcome))?;
+        if end.killed {
+            self.launcher.forget_cell();
+        }
+        Ok(())
     }
 
     /// Records a denial of the supervisor's own.

@@ -221,9 +221,10 @@ impl Lane {
                 return self.last();
             }
             // Who waits already is not to wait for what is made for the next.
-            let patience = match self.prepared {
-                true => PollTimeout::NONE,
-                false => PollTimeout::ZERO,
+            let patience = if self.prepared {
+                PollTimeout::NONE
+            } else {
+                PollTimeout::ZERO
             };
             let (connection, records) = self.readable(patience)?;
             if records {

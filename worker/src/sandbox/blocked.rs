@@ -41,6 +41,7 @@ mod tests {
             wall: Duration::ZERO,
             memory_kills,
             tasks_refused,
+            killed: false,
         };
         blocked(&end)
     }

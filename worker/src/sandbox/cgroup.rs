@@ -161,6 +161,8 @@ pub(crate) struct Usage {
     pub memory_kills: u64,
     /// How many tasks were refused.
     pub tasks_refused: u64,
+    /// Whether something was left that had to be killed.
+    pub killed: bool,
 }
 
 impl Cgroup {
@@ -216,8 +218,11 @@ impl Cgroup {
     /// from then on; it is removed when this is dropped.
     pub(super) fn end(&self) -> Result<Usage, CgroupError> {
         // Processes that are left would go on using.
-        kill(&self.path, &self.events).map_err(failed("kill", &self.path))?;
-        Ok(self.counters.usage())
+        let killed = kill(&self.path, &self.events).map_err(failed("kill", &self.path))?;
+        Ok(Usage {
+            killed,
+            ..self.counters.usage()
+        })
     }
 }
 
@@ -245,6 +250,7 @@ impl Counters {
             memory_peak: read(&self.memory_peak).trim().parse().ok(),
             memory_kills: counted(&read(&self.memory), "oom_kill").unwrap_or_default(),
             tasks_refused: counted(&read(&self.pids), "max").unwrap_or_default(),
+            killed: false,
         }
     }
 }
@@ -293,11 +299,13 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Kills every process in the group and waits until there is none; `events` is its
-/// `cgroup.events`.
-fn kill(path: &Path, events: &File) -> io::Result<()> {
+/// Kills every process in the group and waits until there is none; whether there was one.
+/// `events` is its `cgroup.events`.
+fn kill(path: &Path, events: &File) -> io::Result<bool> {
+    let mut killed = false;
     while beginning(events)?.starts_with("populated 1") {
         fs::write(path.join("cgroup.kill"), "1")?;
+        killed = true;
         // The kernel reports a change of `populated` as an exceptional condition.
         let mut descriptors = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
         match poll(&mut descriptors, PollTimeout::from(100_u8)) {
@@ -305,7 +313,7 @@ fn kill(path: &Path, events: &File) -> io::Result<()> {
             Err(errno) => return Err(errno.into()),
         }
     }
-    Ok(())
+    Ok(killed)
 }
 
 /// The first bytes of a file of a group, where all stands that is asked for.

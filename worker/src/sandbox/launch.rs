@@ -132,6 +132,8 @@ pub(crate) struct End {
     pub memory_kills: u64,
     /// Tasks beyond `tasks_max` that it refused, where it tells.
     pub tasks_refused: u64,
+    /// Whether something of its group was left that had to be killed.
+    pub killed: bool,
 }
 
 /// The empty group of a command that has ended, which is removed when this is dropped.
@@ -248,6 +250,7 @@ impl Running {
             wall,
             memory_kills: usage.memory_kills,
             tasks_refused: usage.tasks_refused,
+            killed: usage.killed,
         };
         Ok((end, remains))
     }

@@ -172,6 +172,11 @@ impl Next {
         self.last.clone()
     }
 
+    /// Whether one waits.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.is_some()
+    }
+
     /// Keeps what was made.
     pub(crate) fn keep(&mut self, made: Option<Standby>) {
         self.ready = made;

@@ -108,15 +108,22 @@ impl Domains {
             return Ok(None);
         }
         if self.cell.as_ref().is_some_and(|cell| cell.has_ended()) {
-            // Their /proc is that of nobody any more.
-            self.forget_views();
-            self.cell = None;
+            self.forget_cell();
         }
         let cell = match self.cell.take() {
             Some(cell) => cell,
             None => Cell::new().map_err(DomainError::Cell)?,
         };
         Ok(Some(Rc::clone(self.cell.insert(cell))))
+    }
+
+    /// Ends the cell, and with it everything in it.
+    pub(crate) fn forget_cell(&mut self) {
+        if self.cell.is_some() {
+            // Their /proc is that of nobody any more.
+            self.forget_views();
+            self.cell = None;
+        }
     }
 
     fn view<'a>(
