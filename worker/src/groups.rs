@@ -1,10 +1,12 @@
 //! The control groups of a lane's commands, one ahead: making one takes a good part of
-//! a launch, so the next is made while nobody waits for it.
+//! a launch. The next is that of the last, or one made while nobody waits for it.
 
 use crate::sandbox::cgroup::{Cgroup, CgroupError};
 use crate::sandbox::containment::Containment;
+use crate::sandbox::launch::Remains;
+use crate::sandbox::settings::Setting;
 
-/// Numbers the groups, none of which is used twice.
+/// Numbers the groups, whose names nobody has twice.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     made: u64,
@@ -12,14 +14,25 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// A fresh group, where groups hold commands.
+    /// A group with these `limits`, where groups hold commands.
     pub(crate) fn take(
         &mut self,
         containment: &Containment,
+        limits: Vec<Setting>,
     ) -> Result<Option<Cgroup>, CgroupError> {
-        match self.next.take() {
-            Some(group) => Ok(Some(group)),
-            None => self.make(containment),
+        let ready = self.next.take_if(|group| group.serves(&limits));
+        let group = match ready {
+            Some(group) => Some(group),
+            None => self.make(containment)?,
+        };
+        let bounded = |mut group: Cgroup| group.bound(limits).map(|()| group);
+        group.map(bounded).transpose()
+    }
+
+    /// Keeps the group that is left of a command, if the next one may have it.
+    pub(crate) fn keep(&mut self, remains: Remains) {
+        if self.next.is_none() {
+            self.next = remains.renewed();
         }
     }
 

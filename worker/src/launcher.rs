@@ -13,7 +13,7 @@ use crate::sandbox::birth::memory_is_shared;
 use crate::sandbox::child::{self, Directory, Gate, Plan};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
-use crate::sandbox::launch::{End, LaunchError, Running, launch};
+use crate::sandbox::launch::{End, LaunchError, Remains, Running, launch};
 use crate::sandbox::limits::{Limits, Present};
 use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
@@ -194,9 +194,10 @@ impl Launcher {
     /// Makes ahead what the next command needs, while nobody waits.
     pub(crate) fn prepare(&mut self) {
         if let Some(terms) = self.next.begin() {
-            let group = self.groups.take(&self.context.containment).ok().flatten();
+            let limits = terms.limits().to_vec();
+            let group = self.groups.take(&self.context.containment, limits);
             let bear = |group| Standby::bear(group, terms, &self.ignored);
-            self.next.keep(group.and_then(bear));
+            self.next.keep(group.ok().flatten().and_then(bear));
         }
         // Whoever waits has one.
         if !self.next.is_ready() {
@@ -209,6 +210,12 @@ impl Launcher {
     /// out: a group counts it no longer, but whoever looks at /proc sees it.
     pub(crate) fn forget_cell(&mut self) {
         self.domains.forget_cell();
+    }
+
+    /// Keeps what is left of a command for the next one, where that finds it as if it
+    /// were fresh; else it is given up.
+    pub(crate) fn keep(&mut self, remains: Remains) {
+        self.groups.keep(remains);
     }
 
     /// Gives up what was made ahead, when no command comes any more.
@@ -380,7 +387,8 @@ fn run(
         drop(plan);
         return Running::woken(woken);
     }
-    launch(plan, gate, profile, containment, groups.take(containment)?)
+    let group = groups.take(containment, containment.limits(profile).unwrap_or_default())?;
+    launch(plan, gate, profile, containment, group)
 }
 
 fn plan<'a>(

@@ -40,6 +40,24 @@ def cpu() -> None:
     print(round(100 * (time.process_time() - used) / (time.monotonic() - begin)))
 
 
+def hold(mib: str) -> None:
+    """So much memory of its own, until it ends."""
+    held = bytearray(b"x" * (int(mib) * MIB))
+    print("held", len(held) // MIB)
+
+
+def read(mib: str) -> None:
+    """So much of the files that nobody has read, which the kernel keeps."""
+    left = int(mib) * MIB
+    for folder, _, names in os.walk("/usr/lib"):
+        for name in names:
+            path = os.path.join(folder, name)
+            if left > 0 and os.path.isfile(path) and not os.path.islink(path):
+                with open(path, "rb") as file:
+                    left -= len(file.read(left))
+    print("left", max(left, 0))
+
+
 def empty(path: str) -> None:
     os.truncate(path, 0)
     print("emptied")

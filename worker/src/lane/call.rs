@@ -15,7 +15,7 @@ use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::{Refused, Streams};
 use crate::metrics::Stopwatch;
-use crate::sandbox::launch::{LaunchError, Running};
+use crate::sandbox::launch::{LaunchError, Remains, Running};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
 use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
@@ -351,17 +351,17 @@ impl Lane {
 
     /// Records the end of the run and answers; an end that cannot be recorded is
     /// the answer, for the caller must know that the trail is incomplete. While the
-    /// first process writes, `remains` are dropped.
-    pub(super) fn end<T>(
+    /// first process writes, `remains` are kept for the next command, or dropped.
+    pub(super) fn end(
         &mut self,
         ending: Ending,
-        remains: T,
+        remains: Remains,
         reply: &Reply,
     ) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
         let times = self.watch.stop();
         let end = Entry::End(ending);
-        let tidy = || drop(remains);
+        let tidy = || self.launcher.keep(remains);
         let recorded = self.records.ended_during(&end, times, tidy)?;
         self.prepared = false;
         match recorded {

@@ -6,6 +6,7 @@ use super::records::Admitted;
 use super::wait::{CallerGone, given_up};
 use super::{HangUp, Lane};
 use crate::audit::{Began, Ending, Left, Note};
+use crate::sandbox::launch::Remains;
 use policy::Caller;
 use std::time::Duration;
 use wire::{Failure, Reply};
@@ -107,6 +108,6 @@ impl Lane {
         // Files for what it would have printed, where that is recorded.
         drop(self.records.handed());
         let ending = Ending::Failed(failure.clone());
-        self.end(ending, (), &Reply::Failed(failure))
+        self.end(ending, Remains::default(), &Reply::Failed(failure))
     }
 }

@@ -116,7 +116,7 @@ impl Containment {
     }
 
     /// The limits of a group for a command of `profile`, where groups hold commands.
-    pub(super) fn limits(&self, profile: &Profile) -> Option<Vec<Setting>> {
+    pub(crate) fn limits(&self, profile: &Profile) -> Option<Vec<Setting>> {
         match self {
             Self::Cgroup(base) => Some(base.limits(profile)),
             Self::PidNamespace { .. } | Self::Subreaper => None,

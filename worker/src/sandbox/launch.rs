@@ -136,12 +136,21 @@ pub(crate) struct End {
     pub killed: bool,
 }
 
-/// The empty group of a command that has ended, which is removed when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Remains(#[expect(dead_code, reason = "kept to be dropped")] Option<Cgroup>);
+/// The empty group of a command that has ended, and what it used. The group is removed when
+/// this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Remains(Option<(Cgroup, Usage)>);
 
-/// Starts the command of `plan` in `group`, if there is one, and returns once it is
-/// executed, for which `gate` must have said yes.
+impl Remains {
+    /// The group, if it is as good as fresh.
+    pub(crate) fn renewed(self) -> Option<Cgroup> {
+        let (mut group, usage) = self.0?;
+        group.renew(&usage).then_some(group)
+    }
+}
+
+/// Starts the command of `plan` in `group`, if there is one, which has its limits, and
+/// returns once it is executed, for which `gate` must have said yes.
 pub(crate) fn launch(
     plan: Plan<'_>,
     gate: Gate<'_>,
@@ -150,9 +159,6 @@ pub(crate) fn launch(
     group: Option<Cgroup>,
 ) -> Result<Running, LaunchError> {
     let started = Instant::now();
-    if let Some(group) = &group {
-        group.bound(profile)?;
-    }
     let namespaces = containment.namespaces();
     let born = bear(&plan, gate, namespaces, group.as_ref(), profile.timeout)?;
     drop(plan);
@@ -210,7 +216,7 @@ impl Running {
     /// command runs any more; what is returned besides may be dropped later.
     pub(crate) fn end(self) -> Result<(End, Remains), LaunchError> {
         let pid = self.process.pid;
-        let mut remains = Remains(None);
+        let mut remains = Remains::default();
         let (status, ended, usage) = match self.hold {
             Hold::Cgroup(group, status) => {
                 let init = self.process.pidfd.as_fd();
@@ -218,7 +224,7 @@ impl Running {
                 let usage = group.end()?;
                 let ended = reap(pid)?;
                 tree::reap_ended();
-                remains = Remains(Some(group));
+                remains = Remains(Some((group, usage)));
                 (told.unwrap_or(ended.status), ended, usage)
             }
             Hold::PidNamespace(status) => {

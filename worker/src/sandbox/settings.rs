@@ -8,7 +8,7 @@ const PERIOD: u64 = 100_000;
 
 /// One file of a cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(crate) struct Setting {
     pub file: &'static str,
     pub value: String,
     /// Whether a group without this file is an error.

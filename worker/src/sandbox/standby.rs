@@ -41,6 +41,11 @@ impl PartialEq for Terms {
 }
 
 impl Terms {
+    /// Those of its group.
+    pub(crate) fn limits(&self) -> &[Setting] {
+        &self.limits
+    }
+
     /// Those of `plan`, if a process that waited can carry it out: as a user with no
     /// capability, in groups, and without a stage that needs calls which `profile` refuses.
     pub(crate) fn of(
@@ -78,9 +83,9 @@ pub(crate) struct Standby {
 }
 
 impl Standby {
-    /// Makes one in `group` on these `terms`, with the signals restored that are `ignored`.
+    /// Makes one on these `terms`, whose limits `group` has, with the signals restored that
+    /// are `ignored`.
     pub(crate) fn bear(group: Cgroup, terms: Terms, ignored: &Ignored) -> Option<Self> {
-        group.set(&terms.limits).ok()?;
         let (shared, parent) = (terms.shared.as_deref(), Pid::this());
         let mut told = None;
         let child = sys::Standby::bear(group.directory(), &mut || {

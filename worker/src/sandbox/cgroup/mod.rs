@@ -2,10 +2,16 @@
 //! the whole process tree, and `cgroup.kill` ends all of it at once.
 //!
 //! A group that was killed is never used again: several kernels kill at birth
-//! whatever is later cloned into it.
+//! whatever is later cloned into it. One whose command has ended by itself, and left nothing
+//! that would count for another, is that of the next with the same limits.
+
+mod counters;
+
+pub(crate) use counters::Usage;
 
 use super::delegation::{enable_controllers, listed, own_group};
 use super::settings::{Setting, settings};
+use counters::{Counters, beginning};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
@@ -14,7 +20,6 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -131,8 +136,8 @@ impl Base {
     }
 }
 
-/// The group of one command. What is asked of it at the end is opened at the beginning,
-/// which can be while nobody waits.
+/// The group of one command at a time. What is asked of it at the end is opened at the
+/// beginning, which can be while nobody waits.
 #[derive(Debug)]
 pub(crate) struct Cgroup {
     path: PathBuf,
@@ -140,7 +145,8 @@ pub(crate) struct Cgroup {
     /// `cgroup.events`.
     events: File,
     counters: Counters,
-    controllers: BTreeSet<Controller>,
+    /// Those that were set, if any were.
+    limits: Option<Vec<Setting>>,
 }
 
 impl Drop for Cgroup {
@@ -150,40 +156,14 @@ impl Drop for Cgroup {
     }
 }
 
-/// What a whole tree used.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Usage {
-    /// Processor time in microseconds, where the kernel tells.
-    pub cpu_us: Option<u64>,
-    /// Largest memory in bytes, where the kernel tells.
-    pub memory_peak: Option<u64>,
-    /// How many processes were killed because there was no more memory.
-    pub memory_kills: u64,
-    /// How many tasks were refused.
-    pub tasks_refused: u64,
-    /// Whether something was left that had to be killed.
-    pub killed: bool,
-}
-
 impl Cgroup {
     fn open(path: &Path, controllers: &BTreeSet<Controller>) -> Result<Self, CgroupError> {
-        let file = |name| File::open(path.join(name));
-        let count = |one, name| {
-            controllers
-                .contains(&one)
-                .then(|| file(name).ok())
-                .flatten()
-        };
+        let events = File::open(path.join("cgroup.events"));
         Ok(Self {
             directory: File::open(path).map_err(failed("open", path))?,
-            events: file("cgroup.events").map_err(failed("watch", path))?,
-            counters: Counters {
-                cpu: file("cpu.stat").ok(),
-                memory_peak: count(Controller::Memory, "memory.peak"),
-                memory: count(Controller::Memory, "memory.events"),
-                pids: count(Controller::Pids, "pids.events"),
-            },
-            controllers: controllers.clone(),
+            events: events.map_err(failed("watch", path))?,
+            counters: Counters::open(path, controllers),
+            limits: None,
             path: path.to_path_buf(),
         })
     }
@@ -193,25 +173,36 @@ impl Cgroup {
         self.directory.as_fd()
     }
 
-    /// Sets the limits of `profile`.
-    pub(super) fn bound(&self, profile: &Profile) -> Result<(), CgroupError> {
-        self.set(&settings(profile, &self.controllers))
+    /// Whether it has these limits, or none yet.
+    pub(crate) fn serves(&self, limits: &[Setting]) -> bool {
+        self.limits.as_ref().is_none_or(|own| own == limits)
     }
 
-    /// Sets these limits.
-    pub(super) fn set(&self, limits: &[Setting]) -> Result<(), CgroupError> {
+    /// Sets these limits for good.
+    pub(crate) fn bound(&mut self, limits: Vec<Setting>) -> Result<(), CgroupError> {
+        if self.limits.as_ref() == Some(&limits) {
+            return Ok(());
+        }
         for Setting {
             file,
             value,
             needed,
-        } in limits
+        } in &limits
         {
             let path = self.path.join(file);
             if *needed || path.exists() {
                 fs::write(&path, value).map_err(failed("limit", &path))?;
             }
         }
+        self.limits = Some(limits);
         Ok(())
+    }
+
+    /// Whether the next command finds this group, which used `usage`, as if it were fresh.
+    pub(super) fn renew(&mut self, usage: &Usage) -> bool {
+        let stopped = usage.killed || usage.memory_kills > 0 || usage.tasks_refused > 0;
+        let limits = self.limits.as_deref().unwrap_or_default();
+        !stopped && !limits.iter().any(owes) && self.counters.renew(usage, least_memory(limits))
     }
 
     /// Kills whatever is left in the group, and tells what it used. The group is empty
@@ -226,40 +217,22 @@ impl Cgroup {
     }
 }
 
-/// What the kernel counts in a group; files of controllers that are not there say nothing.
-#[derive(Debug)]
-struct Counters {
-    /// `cpu.stat`.
-    cpu: Option<File>,
-    /// `memory.peak`.
-    memory_peak: Option<File>,
-    /// `memory.events`.
-    memory: Option<File>,
-    /// `pids.events`.
-    pids: Option<File>,
-}
-
-impl Counters {
-    fn usage(&self) -> Usage {
-        let read = |file: &Option<File>| {
-            let text = file.as_ref().and_then(|file| beginning(file).ok());
-            text.unwrap_or_default()
-        };
-        Usage {
-            cpu_us: counted(&read(&self.cpu), "usage_usec"),
-            memory_peak: read(&self.memory_peak).trim().parse().ok(),
-            memory_kills: counted(&read(&self.memory), "oom_kill").unwrap_or_default(),
-            tasks_refused: counted(&read(&self.pids), "max").unwrap_or_default(),
-            killed: false,
-        }
+/// Whether what somebody took beyond `limit` is taken from what comes after.
+fn owes(limit: &Setting) -> bool {
+    match limit.file {
+        "cpu.max" | "io.weight" => true,
+        "memory.swap.max" => limit.value != "0",
+        _ => false,
     }
 }
 
-/// The number of `name` in a file of lines `NAME NUMBER`.
-fn counted(lines: &str, name: &str) -> Option<u64> {
-    let mut words = lines.lines().filter_map(|line| line.split_once(' '));
-    let (_, number) = words.find(|(word, _)| *word == name)?;
-    number.trim().parse().ok()
+/// The lowest bound of memory in bytes.
+fn least_memory(limits: &[Setting]) -> u64 {
+    let bounds = limits
+        .iter()
+        .filter(|limit| matches!(limit.file, "memory.max" | "memory.high"));
+    let bounds = bounds.map(|limit| limit.value.parse().unwrap_or_default());
+    bounds.min().unwrap_or(u64::MAX)
 }
 
 /// Removes what workers left that were killed themselves.
@@ -316,16 +289,10 @@ fn kill(path: &Path, events: &File) -> io::Result<bool> {
     Ok(killed)
 }
 
-/// The first bytes of a file of a group, where all stands that is asked for.
-fn beginning(file: &File) -> io::Result<String> {
-    let mut buffer = [0; 256];
-    let length = FileExt::read_at(file, &mut buffer, 0)?;
-    Ok(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
@@ -355,6 +322,98 @@ mod tests {
         assert_eq!((none.memory_kills, none.tasks_refused), (0, 0));
     }
 
+    const USED: [(&str, &str); 7] = [
+        ("cgroup.events", "populated 0\n"),
+        ("cpu.stat", "usage_usec 17\nuser_usec 1\n"),
+        ("memory.peak", "9000\n"),
+        ("memory.events", "oom_kill 0\n"),
+        ("memory.current", "32768\n"),
+        ("pids.events", "max 0\n"),
+        ("pids.current", "0\n"),
+    ];
+
+    /// Whether a group with 2 MiB of memory serves another command, when what a first one
+    /// left is [`USED`] but for `file`, which says `content` or is not there.
+    fn renews(limits: &str, file: &str, content: Option<&str>) -> bool {
+        let directory = fake(&USED);
+        let path = directory.path().join(file);
+        match content {
+            Some(content) => fs::write(path, content).unwrap(),
+            None => fs::remove_file(path).unwrap(),
+        }
+        let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+        let policy = crate::sandbox::settings::tests::policy(limits);
+        let profile = policy.profiles().next().unwrap();
+        group.limits = Some(settings(profile, &Controller::ALL.into()));
+        let usage = group.end().unwrap();
+        group.renew(&usage)
+    }
+
+    #[test]
+    fn a_group_serves_again_when_nothing_of_the_last_command_counts_for_the_next() {
+        let plain = "memory_max = '2M'";
+        let left = |file, content| renews(plain, file, Some(content));
+        assert!(left("memory.current", "32768\n"));
+        assert!(!left("memory.current", "32769\n"));
+        assert!(!left("memory.current", "some\n"));
+        assert!(!renews(plain, "memory.current", None));
+        assert!(!left("pids.current", "1\n"));
+        assert!(!renews(plain, "pids.current", None));
+        assert!(!left("memory.events", "oom_kill 1\n"));
+        assert!(!left("pids.events", "max 1\n"));
+        let bounds = |limits: &str| renews(limits, "pids.current", Some("0"));
+        assert!(!bounds("memory_max = '2M'\nmemory_high = '1M'"));
+        assert!(!bounds("memory_max = '2M'\nmemory_swap_max = '1M'"));
+        assert!(!bounds("memory_max = '2M'\ncpu_quota = '50%'"));
+        assert!(!bounds("memory_max = '2M'\nio_weight = 10"));
+        assert!(bounds("memory_max = '2M'\ncpu_weight = 10"));
+    }
+
+    /// Before Linux 6.12 the kernel keeps the peak for good.
+    #[test]
+    fn a_group_serves_once_where_its_peak_cannot_be_forgotten() {
+        let directory = fake(&USED);
+        let serves = || {
+            let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+            let usage = group.end().unwrap();
+            group.renew(&usage)
+        };
+        assert!(serves());
+        let peak = directory.path().join("memory.peak");
+        fs::remove_file(&peak).unwrap();
+        // Nobody can write to that.
+        symlink("/proc/uptime", &peak).unwrap();
+        assert!(!serves());
+    }
+
+    #[test]
+    fn processor_time_is_counted_from_one_command_to_the_next() {
+        let directory = fake(&USED);
+        let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+        let mut used = |all: u64| {
+            let line = format!("usage_usec {all}\n");
+            fs::write(directory.path().join("cpu.stat"), line).unwrap();
+            let usage = group.end().unwrap();
+            assert!(group.renew(&usage));
+            usage.cpu_us
+        };
+        assert_eq!([17, 20, 20, 90].map(&mut used), [17, 3, 0, 70].map(Some));
+    }
+
+    #[test]
+    fn a_group_with_limits_serves_no_others() {
+        let directory = fake(&USED);
+        let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+        let limits = |body: &str| {
+            let policy = crate::sandbox::settings::tests::policy(body);
+            settings(policy.profiles().next().unwrap(), &Controller::ALL.into())
+        };
+        let (some, others) = (limits("tasks_max = 3"), limits("tasks_max = 4"));
+        assert!(group.serves(&some) && group.serves(&others));
+        group.limits = Some(some.clone());
+        assert!(group.serves(&some) && !group.serves(&others));
+    }
+
     #[test]
     fn a_group_that_has_not_the_file_of_a_limit_is_refused() {
         let directory = fake(&[("cgroup.events", "")]);
@@ -362,7 +421,8 @@ mod tests {
         group.path = directory.path().join("gone");
         let policy = crate::sandbox::settings::tests::policy("cpu_quota = '50%'");
         let profile = policy.profiles().next().unwrap();
-        let error = group.bound(profile).unwrap_err();
+        let limits = settings(profile, &Controller::ALL.into());
+        let error = group.bound(limits).unwrap_err();
         assert!(
             error.to_string().starts_with("cannot limit cgroup"),
             "{error}"

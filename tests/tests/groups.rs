@@ -1,0 +1,118 @@
+//! The control group of a command is that of the next in its lane, unless something of the
+//! first is left in it. What a group counts and bounds is tried on machines that have the
+//! controllers for it, `tests/machine/guest/steps/controllers.sh`.
+
+use harness::{ALICE, BASE, Called, Client, Process, Site, eventually, unique};
+use serde_json::json;
+use std::time::Duration;
+
+const MORE: &str = r#"
+[profile.brief]
+extends = "plain"
+timeout = "1s"
+
+[profile.apart]
+strength = "isolated"
+read = ["/usr", "/bin", "/lib", "/lib64", "-/etc/ld.so.cache"]
+execute = ["/usr"]
+environment = { PATH = "/usr/bin", SITE = "@site@" }
+"#;
+
+/// The base policy, and its tool `sh` in each profile.
+fn site() -> Site {
+    let sh = |profile: &str| {
+        format!(
+            "[tool.{profile}]\ndescription = \"d\"\ncommand = [\"/usr/bin/sh\", \"-c\", \"{{script}}\"]\n\
+             profile = \"{profile}\"\nallow = [\"alice\"]\n\
+             args = {{ script = {{ type = \"string\", max_length = 4000 }} }}\n"
+        )
+    };
+    let more = ["brief", "apart"].map(sh).concat();
+    Site::with(&format!("{BASE}{MORE}{more}")).start()
+}
+
+/// Has `tool` run `script`, and tells in which group that was.
+fn seen(client: &Client, tool: &str, script: &str) -> (String, Called) {
+    let mark = unique();
+    let script = format!(": {mark}; sleep 0.3; {script}");
+    let call = client.start_call(tool, &json!({ "script": script }));
+    let group = eventually("the command", Duration::from_secs(10), || {
+        let of_it = |process: &Process| process.arguments().iter().any(|word| word == "-c");
+        let one = Process::mentioning(&mark).into_iter().find(of_it)?;
+        Some(one.cgroup())
+    });
+    (group, client.called(call))
+}
+
+fn group(client: &Client, tool: &str, script: &str) -> String {
+    seen(client, tool, script).0
+}
+
+#[test]
+fn the_next_command_has_the_group_of_the_last() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    let first = group(&client, "sh", "true");
+    // Of two in a row on the same terms the second leaves it to a process that waits.
+    for tool in ["apart", "apart", "sh", "sh", "sh"] {
+        // A failure is an end like any other.
+        assert_eq!(group(&client, tool, "exit 3"), first, "{tool}");
+    }
+}
+
+/// Several kernels kill at birth whatever enters a group that was killed before.
+#[test]
+fn a_group_in_which_something_was_killed_has_no_other_command() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    let ends = [
+        ("sh", "setsid sleep 600 & sleep 0.2"),
+        ("sh", "sleep 600 & exit 0"),
+        ("apart", "setsid sleep 600 & sleep 0.2"),
+        ("brief", "trap '' TERM; sleep 600"),
+    ];
+    for (tool, end) in ends {
+        let own = group(&client, tool, end);
+        assert_ne!(group(&client, "sh", "true"), own, "{tool}: {end}");
+    }
+
+    let mark = unique();
+    let call = client.start_call("sh", &json!({ "script": format!("sleep 600; : {mark}") }));
+    let running = eventually("the command", Duration::from_secs(10), || {
+        Process::mentioning(&mark).pop()
+    });
+    let own = running.cgroup();
+    client.cancel(call);
+    assert_ne!(group(&client, "sh", "true"), own, "cancelled");
+}
+
+/// Of two at once each has its own.
+#[test]
+fn no_two_commands_are_in_one_group() {
+    let site = site();
+    let clients = [(); 3].map(|()| Client::attach(&site, ALICE));
+    let (mut groups, marks) = (Vec::new(), [(); 3].map(|()| unique()));
+    for (client, mark) in clients.iter().zip(&marks) {
+        client.start_call("sh", &json!({ "script": format!("sleep 600; : {mark}") }));
+        groups.push(eventually("it", Duration::from_secs(10), || {
+            Process::mentioning(mark).pop().map(Process::cgroup)
+        }));
+    }
+    groups.sort();
+    groups.dedup();
+    assert_eq!(groups.len(), 3, "{groups:?}");
+}
+
+/// The processor time of a call is that of its own command.
+#[test]
+fn nobody_is_charged_for_whoever_was_there_before() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    let work = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    let used = |called: &Called| called.field("cpu_ms").as_f64().expect("a time");
+    let (first, much) = seen(&client, "sh", work);
+    let (second, little) = seen(&client, "sh", "true");
+    assert_eq!(first, second, "else this shows nothing");
+    let (much, little) = (used(&much), used(&little));
+    assert!(little * 4.0 < much, "{little} ms after {much} ms");
+}
