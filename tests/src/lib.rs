@@ -79,3 +79,16 @@ pub use web::Web;
 
 /// Principals, a profile and tools that most tests share.
 pub const BASE: &str = include_str!("../policies/base.toml");
+
+/// The tool `sh` of [`BASE`] once more, for Alice, in each of these profiles and by its name.
+#[must_use]
+pub fn shells(profiles: &[&str]) -> String {
+    let one = |profile: &&str| {
+        format!(
+            "[tool.{profile}]\ndescription = \"d\"\ncommand = [\"/usr/bin/sh\", \"-c\", \"{{script}}\"]\n\
+             profile = \"{profile}\"\nallow = [\"alice\"]\n\
+             args = {{ script = {{ type = \"string\", max_length = 4000 }} }}\n"
+        )
+    };
+    profiles.iter().map(one).collect()
+}

@@ -2,8 +2,9 @@
 //! first is left in it. What a group counts and bounds is tried on machines that have the
 //! controllers for it, `tests/machine/guest/steps/controllers.sh`.
 
-use harness::{ALICE, BASE, Called, Client, Process, Site, eventually, unique};
+use harness::{ALICE, BASE, Called, Client, Process, Site, eventually, shells, unique};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const MORE: &str = r#"
@@ -16,18 +17,18 @@ strength = "isolated"
 read = ["/usr", "/bin", "/lib", "/lib64", "-/etc/ld.so.cache"]
 execute = ["/usr"]
 environment = { PATH = "/usr/bin", SITE = "@site@" }
+
+[profile.root]
+run_as = "root"
+read = ["/usr", "/etc/ld.so.cache", "/proc", "/sys/fs/cgroup"]
+write = ["/sys/fs/cgroup"]
+execute = ["/usr"]
+environment = { PATH = "/usr/bin", SITE = "@site@" }
 "#;
 
 /// The base policy, and its tool `sh` in each profile.
 fn site() -> Site {
-    let sh = |profile: &str| {
-        format!(
-            "[tool.{profile}]\ndescription = \"d\"\ncommand = [\"/usr/bin/sh\", \"-c\", \"{{script}}\"]\n\
-             profile = \"{profile}\"\nallow = [\"alice\"]\n\
-             args = {{ script = {{ type = \"string\", max_length = 4000 }} }}\n"
-        )
-    };
-    let more = ["brief", "apart"].map(sh).concat();
+    let more = shells(&["brief", "apart", "root"]);
     Site::with(&format!("{BASE}{MORE}{more}")).start()
 }
 
@@ -84,6 +85,30 @@ fn a_group_in_which_something_was_killed_has_no_other_command() {
     let own = running.cgroup();
     client.cancel(call);
     assert_ne!(group(&client, "sh", "true"), own, "cancelled");
+}
+
+/// Root owns the groups: where a profile opens them to it, what it changes of its own is
+/// gone with it. Three in a row, the last of which has waited.
+#[test]
+fn a_group_that_its_command_could_change_has_no_other_command() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    let folder = site.cgroups_of(site.worker()).pop().expect("its groups");
+    let change = format!(
+        "own={}/$(sed -n 's,^0::.*/,,p' /proc/self/cgroup); echo 7 > $own/cgroup.max.depth && \
+         cat $own/cgroup.max.depth",
+        folder.display()
+    );
+    let mut seen_before = vec![group(&client, "sh", "true")];
+    for _ in 0..3 {
+        let (own, called) = seen(&client, "root", &change);
+        assert_eq!(called.stdout(), "7\n", "{called:?}");
+        seen_before.push(own);
+    }
+    let next = group(&client, "sh", "true");
+    assert!(!seen_before[1..].contains(&next), "{next}: {seen_before:?}");
+    let distinct: BTreeSet<&String> = seen_before[1..].iter().collect();
+    assert_eq!(distinct.len(), 3, "{seen_before:?}");
 }
 
 /// Of two at once each has its own.

@@ -2,7 +2,7 @@
 //! same terms: it serves a call with these and no other, and outlives nothing. That it goes
 //! when the host's mounts change is in `views.rs`.
 
-use harness::{ALICE, BASE, Client, Process, Site, eventually};
+use harness::{ALICE, BASE, Client, Process, Site, eventually, shells};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::chown;
@@ -33,14 +33,7 @@ environment = { PATH = "/usr/bin", SITE = "@site@" }
 
 /// The base policy, and its tool `sh` in each profile.
 fn policy() -> String {
-    let sh = |profile: &str| {
-        format!(
-            "[tool.{profile}]\ndescription = \"d\"\ncommand = [\"/usr/bin/sh\", \"-c\", \"{{script}}\"]\n\
-             profile = \"{profile}\"\nallow = [\"alice\"]\n\
-             args = {{ script = {{ type = \"string\", max_length = 4000 }} }}\n"
-        )
-    };
-    let more = ["talks", "keeps", "isolated"].map(sh).concat();
+    let more = shells(&["talks", "keeps", "isolated"]);
     format!("{BASE}{MORE}{more}")
 }
 

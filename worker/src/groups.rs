@@ -3,7 +3,6 @@
 
 use crate::sandbox::cgroup::{Cgroup, CgroupError};
 use crate::sandbox::containment::Containment;
-use crate::sandbox::launch::Remains;
 use crate::sandbox::settings::Setting;
 
 /// Numbers the groups, whose names nobody has twice.
@@ -11,6 +10,8 @@ use crate::sandbox::settings::Setting;
 pub(crate) struct Groups {
     made: u64,
     next: Option<Cgroup>,
+    /// Had other limits than the last command.
+    unfit: Option<Cgroup>,
 }
 
 impl Groups {
@@ -20,8 +21,7 @@ impl Groups {
         containment: &Containment,
         limits: Vec<Setting>,
     ) -> Result<Option<Cgroup>, CgroupError> {
-        let ready = self.next.take_if(|group| group.serves(&limits));
-        let group = match ready {
+        let group = match self.ready(&limits) {
             Some(group) => Some(group),
             None => self.make(containment)?,
         };
@@ -29,10 +29,24 @@ impl Groups {
         group.map(bounded).transpose()
     }
 
-    /// Keeps the group that is left of a command, if the next one may have it.
-    pub(crate) fn keep(&mut self, remains: Remains) {
+    /// The next one, if it has these `limits`, or none yet.
+    fn ready(&mut self, limits: &[Setting]) -> Option<Cgroup> {
+        let next = self.next.take()?;
+        if next.serves(limits) {
+            return Some(next);
+        }
+        // To be removed when nobody waits: who comes next is like the last, and not like
+        // whoever that is of.
+        self.unfit = Some(next);
+        None
+    }
+
+    /// Keeps the group of a command that has ended for the next one, if there is one that
+    /// it may have.
+    pub(crate) fn keep(&mut self, renewed: Option<Cgroup>) {
+        self.unfit = None;
         if self.next.is_none() {
-            self.next = remains.renewed();
+            self.next = renewed;
         }
     }
 
@@ -46,5 +60,34 @@ impl Groups {
     fn make(&mut self, containment: &Containment) -> Result<Option<Cgroup>, CgroupError> {
         self.made += 1;
         containment.group(self.made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::cgroup::tests::{empty, limits};
+
+    /// Else every command after one with other limits would have a group made for it.
+    #[test]
+    fn a_group_with_other_limits_makes_room() {
+        let mut groups = Groups::default();
+        let bounded = |limits: &[Setting]| {
+            let (directory, mut group) = empty();
+            group.bound(limits.to_vec()).expect("there are such files");
+            (directory, group)
+        };
+        let (some, others) = (limits("tasks_max = 3"), limits("tasks_max = 4"));
+        let ((_of_some, one), (_of_others, other)) = (bounded(&some), bounded(&others));
+        groups.keep(Some(one));
+        assert!(groups.ready(&others).is_none());
+        groups.keep(Some(other));
+        assert!(groups.ready(&others).is_some());
+
+        // What is ready outlives a call that had no group.
+        let (_fresh, fresh) = empty();
+        groups.keep(Some(fresh));
+        groups.keep(None);
+        assert!(groups.ready(&some).is_some());
     }
 }

@@ -215,7 +215,7 @@ impl Launcher {
     /// Keeps what is left of a command for the next one, where that finds it as if it
     /// were fresh; else it is given up.
     pub(crate) fn keep(&mut self, remains: Remains) {
-        self.groups.keep(remains);
+        self.groups.keep(remains.renewed());
     }
 
     /// Gives up what was made ahead, when no command comes any more.
@@ -382,13 +382,20 @@ fn run(
     containment: &Containment,
     (terms, (next, groups)): (Option<Terms>, (&mut Next, &mut Groups)),
 ) -> Result<Running, LaunchError> {
+    let powerless = plan.is_powerless();
     let standby = next.take(terms);
-    if let Some(woken) = standby.and_then(|one| one.become_command(&plan, gate)) {
-        drop(plan);
-        return Running::woken(woken);
-    }
-    let group = groups.take(containment, containment.limits(profile).unwrap_or_default())?;
-    launch(plan, gate, profile, containment, group)
+    let running = match standby.and_then(|one| one.become_command(&plan, gate)) {
+        Some(woken) => {
+            drop(plan);
+            Running::woken(woken)
+        }
+        None => {
+            let limits = containment.limits(profile).unwrap_or_default();
+            let group = groups.take(containment, limits)?;
+            launch(plan, gate, profile, containment, group)
+        }
+    };
+    Ok(running?.known(powerless))
 }
 
 fn plan<'a>(

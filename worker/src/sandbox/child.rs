@@ -68,6 +68,11 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// Whether the command can change nothing that is root's, as its group is.
+    pub(crate) fn is_powerless(&self) -> bool {
+        self.identity.is_some_and(|whom| whom.uid != 0) && self.capabilities.is_empty()
+    }
+
     /// Has `terminal` be the standard streams.
     pub(crate) fn take(&mut self, terminal: &'a OwnedFd) {
         self.stdin = Stdin::Open(terminal.as_fd());

@@ -163,10 +163,11 @@ fn go_back(own: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
+    /// A directory with these files.
+    pub(crate) fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         for (file, content) in files {
             fs::write(directory.path().join(file), content).unwrap();

@@ -95,6 +95,8 @@ pub(crate) struct Running {
     started: Instant,
     /// Carries what it writes to a terminal.
     relay: Option<Relay>,
+    /// Whether it can have changed nothing of its group.
+    powerless: bool,
 }
 
 /// What is needed to end the whole tree.
@@ -139,13 +141,17 @@ pub(crate) struct End {
 /// The empty group of a command that has ended, and what it used. The group is removed when
 /// this is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Remains(Option<(Cgroup, Usage)>);
+pub(crate) struct Remains {
+    group: Option<(Cgroup, Usage)>,
+    /// Whether the command can have changed nothing of it.
+    powerless: bool,
+}
 
 impl Remains {
     /// The group, if it is as good as fresh.
     pub(crate) fn renewed(self) -> Option<Cgroup> {
-        let (mut group, usage) = self.0?;
-        group.renew(&usage).then_some(group)
+        let (mut group, usage) = self.group?;
+        (self.powerless && group.renew(&usage)).then_some(group)
     }
 }
 
@@ -184,6 +190,7 @@ impl Running {
             hold,
             started,
             relay: None,
+            powerless: false,
         };
         match failed {
             None => Ok(running),
@@ -212,11 +219,19 @@ impl Running {
         }
     }
 
+    /// Its group may be that of the next command, if it is `powerless`.
+    pub(crate) fn known(self, powerless: bool) -> Self {
+        Self { powerless, ..self }
+    }
+
     /// Kills whatever is left of the tree and reaps it. On return nothing of the
     /// command runs any more; what is returned besides may be dropped later.
     pub(crate) fn end(self) -> Result<(End, Remains), LaunchError> {
         let pid = self.process.pid;
-        let mut remains = Remains::default();
+        let mut remains = Remains {
+            group: None,
+            powerless: self.powerless,
+        };
         let (status, ended, usage) = match self.hold {
             Hold::Cgroup(group, status) => {
                 let init = self.process.pidfd.as_fd();
@@ -224,7 +239,7 @@ impl Running {
                 let usage = group.end()?;
                 let ended = reap(pid)?;
                 tree::reap_ended();
-                remains = Remains(Some((group, usage)));
+                remains.group = Some((group, usage));
                 (told.unwrap_or(ended.status), ended, usage)
             }
             Hold::PidNamespace(status) => {
@@ -254,8 +269,8 @@ impl Running {
             cpu_us: usage.cpu_us.unwrap_or(ended.cpu_us),
             memory_peak: usage.memory_peak.unwrap_or(ended.memory_peak),
             wall,
-            memory_kills: usage.memory_kills,
-            tasks_refused: usage.tasks_refused,
+            memory_kills: usage.memory_kills.unwrap_or_default(),
+            tasks_refused: usage.tasks_refused.unwrap_or_default(),
             killed: usage.killed,
         };
         Ok((end, remains))

@@ -15,10 +15,11 @@ pub(crate) struct Usage {
     pub cpu_us: Option<u64>,
     /// Largest memory in bytes, where the kernel tells.
     pub memory_peak: Option<u64>,
-    /// How many processes were killed because there was no more memory.
-    pub memory_kills: u64,
-    /// How many tasks were refused.
-    pub tasks_refused: u64,
+    /// How many processes were killed because there was no more memory, where the kernel
+    /// tells.
+    pub memory_kills: Option<u64>,
+    /// How many tasks were refused, where the kernel tells.
+    pub tasks_refused: Option<u64>,
     /// Whether something was left that had to be killed.
     pub killed: bool,
 }
@@ -84,15 +85,19 @@ impl Counters {
             .read(true)
             .write(true)
             .open(path.join("memory.peak"));
+        let memory = count(Controller::Memory, "memory.events");
+        let pids = count(Controller::Pids, "pids.events");
+        let told = |one, file: &Option<File>| file.is_some() || !controllers.contains(&one);
+        let all = told(Controller::Memory, &memory) && told(Controller::Pids, &pids);
         Self {
             cpu: file("cpu.stat"),
             cpu_before: 0,
             memory_peak: peak
                 .ok()
                 .or_else(|| count(Controller::Memory, "memory.peak")),
-            memory: count(Controller::Memory, "memory.events"),
-            pids: count(Controller::Pids, "pids.events"),
-            left: Left::open(path, controllers).ok(),
+            memory,
+            pids,
+            left: Left::open(path, controllers).ok().filter(|_| all),
         }
     }
 
@@ -101,15 +106,22 @@ impl Counters {
         Usage {
             cpu_us: cpu_us.map(|all| all.saturating_sub(self.cpu_before)),
             memory_peak: number(&self.memory_peak),
-            memory_kills: counted(&text(&self.memory), "oom_kill").unwrap_or_default(),
-            tasks_refused: counted(&text(&self.pids), "max").unwrap_or_default(),
+            memory_kills: counted(&text(&self.memory), "oom_kill"),
+            tasks_refused: counted(&text(&self.pids), "max"),
             killed: false,
         }
     }
 
-    /// Counts anew after `usage`, unless that cannot be or more is left than may be where
-    /// memory is bounded by `least` bytes.
+    /// Counts anew after `usage`, unless that cannot be told, something was stopped, or
+    /// more is left than may be where memory is bounded by `least` bytes.
     pub(super) fn renew(&mut self, usage: &Usage, least: u64) -> bool {
+        let stopped = |file: &Option<File>, count| file.is_some() && count != Some(0);
+        if stopped(&self.memory, usage.memory_kills)
+            || stopped(&self.pids, usage.tasks_refused)
+            || self.cpu.is_some() && usage.cpu_us.is_none()
+        {
+            return false;
+        }
         let used = usage.cpu_us.unwrap_or_default();
         self.cpu_before = self.cpu_before.saturating_add(used);
         // Since Linux 6.12 writing to it has the kernel begin anew, for this open file.

@@ -200,9 +200,9 @@ impl Cgroup {
 
     /// Whether the next command finds this group, which used `usage`, as if it were fresh.
     pub(super) fn renew(&mut self, usage: &Usage) -> bool {
-        let stopped = usage.killed || usage.memory_kills > 0 || usage.tasks_refused > 0;
         let limits = self.limits.as_deref().unwrap_or_default();
-        !stopped && !limits.iter().any(owes) && self.counters.renew(usage, least_memory(limits))
+        let fresh = !usage.killed && !limits.iter().any(owes);
+        fresh && self.counters.renew(usage, least_memory(limits))
     }
 
     /// Kills whatever is left in the group, and tells what it used. The group is empty
@@ -290,16 +290,23 @@ fn kill(path: &Path, events: &File) -> io::Result<bool> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::sandbox::delegation::tests::fake;
+    use crate::sandbox::settings::tests::policy;
     use std::os::unix::fs::symlink;
 
-    fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let directory = tempfile::tempdir().unwrap();
-        for (file, content) in files {
-            fs::write(directory.path().join(file), content).unwrap();
-        }
-        directory
+    /// A group with nothing in it, and the directory that it is.
+    pub(crate) fn empty() -> (tempfile::TempDir, Cgroup) {
+        let directory = fake(&USED);
+        let group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+        (directory, group)
+    }
+
+    /// The limits of a profile with `body`, where all controllers are.
+    pub(crate) fn limits(body: &str) -> Vec<Setting> {
+        let policy = policy(body);
+        settings(policy.profiles().next().unwrap(), &Controller::ALL.into())
     }
 
     #[test]
@@ -316,10 +323,10 @@ mod tests {
             ("pids.events", "max 5\n"),
         ]);
         assert_eq!((some.cpu_us, some.memory_peak), (Some(17), Some(4096)));
-        assert_eq!((some.memory_kills, some.tasks_refused), (2, 5));
+        assert_eq!((some.memory_kills, some.tasks_refused), (Some(2), Some(5)));
         let none = usage(&[]);
         assert_eq!((none.cpu_us, none.memory_peak), (None, None));
-        assert_eq!((none.memory_kills, none.tasks_refused), (0, 0));
+        assert_eq!((none.memory_kills, none.tasks_refused), (None, None));
     }
 
     const USED: [(&str, &str); 7] = [
@@ -334,7 +341,7 @@ mod tests {
 
     /// Whether a group with 2 MiB of memory serves another command, when what a first one
     /// left is [`USED`] but for `file`, which says `content` or is not there.
-    fn renews(limits: &str, file: &str, content: Option<&str>) -> bool {
+    fn renews(body: &str, file: &str, content: Option<&str>) -> bool {
         let directory = fake(&USED);
         let path = directory.path().join(file);
         match content {
@@ -342,9 +349,7 @@ mod tests {
             None => fs::remove_file(path).unwrap(),
         }
         let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
-        let policy = crate::sandbox::settings::tests::policy(limits);
-        let profile = policy.profiles().next().unwrap();
-        group.limits = Some(settings(profile, &Controller::ALL.into()));
+        group.limits = Some(limits(body));
         let usage = group.end().unwrap();
         group.renew(&usage)
     }
@@ -361,7 +366,12 @@ mod tests {
         assert!(!renews(plain, "pids.current", None));
         assert!(!left("memory.events", "oom_kill 1\n"));
         assert!(!left("pids.events", "max 1\n"));
-        let bounds = |limits: &str| renews(limits, "pids.current", Some("0"));
+        for (file, _) in [USED[1], USED[3], USED[5]] {
+            assert!(!left(file, "something\n"), "{file}");
+        }
+        assert!(!renews(plain, "memory.events", None));
+        assert!(!renews(plain, "pids.events", None));
+        let bounds = |body: &str| renews(body, "pids.current", Some("0"));
         assert!(!bounds("memory_max = '2M'\nmemory_high = '1M'"));
         assert!(!bounds("memory_max = '2M'\nmemory_swap_max = '1M'"));
         assert!(!bounds("memory_max = '2M'\ncpu_quota = '50%'"));
@@ -388,8 +398,7 @@ mod tests {
 
     #[test]
     fn processor_time_is_counted_from_one_command_to_the_next() {
-        let directory = fake(&USED);
-        let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
+        let (directory, mut group) = empty();
         let mut used = |all: u64| {
             let line = format!("usage_usec {all}\n");
             fs::write(directory.path().join("cpu.stat"), line).unwrap();
@@ -402,12 +411,7 @@ mod tests {
 
     #[test]
     fn a_group_with_limits_serves_no_others() {
-        let directory = fake(&USED);
-        let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
-        let limits = |body: &str| {
-            let policy = crate::sandbox::settings::tests::policy(body);
-            settings(policy.profiles().next().unwrap(), &Controller::ALL.into())
-        };
+        let (_directory, mut group) = empty();
         let (some, others) = (limits("tasks_max = 3"), limits("tasks_max = 4"));
         assert!(group.serves(&some) && group.serves(&others));
         group.limits = Some(some.clone());
@@ -419,10 +423,7 @@ mod tests {
         let directory = fake(&[("cgroup.events", "")]);
         let mut group = Cgroup::open(directory.path(), &Controller::ALL.into()).unwrap();
         group.path = directory.path().join("gone");
-        let policy = crate::sandbox::settings::tests::policy("cpu_quota = '50%'");
-        let profile = policy.profiles().next().unwrap();
-        let limits = settings(profile, &Controller::ALL.into());
-        let error = group.bound(limits).unwrap_err();
+        let error = group.bound(limits("cpu_quota = '50%'")).unwrap_err();
         assert!(
             error.to_string().starts_with("cannot limit cgroup"),
             "{error}"
