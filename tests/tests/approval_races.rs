@@ -264,9 +264,9 @@ fn an_approval_that_comes_too_late_is_told() {
         let _ended = kill(lane, Signal::SIGCONT);
         let id = waiting.id.clone();
         assert_ne!(outcome(waiting.lane.take()), "ran", "{what:?}");
-        let withdrawn = front
-            .site
-            .audited("it is withdrawn", |one| one.event() == "withdrawn");
+        let withdrawn = front.site.audited(&format!("{what:?}: withdrawn"), |one| {
+            one.event() == "withdrawn"
+        });
         assert_eq!(withdrawn.text("approval"), id);
         let told = format!("it was approved too late: {reason}");
         assert_eq!(withdrawn.text("reason"), told, "{what:?}");
