@@ -22,7 +22,7 @@ use crate::sandbox::stage::Stage;
 use crate::sandbox::standby::{Next, Standby, Terms};
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
-use crate::sys::Ignored;
+use crate::sys::{Ignored, Strings};
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -398,6 +398,12 @@ fn run(
     Ok(running?.known(powerless))
 }
 
+/// For execve(2).
+fn strings(texts: impl Iterator<Item = impl Into<Vec<u8>>>) -> Result<Strings, NulError> {
+    let strings: Result<Vec<CString>, NulError> = texts.map(CString::new).collect();
+    strings.map(Strings::from)
+}
+
 fn plan<'a>(
     context: &'a Context,
     (grant, identity): (&'a Grant, Option<&'a Identity>),
@@ -410,13 +416,10 @@ fn plan<'a>(
         .environment
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
+    let words = grant.argv().iter().map(String::as_str);
     Ok(Plan {
-        argv: grant
-            .argv()
-            .iter()
-            .map(|word| CString::new(word.as_str()))
-            .collect::<Result<_, _>>()?,
-        environment: variables.map(CString::new).collect::<Result<_, _>>()?,
+        argv: strings(words)?,
+        environment: strings(variables)?,
         directory: match files.directory() {
             Some((path, opened)) => Directory::Argument(path, opened),
             None => Directory::Path(CString::new(

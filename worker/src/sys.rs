@@ -2,11 +2,13 @@
 //! the project is here. Each function takes and returns owned or borrowed
 //! types, so that nothing outside has an invariant of memory to keep.
 
+mod execute;
 pub(crate) mod mount;
 mod spawn;
 mod standby;
 pub(crate) mod terminal;
 
+pub(crate) use execute::{Strings, execute};
 pub(crate) use spawn::spawn;
 pub(crate) use standby::Standby;
 

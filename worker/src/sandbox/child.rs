@@ -11,7 +11,7 @@ use super::prepared::Shared;
 use super::privilege;
 use super::stage::{Failure, Stage};
 use crate::open::{Opened, open_again};
-use crate::sys::{self, Ignored};
+use crate::sys::{self, Ignored, Strings};
 use caps::CapsHashSet;
 use landlock::RulesetCreated;
 use nix::errno::Errno;
@@ -32,9 +32,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     /// Absolute path of the program, then its arguments.
-    pub argv: Vec<CString>,
+    pub argv: Strings,
     /// The whole environment, `NAME=value`.
-    pub environment: Vec<CString>,
+    pub environment: Strings,
     /// Where it starts.
     pub directory: Directory<'a>,
     /// Standard input.
@@ -252,7 +252,8 @@ fn stages(
         errno: Errno::ENOENT,
     })?;
     *progress = Progress::Executing;
-    unistd::execve(program, &plan.argv, &plan.environment).map_err(at(Stage::Execute))
+    let errno = sys::execute(program, &plan.argv, &plan.environment);
+    Err(at(Stage::Execute)(errno))
 }
 
 /// Fills the namespaces that this process was born in, and enters others; returns the
