@@ -433,8 +433,9 @@ pub(crate) enum Ask<E> {
     /// time is up; nothing more comes of it. Where it waited for a place, [`Note::Left`]
     /// is the last answer, whatever comes before.
     Leave(Left),
-    /// To write the end of a run, which took so long.
-    Ended(E, Times),
+    /// To write the end of a run, which took so long, and to tell the supervisor of it over
+    /// the lane's connection: what it hears of stands in the trail. The lane is not answered.
+    Ended(Box<Ending>, Times),
     /// To end: the supervisor is of a newer release, which speaks this version of the
     /// wire. Not answered.
     Outdated(u16),

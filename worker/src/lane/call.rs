@@ -232,8 +232,7 @@ impl Lane {
             // What cannot be written is said there, and with the end to the caller.
             let _said = self.records.record(&Entry::Recorded(recorded))?;
         }
-        let ending = Ending::Finished(outcome.clone());
-        self.end(ending, remains, &Reply::Finished(outcome))?;
+        self.end(Ending::Finished(outcome), remains)?;
         if end.killed {
             self.launcher.forget_cell();
         }
@@ -349,23 +348,15 @@ impl Lane {
         self.reply(&reply)
     }
 
-    /// Records the end of the run and answers; an end that cannot be recorded is
-    /// the answer, for the caller must know that the trail is incomplete. While the
-    /// first process writes, `remains` are kept for the next command, or dropped.
-    pub(super) fn end(
-        &mut self,
-        ending: Ending,
-        remains: Remains,
-        reply: &Reply,
-    ) -> Result<(), HangUp> {
+    /// Has the first process record the end of the run and tell the supervisor. Meanwhile
+    /// `remains` are kept for the next command, or dropped.
+    pub(super) fn end(&mut self, ending: Ending, remains: Remains) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
-        let times = self.watch.stop();
-        let end = Entry::End(ending);
-        let tidy = || self.launcher.keep(remains);
-        let recorded = self.records.ended_during(&end, times, tidy)?;
+        let asked = self.records.end(ending, self.watch.stop())?;
+        self.launcher.keep(remains);
         self.prepared = false;
-        match recorded {
-            Ok(_) => self.reply(reply),
+        match asked {
+            Ok(()) => Ok(()),
             Err(refusal) => self.reply(&refusal.into()),
         }
     }

@@ -43,7 +43,7 @@ use thiserror::Error;
 use wire::{FrameError, Reply, Request, SendError, Welcome};
 
 pub(crate) use call::stale;
-pub(crate) use records::{DRAIN, hand_note};
+pub(crate) use records::{DRAIN, Refusal, hand_note, send_reply};
 
 /// Why a lane ends before its connection was closed in order.
 #[derive(Debug, Error)]
@@ -147,10 +147,13 @@ impl Lane {
             self.launcher.context.containment.remove();
         }
         let offence = result.as_ref().err().and_then(HangUp::offence);
-        match self.offence.take().or(offence) {
+        let result = match self.offence.take().or(offence) {
             Some(reason) => self.accuse(reason).or(result),
             None => result,
-        }
+        };
+        // Nothing more is taken; the first process may have something to say yet.
+        let _gone_already = shutdown(self.connection.as_raw_fd(), Shutdown::Read);
+        result
     }
 
     /// Has it recorded that the supervisor has broken the protocol, and said there.
@@ -300,6 +303,8 @@ impl Lane {
             Err(error) => self.offence = error.offence(),
         }
         self.hung_up = true;
+        // Nor does the first process answer whoever is heard no more.
+        let _gone_already = shutdown(self.connection.as_raw_fd(), Shutdown::Both);
         false
     }
 

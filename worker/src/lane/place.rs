@@ -103,11 +103,10 @@ impl Lane {
         Ok(None)
     }
 
-    /// Records the end of a run whose command was not executed, and answers.
+    /// Ends a run whose command was not executed.
     pub(super) fn nothing_ran(&mut self, failure: Failure) -> Result<(), HangUp> {
         // Files for what it would have printed, where that is recorded.
         drop(self.records.handed());
-        let ending = Ending::Failed(failure.clone());
-        self.end(ending, Remains::default(), &Reply::Failed(failure))
+        self.end(Ending::Failed(failure), Remains::default())
     }
 }

@@ -3,10 +3,11 @@
 
 use super::HangUp;
 use super::call::stale;
-use crate::audit::{ASK_MAX, Ask, Attachment, Began, Entry, Left, Note, Waiting};
+use crate::audit::{ASK_MAX, Ask, Attachment, Began, Ending, Entry, Left, Note, Waiting};
 use crate::metrics::Times;
 use crate::sys;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use serde::Serialize;
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ pub(super) struct Records {
 
 /// Why an entry does not count.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// A limit leaves no room for the call; the denial is recorded.
     Denied(Denial),
     /// It was decided under a former policy; that is recorded.
@@ -157,20 +158,14 @@ impl Records {
             .map_err(|_| HangUp::Records)
     }
 
-    /// As [`Self::record`] for the end of a run, and does `work` meanwhile, on which the
-    /// entry does not depend.
-    pub(super) fn ended_during(
+    /// Has the first process record the end of a run, and answer the supervisor itself. A
+    /// refusal is for the lane to tell.
+    pub(super) fn end(
         &mut self,
-        entry: &Entry,
+        ending: Ending,
         times: Times,
-        work: impl FnOnce(),
-    ) -> Result<Result<Option<Began>, Refusal>, HangUp> {
-        let asked = self.send(&Ask::Ended(entry, times))?;
-        work();
-        match asked {
-            Ok(()) => self.answer(),
-            Err(refusal) => Ok(Err(refusal)),
-        }
+    ) -> Result<Result<(), Refusal>, HangUp> {
+        self.send(&Ask::Ended(Box::new(ending), times))
     }
 
     fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<Began>, Refusal>, HangUp> {
@@ -382,12 +377,26 @@ pub(crate) fn hand_note(
     note: &Note,
     handed: &[BorrowedFd<'_>],
 ) -> Result<(), SendError> {
-    let packet = wire::encode(note).map_err(|error: FrameError| SendError::Frame(error))?;
+    send_at_once(lane, note, handed)
+}
+
+/// From the first process to the supervisor, over the connection of a lane; it does not
+/// wait for room.
+pub(crate) fn send_reply(connection: BorrowedFd<'_>, reply: &Reply) -> Result<(), SendError> {
+    send_at_once(connection, reply, &[])
+}
+
+fn send_at_once<T: Serialize>(
+    socket: BorrowedFd<'_>,
+    message: &T,
+    handed: &[BorrowedFd<'_>],
+) -> Result<(), SendError> {
+    let packet = wire::encode(message).map_err(|error: FrameError| SendError::Frame(error))?;
     let raw: Vec<RawFd> = handed.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
     let control = if raw.is_empty() { &[][..] } else { &rights };
     let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
     let packet = [IoSlice::new(&packet)];
-    let sent = sendmsg::<()>(lane.as_raw_fd(), &packet, control, flags, None);
+    let sent = sendmsg::<()>(socket.as_raw_fd(), &packet, control, flags, None);
     sent.map(drop).map_err(SendError::Socket)
 }

@@ -51,45 +51,50 @@ impl Worker {
                     ),
                 );
             }
-            Visit::Connection(connection) => match self.fork(connection) {
-                Ok(lane) => return Ok(lane),
+            Visit::Connection(connection) => match self.fork() {
+                Ok(Side::Lane(records)) => return Ok(Some((connection, records))),
+                Ok(Side::First(process, records)) => self.enlist(process, connection, records),
                 // Out of processes or descriptors for now; lanes that run go on.
-                Err(errno) => say(&format!("cannot open a lane: {errno}")),
+                Err(errno) => {
+                    discard(connection);
+                    say(&format!("cannot open a lane: {errno}"));
+                }
             },
         }
         Ok(None)
     }
 
-    fn fork(&mut self, connection: OwnedFd) -> Result<Option<(OwnedFd, OwnedFd)>, Errno> {
+    /// Makes a process with a way to this one, on which this one listens.
+    fn fork(&self) -> Result<Side, Errno> {
         let (ours, theirs) = socketpair(
             AddressFamily::Unix,
             SockType::SeqPacket,
             None,
             SockFlag::SOCK_CLOEXEC,
         )?;
+        self.events.add(&ours, readable(self.next_lane))?;
         match sys::fork(0, None)? {
-            Fork::Child => Ok(Some((connection, theirs))),
-            Fork::Parent(process) => {
-                self.events.add(&ours, readable(self.next_lane))?;
-                self.lanes.insert(
-                    self.next_lane,
-                    LaneProcess {
-                        process,
-                        records: ours,
-                        run: None,
-                        call: None,
-                        ended: None,
-                        approved: None,
-                        places: Places::default(),
-                        user: None,
-                        recording: None,
-                        counting: None,
-                    },
-                );
-                self.next_lane += 1;
-                Ok(None)
-            }
+            Fork::Child => Ok(Side::Lane(theirs)),
+            Fork::Parent(process) => Ok(Side::First(process, ours)),
         }
+    }
+
+    fn enlist(&mut self, process: Process, connection: OwnedFd, records: OwnedFd) {
+        let lane = LaneProcess {
+            process,
+            connection,
+            records,
+            run: None,
+            call: None,
+            ended: None,
+            approved: None,
+            places: Places::default(),
+            user: None,
+            recording: None,
+            counting: None,
+        };
+        self.lanes.insert(self.next_lane, lane);
+        self.next_lane += 1;
     }
 
     /// Keeps nothing of the first process: its door, its trail, its other lanes.
@@ -108,6 +113,7 @@ impl Worker {
                 .find(|(_, lane)| lane.process.pid == pid)
                 .map(|(number, _)| *number);
             if let Some(number) = lane {
+                self.hear_out(number);
                 self.forsaken(number);
             }
             if let Some(lane) = lane.and_then(|number| self.lanes.remove(&number)) {
@@ -122,34 +128,48 @@ impl Worker {
         self.admission.leave(std::mem::take(&mut lane.places));
         self.context.containment.tidy(lane.process.pid);
         self.metrics.ended(lane.counting.take(), "lost");
-        let Some(run) = lane.run.clone() else {
-            return;
-        };
+        if let Some(run) = lane.run.clone() {
+            self.cut_off(&lane, &run, status);
+        }
+        // What nobody has taken from it may take long to close.
+        discard(lane.connection);
+    }
+
+    /// Ends the run of a lost lane.
+    fn cut_off(&mut self, lane: &LaneProcess, run: &str, status: i32) {
         let living = self.lanes.values().map(|lane| lane.process.pid);
         let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
         self.context.containment.sweep(lane.process.pid, &living);
         lane.user.iter().for_each(|user| self.users.leave(*user));
         let reason =
             format!("cannot tell how the command ended: its lane was lost (wait status {status})");
-        let fields = [("run", &*run), ("code", "lane_lost")];
+        let fields = [("run", run), ("code", "lane_lost")];
         tell(Severity::Warning, &format!("{reason}; run {run}"), &fields);
-        self.keep_of_lost(&lane, &run);
+        self.keep_of_lost(lane, run);
         let failure = Failure {
             code: "lane_lost".to_owned(),
             reason,
         };
         let entry = Entry::End(Ending::Failed(failure));
-        if let Err(error) = self.log.record(&entry, Some(&run)) {
+        if let Err(error) = self.log.record(&entry, Some(run)) {
             // Nothing more is started until the trail can be written again.
             say(&explain(&error));
         }
     }
 }
 
+/// Who one is after a lane has been made, with his end of the way to the other.
+enum Side {
+    Lane(OwnedFd),
+    First(Process, OwnedFd),
+}
+
 /// A lane as the first process sees it.
 #[derive(Debug)]
 pub(super) struct LaneProcess {
     pub(super) process: Process,
+    /// To the supervisor, who is told there what has been recorded; nothing is read.
+    pub(super) connection: OwnedFd,
     pub(super) records: OwnedFd,
     /// The run that has begun and not ended.
     pub(super) run: Option<String>,

@@ -3,16 +3,19 @@
 use super::waiting::name;
 use super::{Worker, WorkerError};
 use crate::admission::Now;
-use crate::audit::{Ask, AuditError, Decider, Entry, Note, RunUser};
+use crate::audit::{Ask, AuditError, Decider, Ending, Entry, Note, Offender, RunUser};
 use crate::explain::explain;
+use crate::lane::{HangUp, Refusal, send_reply};
 use crate::log::tell;
 use crate::recordings::Recording;
 use crate::sys;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use std::os::fd::AsFd;
+use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
-use wire::Denial;
 use wire::systemd::Severity;
+use wire::{Denial, Reply, SendError};
 
 impl Worker {
     /// Does what a lane asks for, and answers.
@@ -28,9 +31,10 @@ impl Worker {
             Some(Ask::<Entry>::Record(entry)) => self.take_down(number, entry),
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
             Some(Ask::Leave(left)) => self.leave(number, left),
-            Some(Ask::Ended(entry, times)) => {
+            Some(Ask::Ended(ending, times)) => {
                 self.metrics.took(&times);
-                self.take_down(number, entry)
+                self.end(number, *ending);
+                return Ok(());
             }
             Some(Ask::Outdated(version)) => {
                 self.greeted_by_newer(version);
@@ -50,6 +54,54 @@ impl Worker {
         };
         self.answer_in_turn(number, note, slowed);
         Ok(())
+    }
+
+    /// Takes what a lane that is gone has said last: it does not wait until the end of its
+    /// run is recorded. Whatever else it has said, it died before it was answered.
+    pub(super) fn hear_out(&mut self, number: u64) {
+        while let Some(ask) = self.last_words(number) {
+            if let Ask::Ended(ending, times) = ask {
+                self.metrics.took(&times);
+                self.end(number, *ending);
+            }
+        }
+    }
+
+    fn last_words(&mut self, number: u64) -> Option<Ask<Entry>> {
+        let records = self.lanes.get(&number)?.records.as_raw_fd();
+        let length = recv(records, &mut self.buffer, MsgFlags::MSG_DONTWAIT).ok()?;
+        postcard::from_bytes(self.buffer.get(..length)?).ok()
+    }
+
+    /// Records the end of a lane's run and tells the supervisor, who must know where that
+    /// cannot be written: the trail is incomplete then.
+    fn end(&mut self, number: u64, ending: Ending) {
+        let entry = Entry::End(ending);
+        let note = self.write(number, &entry, (None, Now::read()));
+        let reply = match (note, entry) {
+            (Note::Failed(reason), _) => Refusal::Unwritten(reason).into(),
+            (Note::Recorded(_), Entry::End(Ending::Finished(outcome))) => Reply::Finished(outcome),
+            (Note::Recorded(_), Entry::End(Ending::Failed(failure))) => Reply::Failed(failure),
+            _ => return,
+        };
+        self.tell_supervisor(number, &reply);
+    }
+
+    /// Answers the supervisor for a lane. One that does not read is heard no more: its lane
+    /// finds the connection shut, and goes.
+    fn tell_supervisor(&mut self, number: u64, reply: &Reply) {
+        let Some(lane) = self.lanes.get(&number) else {
+            return;
+        };
+        let connection = lane.connection.as_fd();
+        if let Err(error) = send_reply(connection, reply) {
+            let gone = matches!(error, SendError::Socket(Errno::EPIPE | Errno::ECONNRESET));
+            let _shut_already = shutdown(connection.as_raw_fd(), Shutdown::Both);
+            if !gone {
+                let reason = explain(&HangUp::Send(error));
+                self.violated(Offender::Supervisor, &reason);
+            }
+        }
     }
 
     /// Answers a lane, later where `slowed` has told much of late.

@@ -1,0 +1,96 @@
+//! The end of a command is told by whoever has recorded it: nobody hears of it before it
+//! stands in the trail, and what stands there counts, whatever becomes of the lane.
+
+use harness::{ALICE, BASE, Client, Process, Site, assert_whole, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A service, two lanes of which are there, and its client.
+fn started() -> (Site, Client) {
+    let site = Site::with(BASE).start();
+    let client = Client::attach(&site, ALICE);
+    let calls = [(); 2].map(|()| client.start_call("sleep", &json!({ "time": "0.3" })));
+    for call in calls {
+        let _slept = client.called(call).success();
+    }
+    (site, client)
+}
+
+fn lanes(site: &Site) -> Vec<Process> {
+    let is_lane = |one: &Process| {
+        one.status()
+            .get("Name")
+            .is_some_and(|is| is == "mini-mcp-lane")
+    };
+    site.worker()
+        .children()
+        .into_iter()
+        .filter(is_lane)
+        .collect()
+}
+
+/// A call that sleeps for half a second: its number, its lane, and its command.
+fn sleeping(site: &Site, client: &Client) -> (u64, Process, Process) {
+    let call = client.start_call("sleep", &json!({ "time": "0.5" }));
+    let (lane, command) = eventually("it runs", SOON, || {
+        lanes(site).into_iter().find_map(|lane| {
+            let runs = |one: &Process| one.arguments().iter().any(|word| word == "0.5");
+            Some((lane, lane.children().into_iter().find(runs)?))
+        })
+    });
+    (call, lane, command)
+}
+
+fn send(process: Process, signal: Signal) {
+    kill(Pid::from_raw(process.id()), signal).expect("it lives");
+}
+
+/// Whether `process` is there as a line of the table alone, or not even that.
+fn has_ended(process: Process) -> bool {
+    let state = process.status().remove("State");
+    state.is_none_or(|state| state.starts_with('Z'))
+}
+
+#[test]
+fn nobody_is_told_before_it_is_recorded() {
+    let (site, client) = started();
+    let (call, _lane, command) = sleeping(&site, &client);
+    send(site.worker(), Signal::SIGSTOP);
+    eventually("it ends", SOON, || has_ended(command).then_some(()));
+    std::thread::sleep(Duration::from_millis(300));
+    let told = client.poll(call);
+    send(site.worker(), Signal::SIGCONT);
+    assert!(told.is_none(), "{told:?}");
+    let _slept = client.called(call).success();
+    assert_whole(&site);
+}
+
+/// The end of a lane, which the first process may hear of before it hears the lane.
+#[test]
+fn what_a_lane_has_said_last_counts() {
+    let (site, client) = started();
+    let (call, lane, command) = sleeping(&site, &client);
+    send(site.worker(), Signal::SIGSTOP);
+    // So that there is a signal to read before anything of the lane.
+    let other = lanes(&site).into_iter().find(|one| one.id() != lane.id());
+    other.expect("there are two").kill();
+    eventually("the command is reaped", SOON, || {
+        (!command.alive()).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    lane.kill();
+    eventually("the lane ends", SOON, || has_ended(lane).then_some(()));
+    send(site.worker(), Signal::SIGCONT);
+    let _slept = client.called(call).success();
+    let end = |entry: &harness::Entry| {
+        let outcome = entry.field("outcome");
+        entry.event() == "end" && outcome["wall_us"].as_u64() > Some(450_000)
+    };
+    let end = site.audited("its end is recorded", end);
+    assert_eq!(end.field("outcome")["exit_code"], 0);
+    assert_whole(&site);
+}
