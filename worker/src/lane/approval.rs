@@ -3,7 +3,8 @@
 
 use super::attest::attest;
 use super::bounds::bounds;
-use super::call::{read, stale, words};
+use super::call::stale;
+use super::entry::{read, words};
 use super::wait::given_up;
 use super::{HangUp, Lane};
 use crate::audit::{Call, Left, Note, Waiting};

@@ -3,29 +3,24 @@
 use super::approval::Proofs;
 use super::attest::attest;
 use super::bounds::bounds;
+use super::entry::start;
 use super::meanwhile::{Start, may_begin};
 use super::place::Place;
 use super::recording::{Passage, Recording};
 use super::records::Admitted;
+use super::request::{arguments, cut, sound, streams};
 use super::watch::{Telling, outcome};
 use super::{HangUp, Lane};
-use crate::admission::Bound;
-use crate::audit::{self, Began, Call, Decider, Ending, Entry, Proven, RunUser, Told, Word};
+use crate::audit::{Began, Call, Decider, Ending, Entry, Proven, Told};
 use crate::context::{Context, Trust};
 use crate::explain::explain;
 use crate::launcher::{Refused, Streams};
 use crate::metrics::Stopwatch;
 use crate::sandbox::launch::{LaunchError, Remains, Running};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{SFlag, fstat};
-use policy::{Arguments, Background, Caller, Confirmation, Decision, Grant, Proof, Secret, Stdin};
-use sha2::{Digest, Sha256};
+use policy::{Background, Caller, Confirmation, Decision, Grant, Proof};
 use std::error::Error;
 use std::os::fd::OwnedFd;
-use wire::{
-    Argument, Claim, Correlation, Denial, Failure, Given, Presented, Reply, Report, Run, Stage,
-    Value,
-};
+use wire::{Argument, Claim, Denial, Failure, Presented, Reply, Report, Run, Stage};
 
 impl Lane {
     /// Decides `run` again, carries it out, and answers.
@@ -372,120 +367,11 @@ fn dug(grant: &Grant, streams: Streams) -> Result<(Streams, Option<Passage>), ni
     Ok((own, Some(passage)))
 }
 
-/// Two pipes to write to, and perhaps a socket. Nothing else may become a
-/// command's descriptor: a directory, say, would be a way out of its root.
-fn streams(descriptors: Vec<OwnedFd>) -> Result<(Streams, Option<OwnedFd>), HangUp> {
-    let mut descriptors = descriptors.into_iter();
-    let mut pipe = || {
-        descriptors
-            .next()
-            .filter(is_write_end)
-            .ok_or(HangUp::Order("output must go to pipes"))
-    };
-    let streams = Streams {
-        stdin: None,
-        stdout: pipe()?,
-        stderr: pipe()?,
-    };
-    Ok((streams, descriptors.next()))
-}
-
-/// At most as much as a supervisor passes that keeps to the protocol.
-pub(super) fn cut(claim: Claim) -> Claim {
-    let cut = |text: String| text.chars().take(wire::CLAIM_MAX).collect();
-    Claim {
-        name: cut(claim.name),
-        version: cut(claim.version),
-    }
-}
-
-/// As above.
-pub(super) fn sound(correlation: Correlation) -> Correlation {
-    let Correlation { request, trace } = correlation;
-    Correlation {
-        request: request.chars().take(wire::REQUEST_MAX).collect(),
-        trace: trace.filter(|trace| wire::is_traceparent(trace)),
-    }
-}
-
-fn is_write_end(descriptor: &OwnedFd) -> bool {
-    let fifo = fstat(descriptor).is_ok_and(|stat| {
-        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFIFO
-    });
-    let flags = fcntl(descriptor, FcntlArg::F_GETFL).map(OFlag::from_bits_truncate);
-    fifo && flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE == OFlag::O_WRONLY)
-}
-
-fn arguments(run: &Run) -> Arguments {
-    let given = |argument: &Argument| match &argument.value {
-        Given::One(value) => self::value(value),
-        Given::Many(values) => policy::Value::List(values.iter().map(self::value).collect()),
-    };
-    run.arguments
-        .iter()
-        .map(|argument| (argument.name.clone(), given(argument)))
-        .collect()
-}
-
-fn value(value: &Value) -> policy::Value {
-    match value {
-        Value::Boolean(value) => policy::Value::Boolean(*value),
-        Value::Integer(value) => policy::Value::Integer(*value),
-        Value::Number(value) => policy::Value::Number(*value),
-        Value::Text(value) => policy::Value::Text(value.clone()),
-    }
-}
-
 fn in_words_of_the_wire(denial: policy::Denial) -> Denial {
     Denial {
         code: denial.code.to_owned(),
         rule: denial.rule,
         reason: denial.reason,
-    }
-}
-
-fn start(call: Call, bounds: Vec<Bound>, grant: &Grant, sandbox: [u8; 32]) -> Entry {
-    Entry::Start {
-        stdin: read(grant.stdin(), grant.stdin_is_secret()),
-        argv: words(grant.argv(), grant.secrets()),
-        sandbox,
-        call,
-        principal: grant.principal().to_owned(),
-        rule: grant.rule().to_owned(),
-        directory: grant.directory(),
-        patience: grant.queue_timeout(),
-        user: match grant.identity() {
-            Some(_) => RunUser::Known,
-            None => RunUser::Fresh,
-        },
-        bounds,
-        record: grant.record(),
-    }
-}
-
-/// The argument vector, for the trail.
-pub(super) fn words(argv: &[String], secrets: &[Secret]) -> Vec<Word> {
-    let word = |(index, text): (usize, &String)| {
-        let mut secrets = secrets.iter();
-        let secret = secrets.find(|secret| secret.element == index);
-        match secret.and_then(|secret| text.split_at_checked(secret.prefix)) {
-            Some((prefix, secret)) => Word::Secret(prefix.to_owned(), secret.to_owned()),
-            None => Word::Plain(text.clone()),
-        }
-    };
-    argv.iter().enumerate().map(word).collect()
-}
-
-/// What the command reads, for the trail: of a text only the digest.
-pub(super) fn read(stdin: &Stdin, secret: bool) -> Option<audit::Input> {
-    match stdin {
-        Stdin::Null => None,
-        Stdin::Text(text) if secret => Some(audit::Input::Secret(text.clone())),
-        Stdin::File(path) => Some(audit::Input::File(path.path().display().to_string())),
-        Stdin::Text(text) => Some(audit::Input::Text {
-            sha256: Sha256::digest(text).into(),
-            bytes: text.len() as u64,
-        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the supervisor tells of clients besides their calls: that they come and go, and
 //! which keys they show.
 
-use super::call::{cut, sound};
+use super::request::{cut, sound};
 use super::{HangUp, Lane};
 use crate::audit::{Attachment, Entry, Proven};
 use crate::context::Trust;
