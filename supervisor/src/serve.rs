@@ -35,7 +35,7 @@ use tracing::Instrument;
 
 /// Most clients at once; further ones are closed. Fewer where there are not enough
 /// descriptors.
-const CLIENTS_MAX: usize = 10_000;
+const CLIENTS_MAX: usize = 10_240;
 
 /// Descriptors of a client, and those that are kept for calls and everything else.
 const DESCRIPTORS_EACH: usize = 2;

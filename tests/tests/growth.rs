@@ -5,10 +5,10 @@ use harness::{ALICE, BASE, Client, Process, Site};
 use serde_json::{Value, json};
 
 /// Calls of which each process has its caches and its heap.
-const FIRST: usize = 300;
+const FIRST: usize = 200;
 
 /// Calls thereafter.
-const COUNTED: usize = 1500;
+const COUNTED: usize = 1200;
 
 /// What all of those may leave, for caches: less than the smallest allocation for each,
 /// which takes 32 bytes.

@@ -3,7 +3,7 @@
 
 use super::bare::spawn;
 use super::contest::{Contest, Times};
-use super::idle::Idle;
+use super::idle::{Idle, allow_many};
 use super::plan::Plan;
 use super::policy;
 use super::report::{Row, Target};
@@ -28,6 +28,9 @@ fn trail_bytes(plan: &Plan) -> u64 {
 /// Each against a service that has just begun, in the same contest.
 pub(super) fn found(plan: &Plan) -> Found {
     let line = call("true");
+    if plan.long {
+        allow_many();
+    }
     let [fresh, worn, crowded, long] = sites(plan);
     let mut busy = Session::of(&worn, ALICE);
     for _ in 0..calls(plan) {

@@ -4,6 +4,7 @@ use super::plan::Plan;
 use super::report::Skipped;
 use super::session::Session;
 use crate::{ALICE, Site, connect_as};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::socket::SockType;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -16,6 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Idle {
     clients: Vec<UnixStream>,
     wanted: usize,
+}
+
+/// As many descriptors as `mini-mcp.service` has, for whoever is started from now on, where
+/// that may be; else fewer clients are let in, which is told.
+pub(super) fn allow_many() {
+    const DESCRIPTORS: u64 = 65_536;
+    let _fewer = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
 }
 
 impl Idle {
