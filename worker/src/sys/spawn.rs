@@ -2,7 +2,7 @@
 //! with `CLONE_VM` and `CLONE_VFORK`: nothing is copied for it, neither page tables
 //! nor, afterwards, the pages that either side writes to.
 
-use super::{Birth, Process};
+use super::process::{Birth, Process};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect};
 use nix::sys::prctl;

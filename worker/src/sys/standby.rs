@@ -5,8 +5,8 @@
 //! each waits while it is the other's, and which the kernel clears when the child leaves
 //! the memory, by execve(2) or by its end.
 
+use super::process::{Birth, Process, wait};
 use super::spawn::{Life, Stack, clone_onto, stack};
-use super::{Birth, Process, wait};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
