@@ -76,9 +76,14 @@ impl Lane {
     /// # Errors
     /// [`Hangup`].
     pub fn greet(&self, policy: PolicyDigest) -> Result<Reply, Hangup> {
+        self.say_hello(policy);
+        self.hear()
+    }
+
+    /// Greets, and waits for no answer.
+    pub fn say_hello(&self, policy: PolicyDigest) {
         let version = VERSION;
         self.say(&Request::Hello(Hello { version, policy }), &[]);
-        self.hear()
     }
 
     /// Asks for `run`, of `client` if there is one; the pipes that its output comes through.
@@ -104,10 +109,7 @@ impl Lane {
     #[must_use]
     pub fn greeted(site: &Site) -> Lane {
         let lane = Lane::open(site);
-        let policy = site.digest();
-        let version = VERSION;
-        lane.say(&Request::Hello(Hello { version, policy }), &[]);
-        let answer = lane.hear();
+        let answer = lane.greet(site.digest());
         assert!(matches!(answer, Ok(Reply::Welcome(_))), "{answer:?}");
         lane
     }

@@ -416,5 +416,8 @@ fn what_comes_along_puts_nothing_off() {
         String::new()
     });
     outcomes.all("it runs", "started");
+    outcomes.all("of another policy", "welcome");
+    outcomes.all("that lane", "hung up");
+    outcomes.all("afterwards", "finished");
     ground.assert_unharmed();
 }

@@ -118,6 +118,15 @@ pub(crate) fn linger(own: &mut Supervisor) -> Attack {
         ask("ended");
         drop(peer);
     }
+    // Nobody takes this one: its lane goes after the greeting, and the connection with it.
+    let (lingering, _peer) = lingering()?;
+    let lane = own.silent();
+    lane.say_hello([0; 32]);
+    lane.say_bytes(&[255; 9], &[lingering.as_fd()]);
+    drop(lingering);
+    tell("of another policy", &word(lane.hear()));
+    tell("that lane", &word(lane.hear()));
+    tell("afterwards", &own.mark(fd(&client), "right"));
     Ok(())
 }
 
