@@ -3,6 +3,7 @@
 
 use harness::{ALICE, BASE, BOB, CAROL, Site, User, eventually, python, unique};
 use serde_json::{Value, json};
+use std::os::unix::fs::chown;
 use std::time::Duration;
 
 const ERAS: [(&str, &str); 2] = [("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28")];
@@ -192,7 +193,11 @@ fn a_user_that_no_principal_names_is_not_served() {
 #[test]
 fn stdio_needs_no_installation() {
     let scratch = harness::scratch();
-    let audit = std::env::temp_dir().join(format!("mini-mcp-test-{}.jsonl", unique()));
+    // The trail has a key and a checkpoint beside it.
+    let folder = scratch.path().join("trail");
+    std::fs::create_dir(&folder).expect("ours");
+    chown(&folder, Some(ALICE.uid()), None).expect("root may");
+    let audit = folder.join("audit.jsonl");
     let program = scratch.path().join("bin/mini-mcp");
     let words = json!([
         program,
@@ -207,7 +212,7 @@ fn stdio_needs_no_installation() {
         assert_eq!(report["protocol"], version);
         assert!(tool_names(&report).len() >= 6, "{report}");
     }
-    std::fs::remove_file(&audit).expect("an audit trail was kept");
+    assert!(audit.exists(), "an audit trail was kept");
 }
 
 /// The server's own tools answer as their schemas say, and so does a result with a link.
