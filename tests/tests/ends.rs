@@ -2,9 +2,12 @@
 //! stands in the trail, and what stands there counts, whatever becomes of the lane.
 
 use harness::{ALICE, BASE, Client, Process, Site, assert_whole, eventually};
+use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::json;
+use std::thread;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -61,7 +64,7 @@ fn nobody_is_told_before_it_is_recorded() {
     let (call, _lane, command) = sleeping(&site, &client);
     send(site.worker(), Signal::SIGSTOP);
     eventually("it ends", SOON, || has_ended(command).then_some(()));
-    std::thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     let told = client.poll(call);
     send(site.worker(), Signal::SIGCONT);
     assert!(told.is_none(), "{told:?}");
@@ -81,7 +84,7 @@ fn what_a_lane_has_said_last_counts() {
     eventually("the command is reaped", SOON, || {
         (!command.alive()).then_some(())
     });
-    std::thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     lane.kill();
     eventually("the lane ends", SOON, || has_ended(lane).then_some(()));
     send(site.worker(), Signal::SIGCONT);
@@ -93,4 +96,53 @@ fn what_a_lane_has_said_last_counts() {
     let end = site.audited("its end is recorded", end);
     assert_eq!(end.field("outcome")["exit_code"], 0);
     assert_whole(&site);
+}
+
+/// Has `worker` killed at the moment at which it makes a process, to which `work` leads; the
+/// id of that process.
+fn killed_when_it_forks(worker: Process, work: impl FnOnce() + Send + 'static) -> i64 {
+    // Only the thread that traces may wait for what it traces, and with its end all go on.
+    let tracer = thread::spawn(move || {
+        let pid = Pid::from_raw(worker.id());
+        ptrace::seize(pid, Options::PTRACE_O_TRACEFORK).expect("root may trace");
+        work();
+        loop {
+            let status = waitpid(pid, Some(WaitPidFlag::__WALL)).expect("it is traced");
+            match status {
+                WaitStatus::PtraceEvent(_, _, event)
+                    if event == Event::PTRACE_EVENT_FORK as i32 =>
+                {
+                    let made = ptrace::getevent(pid).expect("it has made one");
+                    worker.kill();
+                    return made;
+                }
+                WaitStatus::Stopped(_, signal) => ptrace::cont(pid, signal).expect("it waits"),
+                other @ (WaitStatus::Exited(..)
+                | WaitStatus::Signaled(..)
+                | WaitStatus::PtraceEvent(..)
+                | WaitStatus::PtraceSyscall(_)
+                | WaitStatus::Continued(_)
+                | WaitStatus::StillAlive) => panic!("{other:?}"),
+            }
+        }
+    });
+    tracer.join().expect("it forks")
+}
+
+/// It holds whatever the first process has, so that nobody would hear of its end.
+#[test]
+fn whoever_closes_a_connection_does_not_outlive_the_worker() {
+    let (mut site, _client) = started();
+    let lanes = lanes(&site);
+    let lane = *lanes.first().expect("there are two");
+    let closing = killed_when_it_forks(site.worker(), move || lane.kill());
+    eventually("it ends", SOON, || {
+        let all = Process::all();
+        let lives = all.iter().any(|one| i64::from(one.id()) == closing);
+        (!lives).then_some(())
+    });
+    site.kill_worker();
+    eventually("the lanes hear of it", SOON, || {
+        lanes.iter().all(|one| has_ended(*one)).then_some(())
+    });
 }
