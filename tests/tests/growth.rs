@@ -1,7 +1,8 @@
 //! What happens a thousand times leaves nothing behind: no process of the service grows
 //! with the calls that it has served, in whichever way their commands are made.
 
-use harness::{ALICE, BASE, Client, Process, Site};
+use harness::bench::policy;
+use harness::{ALICE, Client, Process, Site};
 use serde_json::{Value, json};
 
 /// Calls by which each process has its caches, and its heap no room left over from its start.
@@ -14,25 +15,11 @@ const COUNTED: usize = 1100;
 /// which takes 32 bytes.
 const LEFT_MAX: u64 = 32 * 1024;
 
+/// Besides those that are measured.
 const TOOLS: &str = r#"
-[profile.isolated]
-extends = "plain"
-strength = "isolated"
-read = ["/lib64"]
-
-[profile.own-network]
-extends = "isolated"
-network = "loopback"
-
 [profile.with-terminal]
 extends = "plain"
 tty = true
-
-[tool.own-network]
-description = "Succeeds"
-command = ["/usr/bin/true"]
-profile = "own-network"
-allow = ["alice"]
 
 [tool.with-terminal]
 description = "Succeeds"
@@ -81,7 +68,7 @@ fn processes(site: &Site) -> Vec<(&'static str, Process)> {
 }
 
 fn assert_nothing_stays(tool: &str, arguments: impl Fn(&Site) -> Value) {
-    let site = Site::with(&format!("{BASE}{TOOLS}")).start();
+    let site = Site::with(&(policy::launches() + TOOLS)).start();
     std::fs::write(site.path("data/file"), "text").expect("ours");
     let arguments = arguments(&site);
     let client = Client::attach(&site, ALICE);
