@@ -1,7 +1,7 @@
 //! The end of a command is told by whoever has recorded it: nobody hears of it before it
 //! stands in the trail, and what stands there counts, whatever becomes of the lane.
 
-use harness::{ALICE, BASE, Client, Process, Site, assert_whole, eventually};
+use harness::{ALICE, BASE, Client, FailingDisk, Process, Site, assert_whole, eventually};
 use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -96,6 +96,19 @@ fn what_a_lane_has_said_last_counts() {
     let end = site.audited("its end is recorded", end);
     assert_eq!(end.field("outcome")["exit_code"], 0);
     assert_whole(&site);
+}
+
+/// The command has run, and its caller hears that the trail does not tell how it ended.
+#[test]
+fn an_end_that_cannot_be_recorded_is_told_as_such() {
+    let disk = FailingDisk::mount();
+    let site = Site::with(BASE).audit(disk.path("audit.jsonl")).start();
+    let client = Client::attach(&site, ALICE);
+    let call = client.start_call("sleep", &json!({ "time": "1" }));
+    site.audited("it runs", |entry| entry.is("start", "sleep"));
+    disk.fail();
+    let called = client.called(call);
+    assert_eq!(called.failed(), "audit", "{}", called.0);
 }
 
 /// Has `worker` killed at the moment at which it makes a process, to which `work` leads; the
