@@ -809,7 +809,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__serve)
-            opts="-h --policy --packs --socket --worker --metrics --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-quota --spool-max --spool-expiry --log-format --otlp --help"
+            opts="-h --policy --packs --socket --worker --metrics --http --http-host --trusted-proxy --tls-certificate --tls-key --spool --spool-run --spool-quota --spool-max --spool-expiry --log-format --otlp --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -856,6 +856,10 @@ _mini__mcp() {
                     return 0
                     ;;
                 --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-run)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -939,7 +943,7 @@ _mini__mcp() {
             return 0
             ;;
         mini__subcmd__mcp__subcmd__stdio)
-            opts="-h --policy --packs --workspace --audit --worker-program --spool --spool-quota --spool-max --spool-expiry --log-format --help"
+            opts="-h --policy --packs --workspace --audit --worker-program --spool --spool-run --spool-quota --spool-max --spool-expiry --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -966,6 +970,10 @@ _mini__mcp() {
                     return 0
                     ;;
                 --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-run)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -64,6 +64,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l trusted-prox
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-certificate -d 'Speak TLS with the certificate in this PEM file, followed by its chain' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l tls-key -d 'Its private key, a PEM file that not every user may read; read again with the certificate at each reload' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool -d 'Directory in which long output is kept to be read in pages; this user\'s alone [default: $CACHE_DIRECTORY, for stdio $XDG_STATE_HOME/mini-mcp/spool; else none]' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-run -d 'How much output is kept of one run' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-max -d 'How much output is kept for all of them' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand serve" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r
@@ -81,6 +82,7 @@ complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l workspace -d
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l audit -d 'Audit trail, to which lines are appended [default: $XDG_STATE_HOME/mini-mcp/audit.jsonl]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l worker-program -d 'Program of the worker [default: mini-mcp-worker beside this program or in /usr/libexec/mini-mcp]' -r -F
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool -d 'Directory in which long output is kept to be read in pages; this user\'s alone [default: $CACHE_DIRECTORY, for stdio $XDG_STATE_HOME/mini-mcp/spool; else none]' -r -F
+complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-run -d 'How much output is kept of one run' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-quota -d 'How much output is kept for one principal, such as `256M`' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-max -d 'How much output is kept for all of them' -r
 complete -c mini-mcp -n "__fish_mini_mcp_using_subcommand stdio" -l spool-expiry -d 'How long output and record are kept from the end of a run on, such as `1h`' -r

@@ -106,7 +106,7 @@ fn a_secret_is_written_nowhere() {
 fn the_output_is_told_once_and_as_hearsay() {
     let front = Front::with(BASE);
     let stream = |byte| StreamDigest {
-        sha256: [byte; 32],
+        blake3: [byte; 32],
         bytes: 3,
     };
     let output = || {
@@ -136,7 +136,7 @@ fn the_output_is_told_once_and_as_hearsay() {
     };
     assert_eq!(told.text("run"), outcome.run);
     assert_eq!(told.text("by"), "supervisor");
-    assert_eq!(told.field("stdout")["sha256"], "01".repeat(32));
+    assert_eq!(told.field("stdout")["blake3"], "01".repeat(32));
 }
 
 /// The digest is that of every byte, also of those that nobody kept.
@@ -156,7 +156,7 @@ fn the_digest_is_of_the_whole_output() {
     assert_eq!(
         told.field("stderr"),
         &json!({
-            "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "blake3": "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85",
             "bytes": 3,
         })
     );

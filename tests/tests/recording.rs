@@ -124,7 +124,7 @@ fn a_hostile_supervisor_forges_no_recording() {
     let run = lane.finished().run;
     assert_eq!(pipes.text(), "true\n");
     let forged = StreamDigest {
-        sha256: [7; 32],
+        blake3: [7; 32],
         bytes: 7,
     };
     let output = wire::Output {

@@ -80,8 +80,8 @@ pub struct Output {
 /// All of one stream, kept or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamDigest {
-    /// Of all its bytes.
-    pub sha256: [u8; 32],
+    /// BLAKE3 of all its bytes.
+    pub blake3: [u8; 32],
     /// How many there were.
     pub bytes: u64,
 }

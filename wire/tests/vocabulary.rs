@@ -107,10 +107,10 @@ fn request() -> impl Strategy<Value = Request> {
             },
         })),
         ".{0,20}".prop_map(Request::Detach),
-        (any::<[u8; 32]>(), any::<u64>()).prop_map(|(sha256, bytes)| {
+        (any::<[u8; 32]>(), any::<u64>()).prop_map(|(blake3, bytes)| {
             let (stdout, stderr) = (
-                StreamDigest { sha256, bytes: 0 },
-                StreamDigest { sha256, bytes },
+                StreamDigest { blake3, bytes: 0 },
+                StreamDigest { blake3, bytes },
             );
             Request::Output(Output { stdout, stderr })
         }),

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::audit::Recorded;
+use crate::audit::{Recorded, RecordedStream};
 use nix::fcntl::AT_FDCWD;
 use nix::fcntl::AtFlags;
 use nix::unistd::{geteuid, linkat};
@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use wire::{Output, StreamDigest};
 
 /// How often the directory of recordings is looked through again when it is full.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -98,11 +97,12 @@ impl Recording {
     }
 
     /// What was recorded of a run whose lane is lost.
-    pub(crate) fn so_far(&self) -> io::Result<Output> {
+    pub(crate) fn so_far(&self) -> io::Result<Recorded> {
         let [stdout, stderr] = &self.files;
-        Ok(Output {
+        Ok(Recorded {
             stdout: digest(stdout, self.max)?,
             stderr: digest(stderr, self.max)?,
+            failure: None,
         })
     }
 }
@@ -168,10 +168,9 @@ impl Recordings {
 
     /// Gives the files of a run their names. What cannot be kept is told as a failure.
     pub(crate) fn keep(&mut self, recording: &Recording, recorded: &mut Recorded) {
-        let Output { stdout, stderr } = &recorded.output;
         let kept = self
-            .keep_one(&recording.files[0], stdout)
-            .and_then(|()| self.keep_one(&recording.files[1], stderr));
+            .keep_one(&recording.files[0], &recorded.stdout)
+            .and_then(|()| self.keep_one(&recording.files[1], &recorded.stderr));
         if let Err(error) = kept {
             let why = format!("cannot keep what was recorded: {error}");
             recorded.failure.get_or_insert(why);
@@ -179,7 +178,7 @@ impl Recordings {
     }
 
     /// A stream of which nothing came has no file.
-    fn keep_one(&mut self, file: &File, told: &StreamDigest) -> io::Result<()> {
+    fn keep_one(&mut self, file: &File, told: &RecordedStream) -> io::Result<()> {
         let Some(directory) = self.shelf.directory.as_ref().filter(|_| told.bytes > 0) else {
             return Ok(());
         };
@@ -248,7 +247,7 @@ fn sizes(directory: &Path) -> io::Result<u64> {
 }
 
 /// Of a file that a lane has written to, of which it shares the position.
-fn digest(file: &File, max: u64) -> io::Result<StreamDigest> {
+fn digest(file: &File, max: u64) -> io::Result<RecordedStream> {
     let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
     let mut buffer = vec![0; 64 * 1024];
     while bytes <= max {
@@ -259,7 +258,7 @@ fn digest(file: &File, max: u64) -> io::Result<StreamDigest> {
         hash.update(buffer.get(..read).unwrap_or_default());
         bytes += read as u64;
     }
-    Ok(StreamDigest {
+    Ok(RecordedStream {
         sha256: hash.finalize().into(),
         bytes,
     })

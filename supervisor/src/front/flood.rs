@@ -1,27 +1,20 @@
-//! A stream that comes faster than it can be digested.
+//! A stream that comes without a pause.
 //!
-//! To digest bytes takes longer than all else that is done to them. Two threads share
-//! that, one reads and keeps what the other digests, until the command pauses; the task
-//! that waits for the command sleeps meanwhile, instead of being woken by each write.
+//! A thread reads, digests and keeps it, until the command pauses. Others are served
+//! meanwhile, and the task that waits for the command is not woken by each write.
 
 use super::reading::Sink;
 use crate::output::Capture;
 use crate::runs::Stream;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::mpsc::{channel, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Size of a piece, in bytes: what an enlarged pipe holds.
 pub(super) const PIECE: usize = 256 * 1024;
-
-/// Pieces of a flood in memory: one is read, one waits, one is digested.
-const IN_MEMORY: usize = 3;
 
 /// How long it is read at a time: so long whoever gives up has to wait.
 const TURN: Duration = Duration::from_millis(200);
@@ -36,7 +29,7 @@ const AT_ONCE: usize = 4;
 
 static FLOODS: Semaphore = Semaphore::const_new(AT_ONCE);
 
-/// Whether one more may be read by threads, for as long as the answer is kept.
+/// Whether one more may be read so, for as long as the answer is kept.
 pub(super) fn place() -> Option<SemaphorePermit<'static>> {
     FLOODS.try_acquire().ok()
 }
@@ -47,63 +40,30 @@ pub(super) struct Flood {
     pub(super) reader: OwnedFd,
     pub(super) stream: Stream,
     pub(super) capture: Capture,
-    pub(super) sha256: Sha256,
+    pub(super) blake3: blake3::Hasher,
 }
 
 impl Flood {
-    /// Reads in this thread, and another, until the command pauses or prints no more,
-    /// or for long enough. The end of the stream is left to be found again.
-    pub(super) fn read(self, sink: &Sink) -> Self {
-        let Self {
-            reader,
-            stream,
-            mut capture,
-            mut sha256,
-        } = self;
-        let (mut reader, digested) = (File::from(reader), &mut sha256);
-        thread::scope(|scope| {
-            let (full, filled) = sync_channel::<Vec<u8>>(1);
-            let (empty, emptied) = channel();
-            let digest = move || {
-                for piece in filled {
-                    digested.update(&piece);
-                    // Nobody wants its room after the last one.
-                    let _ = empty.send(piece);
-                }
-            };
-            // Without another thread, this one has nothing to offer.
-            if thread::Builder::new().spawn_scoped(scope, digest).is_err() {
-                return;
+    /// Reads in this thread until the command pauses or prints no more, or for long
+    /// enough. The end of the stream is left to be found again.
+    pub(super) fn read(mut self, sink: &Sink) -> Self {
+        let mut reader = File::from(self.reader);
+        let (mut room, end) = (vec![0; PIECE], Instant::now() + TURN);
+        while Instant::now() < end {
+            let piece = fill(&mut reader, &mut room);
+            self.blake3.update(piece);
+            sink.take(self.stream, &mut self.capture, piece);
+            if piece.len() < PIECE {
+                break;
             }
-            let (mut rooms, end) = (spare().chain(emptied), Instant::now() + TURN);
-            while Instant::now() < end
-                && let Some(piece) = rooms.next().and_then(|room| fill(&mut reader, room))
-            {
-                sink.take(stream, &mut capture, &piece);
-                let paused = piece.len() < PIECE;
-                if full.send(piece).is_err() || paused {
-                    return;
-                }
-            }
-        });
-        Self {
-            reader: reader.into(),
-            stream,
-            capture,
-            sha256,
         }
+        self.reader = reader.into();
+        self
     }
 }
 
-/// Room for the first pieces.
-fn spare() -> impl Iterator<Item = Vec<u8>> {
-    std::iter::repeat_with(Vec::new).take(IN_MEMORY)
-}
-
-/// The next piece, whole unless the command pauses or ends; `None` when it has printed
-/// nothing more.
-fn fill(reader: &mut File, mut room: Vec<u8>) -> Option<Vec<u8>> {
-    room.resize(PIECE, 0);
+/// The next piece, whole unless the command pauses or ends.
+fn fill<'a>(reader: &mut File, room: &'a mut [u8]) -> &'a [u8] {
     let (mut length, until) = (0, Instant::now() + PATIENCE);
     while let Some(rest) = room.get_mut(length..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {
@@ -114,8 +74,7 @@ fn fill(reader: &mut File, mut room: Vec<u8>) -> Option<Vec<u8>> {
             Err(_) => break,
         }
     }
-    room.truncate(length);
-    (length > 0).then_some(room)
+    room.get(..length).unwrap_or_default()
 }
 
 /// Whether the command prints more before its pause is over.
@@ -130,6 +89,8 @@ mod tests {
     use nix::fcntl::OFlag;
     use nix::unistd::pipe2;
     use std::io::Write;
+    use std::sync::mpsc::channel;
+    use std::thread;
 
     /// A flood of what is written by `write`, in another thread.
     fn flood(write: impl FnOnce(File) + Send + 'static) -> Flood {
@@ -139,7 +100,7 @@ mod tests {
             reader,
             stream: Stream::Stdout,
             capture: Capture::new(1000),
-            sha256: Sha256::new(),
+            blake3: blake3::Hasher::new(),
         }
     }
 
@@ -174,7 +135,7 @@ mod tests {
         while read.capture.total() < whole.len() as u64 {
             read = read.read(&sink);
         }
-        assert_eq!(read.sha256.finalize(), Sha256::digest(&whole));
+        assert_eq!(read.blake3.finalize(), blake3::hash(&whole));
         assert_eq!(sink.run.stream(Stream::Stdout).extent().seen, 3_000_000);
         let captured = read.capture.finish();
         assert_eq!(captured.bytes, 3_000_000);
@@ -198,7 +159,7 @@ mod tests {
         while read.capture.total() < 2 {
             read = read.read(&sink);
         }
-        assert_eq!(read.sha256.finalize(), Sha256::digest("ab"));
+        assert_eq!(read.blake3.finalize(), blake3::hash(b"ab"));
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::lane::LaneError;
 use policy::{Arguments, Caller, Decision};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
@@ -229,7 +228,7 @@ struct Kept {
     bytes: Vec<u8>,
     more: bool,
     /// Of all bytes, kept or not.
-    sha256: Sha256,
+    blake3: blake3::Hasher,
     total: u64,
 }
 
@@ -240,7 +239,7 @@ impl Kept {
             max: usize::try_from(max).unwrap_or(usize::MAX),
             bytes: Vec::new(),
             more: false,
-            sha256: Sha256::new(),
+            blake3: blake3::Hasher::new(),
             total: 0,
         }
     }
@@ -259,7 +258,7 @@ impl Kept {
 
     fn keep(&mut self, bytes: &[u8]) {
         let room = self.max - self.bytes.len();
-        self.sha256.update(bytes);
+        self.blake3.update(bytes);
         self.total += bytes.len() as u64;
         self.more |= bytes.len() > room;
         self.bytes.extend(bytes.iter().take(room));
@@ -268,7 +267,7 @@ impl Kept {
     /// All of the stream so far, for the audit trail.
     fn digest(&self) -> StreamDigest {
         StreamDigest {
-            sha256: self.sha256.clone().finalize().into(),
+            blake3: self.blake3.finalize().into(),
             bytes: self.total,
         }
     }

@@ -1,4 +1,4 @@
-//! One output stream of a command while it is read: here, or by threads where it comes
+//! One output stream of a command while it is read: here, or by a thread where it comes
 //! in a flood.
 
 use super::flood::{self, Flood, PIECE};
@@ -7,7 +7,6 @@ use crate::lane::{Left, Reader};
 use crate::output::{Capture, Captured};
 use crate::runs::{Run, Runs, Stream};
 use nix::fcntl::{FcntlArg, fcntl};
-use sha2::{Digest, Sha256};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
@@ -59,7 +58,7 @@ pub(super) struct Reading {
     stream: Stream,
     capture: Capture,
     /// Of all bytes, kept or not.
-    sha256: Sha256,
+    blake3: blake3::Hasher,
     flood: Option<JoinHandle<Flood>>,
 }
 
@@ -70,7 +69,7 @@ impl Reading {
             reader: None,
             stream,
             capture: Capture::new(output_max),
-            sha256: Sha256::new(),
+            blake3: blake3::Hasher::new(),
             flood: None,
         }
     }
@@ -129,12 +128,12 @@ impl Reading {
     }
 
     async fn take(&mut self, sink: &Sink, bytes: Vec<u8>) -> Vec<u8> {
-        self.sha256.update(&bytes);
+        self.blake3.update(&bytes);
         sink.look_at(self.stream, &mut self.capture, &bytes);
         sink.runs.keep(&sink.run, self.stream, bytes).await
     }
 
-    /// Has threads read what comes without a pause, if there is room for them.
+    /// Has a thread read what comes without a pause, if there is one to spare.
     async fn flood(&mut self, sink: &Sink) {
         let Some(place) = flood::place() else { return };
         let Some(Ok(reader)) = self.reader.take().map(Receiver::into_nonblocking_fd) else {
@@ -144,7 +143,7 @@ impl Reading {
             reader,
             stream: self.stream,
             capture: std::mem::take(&mut self.capture),
-            sha256: std::mem::take(&mut self.sha256),
+            blake3: std::mem::take(&mut self.blake3),
         };
         let (sink, span) = (sink.clone(), Span::current());
         self.flood = Some(spawn_blocking(move || {
@@ -162,7 +161,7 @@ impl Reading {
         if let Ok(read) = read {
             self.reader = Receiver::from_owned_fd_unchecked(read.reader).ok();
             self.capture = read.capture;
-            self.sha256 = read.sha256;
+            self.blake3 = read.blake3;
         }
     }
 
@@ -174,7 +173,7 @@ impl Reading {
     /// All of the stream so far, for the audit trail.
     pub(super) fn digest(&self) -> StreamDigest {
         StreamDigest {
-            sha256: self.sha256.clone().finalize().into(),
+            blake3: self.blake3.finalize().into(),
             bytes: self.capture.total(),
         }
     }
@@ -238,12 +237,12 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_digested_elsewhere() {
         let began = own_time();
-        let digest = Sha256::digest(vec![b'x'; 200_000_000]);
+        let digest = blake3::hash(&vec![b'x'; 200_000_000]);
         let digesting = own_time() - began;
         let began = own_time();
         let reading = read(20_000).await;
         let reading_it = own_time() - began;
-        assert_eq!(reading.digest().sha256, *digest);
+        assert_eq!(reading.digest().blake3, *digest.as_bytes());
         assert!(
             reading_it < digesting / 2,
             "{reading_it} ns here, {digesting} ns to digest"

@@ -4,6 +4,10 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle;
+
+/// From what size on a file is closed by a thread of its own, in bytes.
+const LARGE: u64 = 1 << 20;
 
 /// A stream that is written once, at its end, and read anywhere.
 #[derive(Debug, Default)]
@@ -22,6 +26,17 @@ struct Inner {
     seen: u64,
     /// Nothing more is kept.
     full: bool,
+}
+
+impl Drop for Inner {
+    /// To close a file without a name is to remove what it holds, 20 ms and more for the
+    /// largest: who forgets a run does not wait for that.
+    fn drop(&mut self) {
+        let large = self.kept >= LARGE;
+        if let (true, Some(file), Ok(runtime)) = (large, self.file.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(file));
+        }
+    }
 }
 
 /// How much there is of a stream.
@@ -124,4 +139,35 @@ fn slice(memory: &[u8], from: u64, length: u64) -> Vec<u8> {
     let from = usize::try_from(from).unwrap_or(usize::MAX);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     memory.iter().skip(from).take(length).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    /// Whoever forgets a run serves everybody.
+    #[test]
+    fn a_large_file_is_closed_by_another_thread() {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.max_blocking_threads(1).build().unwrap();
+        let (go_on, wait) = channel::<()>();
+        let _busy = runtime.spawn_blocking(move || wait.recv());
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let name = std::fs::read_link(&open).unwrap();
+        let is_open = || std::fs::read_link(&open).is_ok_and(|now| now == name);
+        let kept = Kept::default();
+        kept.written(file, LARGE);
+        runtime.block_on(async move { drop(kept) });
+        assert!(is_open(), "it was closed at once");
+        go_on.send(()).unwrap();
+        let patience = std::time::Instant::now() + Duration::from_secs(60);
+        while is_open() {
+            assert!(std::time::Instant::now() < patience, "nobody closes it");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }

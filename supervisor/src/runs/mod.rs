@@ -142,7 +142,8 @@ impl Runs {
 
     /// Keeps the next `bytes` of what `run` printed to `stream`; the room is given back.
     pub(crate) async fn keep(&self, run: &Run, stream: Stream, bytes: Vec<u8>) -> Vec<u8> {
-        let bytes = self.append(run, run.stream(stream), bytes).await;
+        let bytes = self.append(run, run.stream(stream), bytes, self.bounds.run);
+        let bytes = bytes.await;
         run.changed();
         bytes
     }
@@ -150,20 +151,20 @@ impl Runs {
     /// The same in this thread, which may have to wait for a file.
     pub(crate) fn keep_here(&self, run: &Run, stream: Stream, bytes: &[u8]) {
         let kept = run.stream(stream);
-        if let Some(writing) = self.place_for(run, kept, bytes) {
+        if let Some(writing) = self.place_for(run, kept, bytes, self.bounds.run) {
             let result = writing.write(bytes);
             writing.done(kept, result);
         }
         run.changed();
     }
 
-    /// Keeps the result of `run`.
+    /// Keeps the result of `run`, however much that has printed.
     pub(crate) async fn keep_result(&self, run: &Run, result: Vec<u8>) {
-        self.append(run, &run.result, result).await;
+        self.append(run, &run.result, result, u64::MAX).await;
     }
 
-    async fn append(&self, run: &Run, kept: &Kept, bytes: Vec<u8>) -> Vec<u8> {
-        let Some(writing) = self.place_for(run, kept, &bytes) else {
+    async fn append(&self, run: &Run, kept: &Kept, bytes: Vec<u8>, most: u64) -> Vec<u8> {
+        let Some(writing) = self.place_for(run, kept, &bytes, most) else {
             return bytes;
         };
         let written = move || (writing.write(&bytes), writing, bytes);
@@ -177,8 +178,8 @@ impl Runs {
     }
 
     /// Where the next `bytes` of `kept` are to be written, if they are: not what memory
-    /// holds, and nothing for which there is no room.
-    fn place_for(&self, run: &Run, kept: &Kept, bytes: &[u8]) -> Option<Writing> {
+    /// holds, and nothing for which there is no room; `run` may have `most`.
+    fn place_for(&self, run: &Run, kept: &Kept, bytes: &[u8], most: u64) -> Option<Writing> {
         let Some(directory) = &self.directory else {
             if let Room::File(..) = kept.place(bytes, MEMORY_ONLY) {
                 kept.fill(bytes, MEMORY_ONLY);
@@ -197,7 +198,7 @@ impl Runs {
         };
         // What is in memory counts with the first bytes that are not.
         let wanted = (before.len() + bytes.len()) as u64;
-        let granted = self.reserve(run, wanted);
+        let granted = self.reserve(run, wanted, most);
         if granted < wanted {
             kept.stop();
         }
@@ -211,9 +212,10 @@ impl Runs {
     }
 
     /// Takes room for `wanted` bytes of `run`, from what has finished if need be; how
-    /// many there is room for.
-    fn reserve(&self, run: &Run, wanted: u64) -> u64 {
+    /// many there is room for, of `most` that the run may have.
+    fn reserve(&self, run: &Run, wanted: u64, most: u64) -> u64 {
         let mut state = self.lock();
+        let wanted = wanted.min(most.saturating_sub(run.used()));
         let name = &run.label.owner;
         while state.used_by(name) + wanted > self.bounds.each && state.drop_oldest_of(name) {}
         while state.used + wanted > self.bounds.all && state.drop_oldest() {}

@@ -10,6 +10,8 @@ use std::time::Duration;
 /// How much is kept, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
+    /// Bytes of one run.
+    pub(crate) run: u64,
     /// Bytes of one principal.
     pub(crate) each: u64,
     /// Bytes of all.
@@ -25,6 +27,9 @@ pub(crate) struct Spool {
     /// [default: $CACHE_DIRECTORY, for stdio $XDG_STATE_HOME/mini-mcp/spool; else none]
     #[arg(long = "spool", value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
+    /// How much output is kept of one run
+    #[arg(long = "spool-run", value_name = "SIZE", default_value = "64M", value_parser = size)]
+    pub(crate) run: u64,
     /// How much output is kept for one principal, such as `256M`
     #[arg(long = "spool-quota", value_name = "SIZE", default_value = "256M", value_parser = size)]
     pub(crate) each: u64,
@@ -52,6 +57,7 @@ impl Spool {
     /// A directory that cannot be used.
     pub(crate) fn open(&self, usual: Option<PathBuf>) -> Result<Arc<Runs>, Error> {
         let bounds = Bounds {
+            run: self.run,
             each: self.each,
             all: self.all,
             expiry: self.expiry,

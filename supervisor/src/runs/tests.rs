@@ -3,15 +3,20 @@ use super::*;
 fn runs(each: u64, all: u64, expiry: Duration) -> (tempfile::TempDir, Arc<Runs>) {
     let scratch = tempfile::tempdir().unwrap();
     let directory = Directory::open(scratch.path().join("spool")).unwrap();
-    (
-        scratch,
-        Runs::new(Some(directory), Bounds { each, all, expiry }),
-    )
+    let run = each;
+    let bounds = Bounds {
+        run,
+        each,
+        all,
+        expiry,
+    };
+    (scratch, Runs::new(Some(directory), bounds))
 }
 
 /// A run, and what keeps its output in memory.
 pub(crate) fn of_test() -> (Arc<Runs>, Arc<Run>) {
     let bounds = Bounds {
+        run: 0,
         each: 0,
         all: 0,
         expiry: HOUR,
@@ -78,6 +83,30 @@ async fn the_quota_is_kept_and_the_oldest_make_room() {
     assert_eq!((state.used, state.used_by("uid 1")), (160_000, 100_000));
 }
 
+/// A run that prints without end costs its principal no other run, and has a result.
+#[tokio::test]
+async fn one_run_is_not_all_that_is_kept() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = Directory::open(scratch.path().join("spool")).unwrap();
+    let bounds = Bounds {
+        run: 25_000,
+        each: 100_000,
+        all: 1 << 20,
+        expiry: HOUR,
+    };
+    let runs = Runs::new(Some(directory), bounds);
+    finished(&runs, "uid 1", "a", 60_000).await;
+    let entry = runs.begin(label("uid 1", "b"));
+    for stream in [Stream::Stdout, Stream::Stderr].repeat(4) {
+        runs.keep_here(entry.run(), stream, &[b'x'; 20_000]);
+    }
+    let kept = Stream::ALL.map(|stream| entry.run().stream(stream).extent().kept);
+    assert_eq!(kept, [20_000, 5_000]);
+    assert_eq!(runs.find("uid 1", "a").unwrap().used(), 25_000);
+    runs.keep_result(entry.run(), vec![b'x'; 10_000]).await;
+    assert_eq!(entry.run().result.extent().kept, 10_000);
+}
+
 /// Whoever has most gives first, and nobody is left without room by others.
 #[tokio::test]
 async fn the_room_of_all_is_shared() {
@@ -134,6 +163,7 @@ async fn what_is_given_up_or_expired_is_forgotten() {
 #[tokio::test]
 async fn without_a_directory_the_beginning_is_kept() {
     let bounds = Bounds {
+        run: 1 << 20,
         each: 1 << 20,
         all: 1 << 20,
         expiry: HOUR,

@@ -76,7 +76,7 @@ fn a_hijacked_supervisor_approves_nothing() {
 
 fn digest() -> wire::StreamDigest {
     wire::StreamDigest {
-        sha256: [0; 32],
+        blake3: [0; 32],
         bytes: 0,
     }
 }

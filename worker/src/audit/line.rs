@@ -4,7 +4,8 @@ use super::json::{Item, hexadecimal};
 use super::json::{Object, quoted};
 use super::key::Key;
 use super::{
-    Attachment, Call, Decider, Ending, Entry, Input, Offender, Proven, RunUser, Told, Word,
+    Attachment, Call, Decider, Ending, Entry, Input, Offender, Proven, Recorded, RecordedStream,
+    RunUser, Told, Word,
 };
 use wire::{Argument, Claim, Correlation, Given, Outcome, Status, Value};
 
@@ -63,9 +64,9 @@ pub(super) fn entry(line: Object, entry: &Entry, run: Option<&str>, key: &Key) -
             }
         }
         Entry::End(ending) => end(named(line), ending),
-        Entry::Output(told) => output(named(line), Decider::Supervisor, told),
+        Entry::Output(told) => output(named(line), told),
         Entry::Recorded(recorded) => {
-            let line = output(named(line), Decider::Worker, &recorded.output);
+            let line = recording(named(line), recorded);
             match &recorded.failure {
                 Some(failure) => line.text("reason", failure),
                 None => line,
@@ -278,11 +279,24 @@ pub(super) fn input(stdin: &Input, key: &Key) -> Object {
     }
 }
 
-/// What a run printed, by whose word it is.
-fn output(line: Object, by: Decider, output: &wire::Output) -> Object {
-    line.text("by", decider(by))
-        .object("stdout", digest(&output.stdout.sha256, output.stdout.bytes))
-        .object("stderr", digest(&output.stderr.sha256, output.stderr.bytes))
+/// What a run printed, by the word of the supervisor.
+fn output(line: Object, output: &wire::Output) -> Object {
+    let told = |one: &wire::StreamDigest| {
+        Object::new()
+            .text("blake3", &hexadecimal(&one.blake3))
+            .literal("bytes", one.bytes)
+    };
+    line.text("by", decider(Decider::Supervisor))
+        .object("stdout", told(&output.stdout))
+        .object("stderr", told(&output.stderr))
+}
+
+/// What a run printed, by the worker's own word.
+fn recording(line: Object, recorded: &Recorded) -> Object {
+    let told = |one: &RecordedStream| digest(&one.sha256, one.bytes);
+    line.text("by", decider(Decider::Worker))
+        .object("stdout", told(&recorded.stdout))
+        .object("stderr", told(&recorded.stderr))
 }
 
 fn digest(sha256: &[u8; 32], bytes: u64) -> Object {

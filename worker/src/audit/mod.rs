@@ -164,10 +164,21 @@ pub(crate) struct Attachment {
 /// What was recorded of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Recorded {
-    /// All that it printed, or as far as it could be recorded.
-    pub output: wire::Output,
+    /// All that it printed there, or as far as it could be recorded.
+    pub stdout: RecordedStream,
+    /// The same.
+    pub stderr: RecordedStream,
     /// Why that is not all.
     pub failure: Option<String>,
+}
+
+/// What was recorded of a stream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RecordedStream {
+    /// Of all its bytes; the name of its file.
+    pub sha256: [u8; 32],
+    /// How many there are.
+    pub bytes: u64,
 }
 
 /// Who does on a socket of the worker what nobody may; users by their id.

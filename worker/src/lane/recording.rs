@@ -5,7 +5,7 @@
 //! that is not recorded, and cannot tell others. Nothing here looks at the bytes.
 
 use super::HangUp;
-use crate::audit::Recorded;
+use crate::audit::{Recorded, RecordedStream};
 use crate::launcher::Streams;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
-use wire::{Blocked, Output, StreamDigest};
+use wire::Blocked;
 
 /// Bytes that are carried at once: what a pipe holds.
 const CARRIED: usize = 64 * 1024;
@@ -181,8 +181,12 @@ impl Recording {
             Broken::Write(error) => format!("cannot record output: {error}"),
         });
         let [stdout, stderr] = self.streams.map(Stream::digest);
-        let output = Output { stdout, stderr };
-        (Recorded { output, failure }, blocked)
+        let recorded = Recorded {
+            stdout,
+            stderr,
+            failure,
+        };
+        (recorded, blocked)
     }
 }
 
@@ -264,8 +268,8 @@ impl Stream {
         }
     }
 
-    fn digest(self) -> StreamDigest {
-        StreamDigest {
+    fn digest(self) -> RecordedStream {
+        RecordedStream {
             sha256: self.sha256.finalize().into(),
             bytes: self.bytes,
         }

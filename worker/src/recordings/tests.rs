@@ -16,10 +16,7 @@ fn recordings(directory: &TempDir, quota: u64) -> Recordings {
 fn record(recordings: &mut Recordings, text: &str) -> Result<Recorded, RecordError> {
     let recording = recordings.begin()?;
     (&recording.files[0]).write_all(text.as_bytes()).unwrap();
-    let mut recorded = Recorded {
-        output: recording.so_far().unwrap(),
-        failure: None,
-    };
+    let mut recorded = recording.so_far().unwrap();
     recordings.keep(&recording, &mut recorded);
     Ok(recorded)
 }
@@ -71,11 +68,8 @@ fn a_file_that_is_not_as_told_is_a_failure() {
     let directory = tempfile::tempdir().unwrap();
     let mut recordings = recordings(&directory, 100);
     let recording = recordings.begin().unwrap();
-    let mut recorded = Recorded {
-        output: recording.so_far().unwrap(),
-        failure: None,
-    };
-    recorded.output.stdout.bytes = 3;
+    let mut recorded = recording.so_far().unwrap();
+    recorded.stdout.bytes = 3;
     recordings.keep(&recording, &mut recorded);
     assert!(recorded.failure.unwrap().contains("not as long"));
 }

@@ -44,9 +44,8 @@ impl Worker {
         let Some(recording) = &lane.recording else {
             return;
         };
-        let entry = recording.so_far().map(|output| {
-            let failure = Some("the lane was lost: there may have been more".to_owned());
-            let mut recorded = Recorded { output, failure };
+        let entry = recording.so_far().map(|mut recorded| {
+            recorded.failure = Some("the lane was lost: there may have been more".to_owned());
             self.recordings.keep(recording, &mut recorded);
             Entry::Recorded(recorded)
         });

@@ -111,7 +111,7 @@ fn corpus(own: &Supervisor) -> Vec<Vec<u8>> {
     let mut keyed = own.run("keyed", &[]);
     keyed.key = Some(key.clone());
     let stream = || StreamDigest {
-        sha256: [9; 32],
+        blake3: [9; 32],
         bytes: 9,
     };
     let denial = Denial {

@@ -114,7 +114,7 @@ pub(crate) fn report([code, rule, reason]: [&str; 3]) -> Request {
 
 fn output() -> Request {
     let stream = || StreamDigest {
-        sha256: [7; 32],
+        blake3: [7; 32],
         bytes: 7,
     };
     Request::Output(Output {
