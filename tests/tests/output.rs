@@ -255,7 +255,10 @@ fn one_run_is_not_all_that_is_kept() {
     let first = link(&client.call("flood", &json!({"last": 100_000})));
     let large = client.call("flood", &json!({"last": 1_000_000}));
     let told = large.text();
-    assert!(told.contains("the first 1048576 of 6888896 bytes"), "{told}");
+    assert!(
+        told.contains("the first 1048576 of 6888896 bytes"),
+        "{told}"
+    );
     assert!(read(&client, &first)["text"].is_string());
 }
 
