@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use anyhow::{Result, ensure};
+use harness::bench::bare::without_detour;
 use harness::bench::plan::Plan;
 use harness::bench::report::Report;
 use harness::bench::stages::{Bar, Stage, bars, draw};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() -> Result<()> {
+    without_detour()?;
     let plan = Plan::from_words(std::env::args().skip(1))?;
     // Before hours are spent.
     let former = plan.against.as_deref().map(Report::read).transpose()?;

@@ -1,11 +1,14 @@
 //! The benchmark suite works: each group once or twice, and nothing said of times.
 
+use harness::bench::bare::without_detour;
 use harness::bench::contest::Rounds;
 use harness::bench::plan::Plan;
 use harness::bench::report::Report;
 use harness::bench::stages::{Stage, bars, draw};
 use harness::bench::{measure, table};
 use harness::scratch;
+use std::env;
+use std::process::Command;
 
 /// What the table must have, with targets or without.
 const ROWS: &[&str] = &[
@@ -64,6 +67,27 @@ fn every_row_of_the_table_is_measured_and_kept() {
     }
     let same = table::compared(&report, &report).matches("+0 %").count();
     assert!(same + 2 >= report.rows.len(), "{same}");
+}
+
+/// What a bare spawn is, is nothing that cargo says: this test, executed once more, takes
+/// the detour out of its environment.
+#[test]
+fn a_bare_spawn_takes_no_detour() {
+    const AGAIN: &str = "MINI_MCP_WITHOUT_DETOUR";
+    if env::var_os(AGAIN).is_some() {
+        without_detour().expect("it is executed anew");
+        assert_eq!(env::var_os("LD_LIBRARY_PATH"), None);
+        return println!("no detour");
+    }
+    let mut again = Command::new(env::current_exe().expect("it has a path"));
+    again.args(["--exact", "a_bare_spawn_takes_no_detour", "--nocapture"]);
+    again.env(AGAIN, "1").env("LD_LIBRARY_PATH", "/nowhere");
+    let output = again.output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("no detour"),
+        "{text}"
+    );
 }
 
 /// What can run at all is in a bar: a spawn has no Landlock, a launch has everything.
