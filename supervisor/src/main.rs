@@ -46,7 +46,7 @@ use std::process::ExitCode;
 use tokio::runtime;
 use tracing::level_filters::LevelFilter;
 
-/// Most threads beside the one: they look names up, and write output to files.
+/// Most threads beside the one: they look names up, read floods, and write and close files.
 const BLOCKING_MAX: usize = 16;
 
 fn main() -> ExitCode {
