@@ -5,7 +5,10 @@
 use harness::{ALICE, BASE, Called, Client, Process, Site, eventually, shells, unique};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fs;
 use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
 
 const MORE: &str = r#"
 [profile.brief]
@@ -37,7 +40,7 @@ fn seen(client: &Client, tool: &str, script: &str) -> (String, Called) {
     let mark = unique();
     let script = format!(": {mark}; sleep 0.3; {script}");
     let call = client.start_call(tool, &json!({ "script": script }));
-    let group = eventually("the command", Duration::from_secs(10), || {
+    let group = eventually("the command", SOON, || {
         let of_it = |process: &Process| process.arguments().iter().any(|word| word == "-c");
         let one = Process::mentioning(&mark).into_iter().find(of_it)?;
         Some(one.cgroup())
@@ -54,7 +57,6 @@ fn the_next_command_has_the_group_of_the_last() {
     let site = site();
     let client = Client::attach(&site, ALICE);
     let first = group(&client, "sh", "true");
-    // Of two in a row on the same terms the second leaves it to a process that waits.
     for tool in ["apart", "apart", "sh", "sh", "sh"] {
         // A failure is an end like any other.
         assert_eq!(group(&client, tool, "exit 3"), first, "{tool}");
@@ -79,16 +81,14 @@ fn a_group_in_which_something_was_killed_has_no_other_command() {
 
     let mark = unique();
     let call = client.start_call("sh", &json!({ "script": format!("sleep 600; : {mark}") }));
-    let running = eventually("the command", Duration::from_secs(10), || {
-        Process::mentioning(&mark).pop()
-    });
+    let running = eventually("the command", SOON, || Process::mentioning(&mark).pop());
     let own = running.cgroup();
     client.cancel(call);
     assert_ne!(group(&client, "sh", "true"), own, "cancelled");
 }
 
 /// Root owns the groups: where a profile opens them to it, what it changes of its own is
-/// gone with it. Three in a row, the last of which has waited.
+/// gone with it.
 #[test]
 fn a_group_that_its_command_could_change_has_no_other_command() {
     let site = site();
@@ -119,13 +119,45 @@ fn no_two_commands_are_in_one_group() {
     let (mut groups, marks) = (Vec::new(), [(); 3].map(|()| unique()));
     for (client, mark) in clients.iter().zip(&marks) {
         client.start_call("sh", &json!({ "script": format!("sleep 600; : {mark}") }));
-        groups.push(eventually("it", Duration::from_secs(10), || {
+        groups.push(eventually("it", SOON, || {
             Process::mentioning(mark).pop().map(Process::cgroup)
         }));
     }
     groups.sort();
     groups.dedup();
     assert_eq!(groups.len(), 3, "{groups:?}");
+}
+
+/// The one that a lane keeps for its next command goes with the lane.
+#[test]
+fn a_lane_that_is_gone_leaves_no_group() {
+    let site = site();
+    let client = Client::attach(&site, ALICE);
+    group(&client, "sh", "true");
+    let own = site.cgroups_of(site.worker()).pop().expect("the worker's");
+    let left = || {
+        let entries = fs::read_dir(&own).expect("the worker's").flatten();
+        entries.filter(|entry| entry.path().is_dir()).count()
+    };
+    assert_eq!(left(), 1, "else this shows nothing");
+    site.lanes().pop().expect("one lane").kill();
+    eventually("its group is removed", SOON, || (left() == 0).then_some(()));
+    assert_eq!(seen(&client, "sh", "echo served").1.stdout(), "served\n");
+}
+
+/// Its lanes give back what they keep, and the last one leaves no group at all.
+#[test]
+fn a_worker_that_is_gone_leaves_no_group() {
+    let mut site = site();
+    let client = Client::attach(&site, ALICE);
+    group(&client, "sh", "true");
+    let worker = site.worker();
+    site.kill_worker();
+    eventually("no group is left", SOON, || {
+        site.cgroups_of(worker).is_empty().then_some(())
+    });
+    site.start_worker();
+    assert_eq!(seen(&client, "sh", "echo served").1.stdout(), "served\n");
 }
 
 /// The processor time of a call is that of its own command.

@@ -89,7 +89,7 @@ fn assert_nothing_stays(tool: &str, arguments: impl Fn(&Site) -> Value) {
 }
 
 #[test]
-fn a_command_that_waited_leaves_nothing() {
+fn a_command_leaves_nothing() {
     assert_nothing_stays("true", |_| json!({}));
 }
 

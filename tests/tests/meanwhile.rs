@@ -91,24 +91,9 @@ fn nothing_runs_before_its_start_is_recorded() {
 /// which therefore ends as well, and with it nothing else.
 #[test]
 fn who_is_killed_on_his_way_takes_his_lane_along() {
-    killed_on_his_way(0);
-}
-
-/// The same, of one who was made ahead.
-#[test]
-fn who_has_waited_and_is_killed_on_his_way_takes_his_lane_along() {
-    killed_on_his_way(2);
-}
-
-fn killed_on_his_way(calls_before: usize) {
     let site = site();
     let client = Client::attach(&site, ALICE);
     assert_eq!(client.call("true", &json!({})).success(), "");
-    let mark = site.path("drop/mark");
-    for _ in 0..calls_before {
-        assert_eq!(client.call("mark", &json!({})).success(), "");
-        std::fs::remove_file(&mark).expect("it was left");
-    }
 
     let deaf = Deaf::make(&site);
     let call = client.start_call("mark", &json!({}));
@@ -123,21 +108,19 @@ fn killed_on_his_way(calls_before: usize) {
     drop(deaf);
 
     assert!(client.called(call).is_error(), "it has not run");
-    assert!(!mark.exists());
+    assert!(!site.path("drop/mark").exists());
     assert_eq!(client.call("mark", &json!({})).success(), "");
     assert_lawful(&site.trail());
 }
 
 /// Who has become the user shares the memory of a lane, which is closed to that user: by
-/// the files of /proc, and to who would trace it. So it is with one who has waited.
+/// the files of /proc, and to who would trace it.
 #[test]
 fn the_memory_of_who_is_on_his_way_is_closed_to_his_user() {
     let site = site();
     let client = Client::attach(&site, ALICE);
-    for calls_before in [0, 2] {
-        for _ in 0..calls_before {
-            assert_eq!(client.call("mark", &json!({})).success(), "");
-        }
+    // Of the first in its lane, and of one after it.
+    for _ in 0..2 {
         let deaf = Deaf::make(&site);
         let call = client.start_call("mark", &json!({}));
         let one = on_its_way(&site).id();

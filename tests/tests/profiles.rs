@@ -124,6 +124,20 @@ fn limits_and_priorities_hold_for_a_single_user() {
     assert_eq!(sh(alone.client(), "idle", "nice").success(), "19\n");
 }
 
+/// A limit that the worker was started with stays where it is lower than the profile's.
+#[test]
+fn lower_limits_of_the_worker_stay() {
+    let policy = policy(&[("plain", "")], "\"alice\"");
+    let mut site = Site::with(&format!("{HEAD}{policy}")).prepare();
+    site.start_worker_by("ulimit -f 2000; exec \"$@\"");
+    site.start_supervisor();
+    let client = Client::attach(&site, ALICE);
+    for _ in 0..3 {
+        let asked = sh(&client, "plain", "ulimit -H -f; ulimit -S -f");
+        assert_eq!(asked.success(), "2000\n2000\n");
+    }
+}
+
 /// A command cannot take back what its profile wrote.
 #[test]
 fn limits_and_priorities_cannot_be_raised() {

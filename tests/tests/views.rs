@@ -110,27 +110,6 @@ fn a_change_of_the_hosts_mounts_is_seen_and_nothing_is_held() {
     assert_eq!(list(), "", "what was unmounted is gone");
 }
 
-/// Whoever waits for the next call is among the mounts of a view, and so holds them.
-#[test]
-fn who_waits_goes_when_the_hosts_mounts_change() {
-    let mut site = site();
-    site.start_worker();
-    site.start_supervisor();
-    let client = Client::attach(&site, ALICE);
-    let list = || client.call("list", &json!({})).stdout().to_owned();
-    let waiting = || site.lanes().pop().and_then(|lane| lane.children().pop());
-    let patience = Duration::from_secs(20);
-    // The test beside this one changes mounts as well.
-    let one = eventually("a process that waits", patience, || {
-        assert_eq!(list(), "");
-        waiting()
-    });
-    let mounted = Mounted::at(site.path("area/place"));
-    fs::set_permissions(&mounted.0, fs::Permissions::from_mode(0o755)).expect("ours");
-    eventually("nobody waits", patience, || (!one.alive()).then_some(()));
-    assert_eq!(list(), "");
-}
-
 #[test]
 fn what_an_argument_names_is_written_and_nothing_beside_it() {
     let mut site = site();

@@ -4,6 +4,7 @@
 use crate::sandbox::cgroup::{Cgroup, CgroupError};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::settings::Setting;
+use policy::Profile;
 
 /// Numbers the groups, whose names nobody has twice.
 #[derive(Debug, Default)]
@@ -15,12 +16,13 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// A group with these `limits`, where groups hold commands.
+    /// A group with the limits of `profile`, where groups hold commands.
     pub(crate) fn take(
         &mut self,
         containment: &Containment,
-        limits: Vec<Setting>,
+        profile: &Profile,
     ) -> Result<Option<Cgroup>, CgroupError> {
+        let limits = containment.limits(profile);
         let group = match self.ready(&limits) {
             Some(group) => Some(group),
             None => self.make(containment)?,

@@ -9,7 +9,6 @@ use crate::denials::Observer;
 use crate::explain::explain;
 use crate::files::{Files, FilesError, Input};
 use crate::groups::Groups;
-use crate::sandbox::birth::memory_is_shared;
 use crate::sandbox::child::{self, Directory, Gate, Plan};
 use crate::sandbox::containment::Containment;
 use crate::sandbox::landlock::{DomainError, Domains, logged, open_terminal};
@@ -19,7 +18,6 @@ use crate::sandbox::namespaces::Namespaces;
 use crate::sandbox::prepared::Mounts;
 use crate::sandbox::privilege;
 use crate::sandbox::stage::Stage;
-use crate::sandbox::standby::{Next, Standby, Terms};
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
 use crate::sys::{Ignored, Strings};
@@ -28,7 +26,7 @@ use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
-use policy::{Controller, Grant, Identity, Profile, Stdin};
+use policy::{Controller, Grant, Identity, Stdin};
 use std::ffi::{CString, NulError};
 use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
@@ -138,7 +136,6 @@ pub(crate) struct Launcher {
     domains: Domains,
     tasks: TaskCounts,
     groups: Groups,
-    next: Next,
     ignored: Ignored,
     present: Present,
     /// Where denials are explained.
@@ -153,7 +150,6 @@ impl Launcher {
             context,
             tasks: TaskCounts::default(),
             groups: Groups::default(),
-            next: Next::default(),
             ignored: Ignored::now(),
             present: Present::now(),
             observer: None,
@@ -186,23 +182,12 @@ impl Launcher {
 
     /// Gives up what is kept of the host's mounts, which changed.
     pub(crate) fn forget_views(&mut self) {
-        self.next.forget();
-
         self.domains.forget_views();
     }
 
     /// Makes ahead what the next command needs, while nobody waits.
     pub(crate) fn prepare(&mut self) {
-        if let Some(terms) = self.next.begin() {
-            let limits = terms.limits().to_vec();
-            let group = self.groups.take(&self.context.containment, limits);
-            let bear = |group| Standby::bear(group, terms, &self.ignored);
-            self.next.keep(group.ok().flatten().and_then(bear));
-        }
-        // Whoever waits has one.
-        if !self.next.is_ready() {
-            self.groups.prepare(&self.context.containment);
-        }
+        self.groups.prepare(&self.context.containment);
         self.domains.prepare();
     }
 
@@ -220,7 +205,6 @@ impl Launcher {
 
     /// Gives up what was made ahead, when no command comes any more.
     pub(crate) fn give_back(&mut self) {
-        self.next.forget();
         self.groups = Groups::default();
     }
 
@@ -345,10 +329,9 @@ impl Launcher {
             observer.forget();
         }
         let (containment, profile) = (&self.context.containment, grant.profile());
-        let may_wait = memory_is_shared() && self.context.filters.serves_waiting(profile);
-        let terms = may_wait.then(|| Terms::of(&plan, profile, containment));
-        let makers = (&mut self.next, &mut self.groups);
-        let running = run(plan, gate, profile, containment, (terms.flatten(), makers))?;
+        let group = self.groups.take(containment, profile);
+        let group = group.map_err(LaunchError::from)?;
+        let running = launch(plan, gate, profile, containment, group)?;
         match terminal.map(|own| own.relay(streams.stdout.as_fd(), whom)) {
             None => Ok(running),
             Some(Ok(relay)) => Ok(running.carried_by(relay)),
@@ -371,31 +354,6 @@ impl Launcher {
         let tasks = tasks.saturating_add(relay);
         Limits::new(grant.profile(), tasks, &self.present)
     }
-}
-
-/// Has the command of `plan` executed by whoever waits for a call on its `terms`, or else
-/// by a process that is made for it.
-fn run(
-    plan: Plan<'_>,
-    gate: Gate<'_>,
-    profile: &Profile,
-    containment: &Containment,
-    (terms, (next, groups)): (Option<Terms>, (&mut Next, &mut Groups)),
-) -> Result<Running, LaunchError> {
-    let powerless = plan.is_powerless();
-    let standby = next.take(terms);
-    let running = match standby.and_then(|one| one.become_command(&plan, gate)) {
-        Some(woken) => {
-            drop(plan);
-            Running::woken(woken)
-        }
-        None => {
-            let limits = containment.limits(profile).unwrap_or_default();
-            let group = groups.take(containment, limits)?;
-            launch(plan, gate, profile, containment, group)
-        }
-    };
-    Ok(running?.known(powerless))
 }
 
 /// For execve(2).

@@ -11,10 +11,9 @@ mod rights;
 mod signals;
 mod socket;
 mod spawn;
-mod standby;
 pub(crate) mod terminal;
 
-pub(crate) use descriptors::{close_from, close_on_exec_from, own_descriptors};
+pub(crate) use descriptors::{close_from, close_on_exec_from};
 pub(crate) use execute::{Strings, execute};
 pub(crate) use memory::forget_code;
 pub(crate) use process::{
@@ -26,4 +25,3 @@ pub(crate) use rights::{
 pub(crate) use signals::{Ignored, ignore_children};
 pub(crate) use socket::{accept, handed_over, peer_groups, receive};
 pub(crate) use spawn::spawn;
-pub(crate) use standby::Standby;

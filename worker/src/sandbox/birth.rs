@@ -3,7 +3,7 @@
 //! of an init.
 
 use super::cgroup::Cgroup;
-use super::child::{self, Gate, Origin, Plan, Progress};
+use super::child::{self, Gate, Plan, Progress};
 use super::init;
 use super::launch::LaunchError;
 use super::namespaces::{Mapping, Namespaces};
@@ -28,18 +28,8 @@ pub(super) struct Born {
 }
 
 /// Whether processes may share this one's memory until they execute a program.
-pub(crate) fn memory_is_shared() -> bool {
+fn memory_is_shared() -> bool {
     memory_stays_closed() && sys::has_clone3()
-}
-
-/// What kept a process that shared this one's memory from executing the program.
-pub(super) fn heard(failure: Option<Failure>, progress: Progress) -> Option<LaunchError> {
-    match (failure, progress) {
-        (Some(failure), _) => Some(failure.into()),
-        (None, Progress::Executing) => None,
-        (None, Progress::Unborn) => Some(LaunchError::Silent),
-        (None, Progress::SettingUp) => give_up(),
-    }
 }
 
 /// Makes the command's first process, in `more` namespaces than those of `plan`.
@@ -126,15 +116,21 @@ fn borrowing(
     let (mut failure, mut progress) = (None, Progress::default());
     let process = in_its_place(plan, |parent| {
         sys::spawn(flags, group.map(Cgroup::directory), &mut || {
-            let from = (Origin::Born(None), parent);
+            let from = (parent, None);
             failure = Some(child::become_command(plan, from, gate, &mut progress));
             sys::exit(127)
         })
     });
+    let process = process.map_err(unborn(flags))?;
+    let failed = match (failure, progress) {
+        (Some(failure), _) => Some(failure.into()),
+        (None, Progress::Executing) => None,
+        (None, Progress::SettingUp) => give_up(),
+    };
     Ok(Born {
-        process: process.map_err(unborn(flags))?,
+        process,
         status: None,
-        failed: heard(failure, progress),
+        failed,
     })
 }
 

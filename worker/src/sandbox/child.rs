@@ -7,7 +7,6 @@
 
 use super::limits::Limits;
 use super::namespaces::{Mapping, Namespaces};
-use super::prepared::Shared;
 use super::privilege;
 use super::stage::{Failure, Stage};
 use crate::open::{Opened, open_again};
@@ -102,15 +101,6 @@ pub(crate) enum Stdin<'a> {
 /// Says whether the start of the command is recorded, so that it may go on; waits for it.
 pub(crate) type Gate<'a> = &'a mut dyn FnMut() -> bool;
 
-/// How the process that is to become the command came to be.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Origin {
-    /// For its call, perhaps in a user namespace to be mapped.
-    Born(Option<Mapping>),
-    /// Before its call, see [`wait_for_a_call`]; with what [`privilege::bound`] said.
-    Waited(bool),
-}
-
 /// Becomes the command, or tells by the pipe `report` why not and ends. `parent` is this
 /// process's parent as it sees it.
 pub(super) fn become_or_report(
@@ -122,7 +112,7 @@ pub(super) fn become_or_report(
     // Whoever made this copy of the memory has been through the gate himself.
     let failure = become_command(
         plan,
-        (Origin::Born(mapping), parent),
+        (parent, mapping),
         &mut || true,
         &mut Progress::default(),
     );
@@ -134,10 +124,8 @@ pub(super) fn become_or_report(
 /// How far a child came; it cannot tell itself that it was killed on its way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It has done nothing yet.
-    #[default]
-    Unborn,
     /// Some stage before the last.
+    #[default]
     SettingUp,
     /// The last stage, which ends this code.
     Executing,
@@ -147,40 +135,12 @@ pub(super) enum Progress {
 /// then only end. `progress` is up to date at every moment.
 pub(super) fn become_command(
     plan: &Plan<'_>,
-    from: (Origin, Pid),
+    from: (Pid, Option<Mapping>),
     gate: Gate<'_>,
     progress: &mut Progress,
 ) -> Failure {
-    *progress = Progress::SettingUp;
     let Err(failure) = stages(plan, from, gate, progress);
     failure
-}
-
-/// Goes through the stages in which no call has a say, where the command enters `shared` at
-/// most and installs `filter`, and tells what is to be told to [`Origin::Waited`].
-pub(super) fn wait_for_a_call(
-    ignored: &Ignored,
-    shared: Option<&Shared>,
-    filter: &BpfProgram,
-    parent: Pid,
-) -> Result<bool, Failure> {
-    begin(ignored)?;
-    if let Some(shared) = shared {
-        shared.enter().map_err(at(Stage::Namespaces))?;
-    }
-    sys::mount::new_session_keyring().map_err(at(Stage::Keyring))?;
-    let bounded = bound(&CapsHashSet::new())?;
-    tie_to(parent).map_err(at(Stage::ParentDeath))?;
-    prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
-    // It has all calls that the stages to come need, see `Filters::serves_waiting`.
-    super::seccomp::install(filter).map_err(at(Stage::Seccomp))?;
-    Ok(bounded)
-}
-
-fn begin(ignored: &Ignored) -> Result<(), Failure> {
-    ignored.restore().map_err(at(Stage::Signals))?;
-    // A session of its own has no controlling terminal to inject input into.
-    unistd::setsid().map_err(at(Stage::Session)).map(drop)
 }
 
 fn at(stage: Stage) -> impl FnOnce(Errno) -> Failure {
@@ -189,30 +149,29 @@ fn at(stage: Stage) -> impl FnOnce(Errno) -> Failure {
 
 fn stages(
     plan: &Plan<'_>,
-    (origin, parent): (Origin, Pid),
+    (parent, mapping): (Pid, Option<Mapping>),
     gate: Gate<'_>,
     progress: &mut Progress,
 ) -> Result<Infallible, Failure> {
+    plan.ignored.restore().map_err(at(Stage::Signals))?;
     // A file system that does not answer holds up this process and nobody else for long.
     alarm::set(plan.patience);
-    match origin {
-        Origin::Born(_) => begin(plan.ignored)?,
-        // So far they were its lane's.
-        Origin::Waited(_) => sys::own_descriptors().map_err(at(Stage::Descriptors))?,
-    }
+    // A session of its own has no controlling terminal to inject input into.
+    unistd::setsid().map_err(at(Stage::Session))?;
     // Cannot fail, so it is no stage.
     stat::umask(plan.umask);
     connect_streams(plan).map_err(at(Stage::Streams))?;
     plan.limits.apply().map_err(at(Stage::Limits))?;
     super::scheduling::apply(plan.scheduling).map_err(at(Stage::Scheduling))?;
-    let kept = &plan.capabilities;
-    let (own, bounded) = match origin {
-        Origin::Born(mapping) => (set_apart(plan, mapping)?, bound(kept)?),
-        Origin::Waited(bounded) => (None, bounded),
-    };
+    let own = set_apart(plan, mapping)?;
     // Not put into the plan: where memory is shared the lane would close what it has not.
     let domain = own.as_ref().unwrap_or(&plan.domain);
 
+    // Elsewhere the bounding set is empty since the worker started; a user namespace begins
+    // with a full one, and a worker whose policy grants capabilities has kept those. Needs
+    // CAP_SETPCAP, which goes with the user id.
+    let kept = &plan.capabilities;
+    let bounded = privilege::bound(kept).map_err(at(Stage::BoundingSet))?;
     if let Some(identity) = plan.identity {
         // Groups first: changing them needs CAP_SETGID, which goes with the user id.
         privilege::set_groups(identity).map_err(at(Stage::Groups))?;
@@ -242,10 +201,8 @@ fn stages(
     sys::close_on_exec_from(3).map_err(at(Stage::Descriptors))?;
     let limits = plan.limits.apply_to_descriptors();
     limits.map_err(at(Stage::Descriptors))?;
-    if let Origin::Born(_) = origin {
-        // Last: what comes before may need calls that the command does not get.
-        super::seccomp::install(plan.filter).map_err(at(Stage::Seccomp))?;
-    }
+    // Last: what comes before may need calls that the command does not get.
+    super::seccomp::install(plan.filter).map_err(at(Stage::Seccomp))?;
 
     let program = plan.argv.first().ok_or(Failure {
         stage: Stage::Execute,
@@ -274,13 +231,6 @@ fn set_apart(plan: &Plan<'_>, mapping: Option<Mapping>) -> Result<Option<Ruleset
     // As root where possible: of a user's few keys the kernel counts those of all commands.
     sys::mount::new_session_keyring().map_err(at(Stage::Keyring))?;
     Ok(opened)
-}
-
-/// Elsewhere the bounding set is empty since the worker started; a user namespace begins
-/// with a full one, and a worker whose policy grants capabilities has kept those. Needs
-/// CAP_SETPCAP, which goes with the user id.
-fn bound(kept: &CapsHashSet) -> Result<bool, Failure> {
-    privilege::bound(kept).map_err(at(Stage::BoundingSet))
 }
 
 fn raw(error: &io::Error) -> Errno {

@@ -115,11 +115,11 @@ impl Containment {
         }
     }
 
-    /// The limits of a group for a command of `profile`, where groups hold commands.
-    pub(crate) fn limits(&self, profile: &Profile) -> Option<Vec<Setting>> {
+    /// The limits of a group for a command of `profile`; none where groups hold no commands.
+    pub(crate) fn limits(&self, profile: &Profile) -> Vec<Setting> {
         match self {
-            Self::Cgroup(base) => Some(base.limits(profile)),
-            Self::PidNamespace { .. } | Self::Subreaper => None,
+            Self::Cgroup(base) => base.limits(profile),
+            Self::PidNamespace { .. } | Self::Subreaper => Vec::new(),
         }
     }
 

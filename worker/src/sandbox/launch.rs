@@ -5,7 +5,6 @@ use super::cgroup::{Cgroup, CgroupError, Usage};
 use super::child::{Gate, Plan};
 use super::containment::Containment;
 use super::stage::{Failure, Stage};
-use super::standby::Woken;
 use super::terminal::Relay;
 use super::tree;
 use crate::sys::{self, Process};
@@ -167,40 +166,24 @@ pub(crate) fn launch(
     let started = Instant::now();
     let namespaces = containment.namespaces();
     let born = bear(&plan, gate, namespaces, group.as_ref(), profile.timeout)?;
+    let running = Running {
+        process: born.process,
+        hold: Hold::of(group, born.status),
+        started,
+        relay: None,
+        powerless: plan.is_powerless(),
+    };
     drop(plan);
-    let hold = Hold::of(group, born.status);
-    Running::new((born.process, hold), started, born.failed)
+    match born.failed {
+        None => Ok(running),
+        Some(error) => {
+            running.end()?;
+            Err(error)
+        }
+    }
 }
 
 impl Running {
-    /// The command that a process has become which had waited for its call.
-    pub(crate) fn woken(woken: Woken) -> Result<Self, LaunchError> {
-        let hold = Hold::Cgroup(woken.group, None);
-        Self::new((woken.process, hold), woken.started, woken.failed)
-    }
-
-    /// What `process` has become, unless that `failed`: nothing is left then.
-    fn new(
-        (process, hold): (Process, Hold),
-        started: Instant,
-        failed: Option<LaunchError>,
-    ) -> Result<Self, LaunchError> {
-        let running = Self {
-            process,
-            hold,
-            started,
-            relay: None,
-            powerless: false,
-        };
-        match failed {
-            None => Ok(running),
-            Some(error) => {
-                running.end()?;
-                Err(error)
-            }
-        }
-    }
-
     /// Readable once the program has ended.
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
         self.process.pidfd.as_fd()
@@ -217,11 +200,6 @@ impl Running {
             relay: Some(relay),
             ..self
         }
-    }
-
-    /// Its group may be that of the next command, if it is `powerless`.
-    pub(crate) fn known(self, powerless: bool) -> Self {
-        Self { powerless, ..self }
     }
 
     /// Kills whatever is left of the tree and reaps it. On return nothing of the

@@ -27,7 +27,6 @@ mod scheduling;
 pub(crate) mod seccomp;
 pub(crate) mod settings;
 pub(crate) mod stage;
-pub(crate) mod standby;
 pub(crate) mod tasks;
 pub(crate) mod terminal;
 mod trace;

@@ -125,16 +125,6 @@ impl<'a> Namespaces<'a> {
         self.cell.as_deref()
     }
 
-    /// The view that commands have in common, where they have nothing else that is set apart.
-    pub(super) fn only_shared(&self) -> Option<&Rc<Shared>> {
-        match &self.sight {
-            Sight::Prepared(view, shared) if self.flags == 0 && self.cell.is_none() => {
-                view.is_in_common().then_some(shared)
-            }
-            Sight::Host | Sight::Built(_) | Sight::Prepared(..) | Sight::Fresh(..) => None,
-        }
-    }
-
     /// Fills them, in a process that was born in them, and enters what was made ahead;
     /// returns what of the file system the domain is still to be opened to.
     pub(super) fn enter(&self, identity: Option<&Identity>) -> Result<Option<Own>, Errno> {

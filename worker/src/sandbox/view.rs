@@ -132,16 +132,6 @@ impl View<'_> {
         })
     }
 
-    /// Whether arguments have added places.
-    fn has_chosen(&self) -> bool {
-        self.places.iter().any(|place| place.opened.is_some())
-    }
-
-    /// Whether it is what all commands of a tool see, whoever they run as.
-    pub(super) fn is_in_common(&self) -> bool {
-        !self.isolated() && !self.has_own() && !self.has_chosen()
-    }
-
     /// The same, where nothing of the host is asked of it.
     pub(super) fn without_places(&self) -> View<'static> {
         View {
@@ -310,7 +300,7 @@ pub(super) fn join(
         unshare(CloneFlags::CLONE_NEWNS)?;
         return enter(view, identity);
     }
-    let chosen = view.has_chosen();
+    let chosen = view.places.iter().any(|place| place.opened.is_some());
     // Copied before: of what is read-only in there, copies are too.
     let trees = match chosen {
         true => look_up(view, Common::Mounted)?.0,

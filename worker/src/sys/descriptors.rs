@@ -17,15 +17,6 @@ pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Gives this process descriptors of its own, if it shared them, and marks those but the
-/// standard streams close-on-exec.
-pub(crate) fn own_descriptors() -> Result<(), Errno> {
-    let flags = libc::CLOSE_RANGE_UNSHARE | libc::CLOSE_RANGE_CLOEXEC;
-    // SAFETY: takes integers only; no descriptor is closed here.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, flags) };
-    Errno::result(result).map(drop)
-}
-
 /// Closes every descriptor from `first` on, close_range(2): for a forked process
 /// that uses none of them again and ends by [`super::exit`], which drops nothing.
 pub(crate) fn close_from(first: u32) -> Result<(), Errno> {

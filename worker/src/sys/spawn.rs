@@ -19,7 +19,7 @@ const STACK: usize = 512 * 1024;
 const GUARD: usize = 64 * 1024;
 
 /// What a child does: it ends by execve(2) or [`super::exit`].
-pub(super) type Life<'a> = &'a mut dyn FnMut() -> Infallible;
+type Life<'a> = &'a mut dyn FnMut() -> Infallible;
 
 /// Starts a child in new `namespaces`, flags of clone(2), and in the open cgroup v2
 /// directory `cgroup`, if there is one, and waits until it has executed a program or
@@ -31,10 +31,9 @@ pub(crate) fn spawn(
     cgroup: Option<BorrowedFd<'_>>,
     mut life: Life<'_>,
 ) -> Result<Process, Errno> {
-    static OURS: OnceLock<Stack> = OnceLock::new();
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | namespaces;
     let mut birth = Birth::new(u64::from(flags.cast_unsigned()), cgroup);
-    stack(&OURS)?.give(&mut birth);
+    stack()?.give(&mut birth);
     let arguments = birth.arguments();
     // SAFETY: this process has one thread, which the kernel suspends until the child has
     // left this memory, so the two are never in it at once, and the stack is nobody
@@ -55,12 +54,12 @@ extern "C" fn begin(life: *mut Life<'_>) -> ! {
 /// clone3(2) for a child that begins with `begin(life)` on the stack in `arguments`.
 ///
 /// # Safety
-/// The stack is nobody else's, and of this process and the child only one is in this memory
-/// at any time, as with vfork(2): what `life` borrows must stay while the child uses it.
-pub(super) unsafe fn clone_onto<T>(
+/// As for vfork(2): no other thread, a stack that is nobody else's, and everything that
+/// `life` borrows outlives the call.
+unsafe fn clone_onto(
     arguments: *mut libc::clone_args,
-    begin: extern "C" fn(*mut T) -> !,
-    life: *mut T,
+    begin: extern "C" fn(*mut Life<'_>) -> !,
+    life: *mut Life<'_>,
 ) -> Result<libc::c_long, Errno> {
     let result: libc::c_long;
     // SAFETY: syscall(2) keeps all registers that are not named here. The child has those
@@ -112,24 +111,24 @@ pub(super) unsafe fn clone_onto<T>(
 }
 
 /// A mapping that lasts as long as this process.
-#[derive(Debug)]
-pub(super) struct Stack(usize);
+struct Stack(usize);
 
 impl Stack {
     /// Has the child of `birth` begin on it.
-    pub(super) fn give(&self, birth: &mut Birth) {
+    fn give(&self, birth: &mut Birth) {
         birth.arguments.stack = self.0 as u64;
         birth.arguments.stack_size = STACK as u64;
     }
 }
 
-/// The stack in `only`, of children of which there is one at a time.
-pub(super) fn stack(only: &'static OnceLock<Stack>) -> Result<&'static Stack, Errno> {
-    if let Some(stack) = only.get() {
+/// The stack of children, of which there is one at a time.
+fn stack() -> Result<&'static Stack, Errno> {
+    static ONLY: OnceLock<Stack> = OnceLock::new();
+    if let Some(stack) = ONLY.get() {
         return Ok(stack);
     }
     let made = map()?;
-    Ok(only.get_or_init(|| made))
+    Ok(ONLY.get_or_init(|| made))
 }
 
 fn map() -> Result<Stack, Errno> {

@@ -47,11 +47,8 @@ share=$(field "$report" 'int(it["text"].split()[0])')
 has "$report" '"blocked": \[\]'
 has "$report" '"held_by_rlimits": \[\]'
 
-# The trail has it, too; and nothing is left of the groups. (Two calls in a row on the same
-# terms would leave the process of the next one to wait.)
+# The trail has it, too.
 has "$(grep '"event":"end"' "$trail" | tail -n 3)" 'memory_max'
-left() { [ -z "$(find /sys/fs/cgroup/minimcp.slice -path '*/worker.[0-9]*/*-*' -type d -exec grep -l 'populated 1' {}/cgroup.events ';')" ]; }
-eventually left
 
 # One command after the other is counted and bounded by itself. Where the kernel can forget
 # how much memory there was at most, since 6.12, they have one group in turn, unless
@@ -77,4 +74,8 @@ echo 3 >/proc/sys/vm/drop_caches
 has "$(call alice read)" '"text": "left 0'
 call alice hold '{"mib": "1"}' >/dev/null
 [ "$(groups)" != "$before" ] || fail "the group in which files are left: $before"
+
+# Nothing is left of the groups.
+left() { [ -z "$(find /sys/fs/cgroup/minimcp.slice -path '*/worker.[0-9]*/*-*' -type d -exec grep -l 'populated 1' {}/cgroup.events ';')" ]; }
+eventually left
 no_policy

@@ -18,7 +18,7 @@ pub(super) enum Role {
     First,
     /// Whoever makes the command: a lane, or he who spawns without one.
     Lane,
-    /// What a lane has made ahead: it may become the command.
+    /// What makes something ahead for a lane.
     Ahead,
     Command,
 }
@@ -77,7 +77,7 @@ pub(super) fn launches(events: &[Event], cast: &BTreeMap<i32, Role>) -> Vec<Reco
     all
 }
 
-/// Whom a lane has made takes part in the launches to come, until he is executed or ends.
+/// Whom a lane has made takes part in the launches to come, until he executes something or ends.
 fn take_part(cast: &mut BTreeMap<i32, Role>, event: &Event) {
     let role = cast.get(&event.pid);
     match event.what {
@@ -201,7 +201,7 @@ impl Launch {
     }
 
     /// What a lane makes is the command, and what that makes belongs to it; before it has
-    /// read the request, and while that command runs, it makes something ahead.
+    /// read the request, and once that command runs, it makes something ahead.
     fn born(&mut self, parent: i32, child: i32) {
         let Some(role) = self.parts.get(&parent).map(|part| part.role) else {
             return;
@@ -246,19 +246,9 @@ impl Launch {
 
     /// What of `event` brings the launch further.
     fn advance(&mut self, event: &Event) {
-        // One that waits has its turn in the lane's memory, whether or not it has slept until then.
-        let ends = [libc::SYS_futex, libc::SYS_exit_group];
-        let goes_on = matches!(&event.what, What::Enter(call, _) if !ends.contains(call))
-            && self.read.is_some();
-        let Some(part) = self.parts.get_mut(&event.pid) else {
+        let Some(part) = self.parts.get(&event.pid) else {
             return;
         };
-        if part.role == Role::Ahead && self.phase == Phase::Asking && goes_on {
-            part.role = Role::Command;
-            self.phase = Phase::Making;
-            return;
-        }
-        let tidies = self.asked && self.read.is_none();
         let makes = [libc::SYS_clone, libc::SYS_clone3, libc::SYS_vfork];
         self.phase = match (part.role, self.phase, &event.what) {
             (Role::First, Phase::Asking, _) => {
@@ -266,7 +256,7 @@ impl Launch {
                 Phase::Asking
             }
             (Role::Lane, Phase::Asking, What::Enter(call, _))
-                if makes.contains(call) && !tidies =>
+                if makes.contains(call) && !self.tidies() =>
             {
                 Phase::Making
             }
@@ -372,40 +362,6 @@ mod tests {
         let mut events = spawn();
         events.retain(|event| event.what != What::Exit(libc::SYS_execve));
         assert!(recorded(&events).is_empty());
-    }
-
-    /// Its turn comes when the request has been read, and it executes the program.
-    #[test]
-    fn what_waited_becomes_the_command() {
-        const FIRST: i32 = 3;
-        let cast = BTreeMap::from([(LANE, Role::Lane), (FIRST, Role::First)]);
-        for slept in [true, false] {
-            let mut events = spawn();
-            events.splice(
-                0..5,
-                [
-                    at(-20.0, LANE, What::Enter(libc::SYS_clone3, 0)),
-                    at(-19.0, LANE, What::Fork(COMMAND)),
-                    at(-11.0, COMMAND, What::Enter(libc::SYS_futex, 0)),
-                    at(-10.0, COMMAND, What::Switch(COMMAND, LANE)),
-                    at(0.0, LANE, mark("begin")),
-                    at(4.0, LANE, What::Exit(libc::SYS_recvmsg)),
-                    at(7.0, LANE, What::Enter(libc::SYS_futex, 0)),
-                    at(8.0, LANE, What::Switch(LANE, COMMAND)),
-                    at(10.0, COMMAND, What::Exit(libc::SYS_futex)),
-                ],
-            );
-            events.retain(|event| {
-                let sleeps = [What::Enter(libc::SYS_futex, 0), What::Exit(libc::SYS_futex)];
-                slept || event.pid != COMMAND || !sleeps.contains(&event.what)
-            });
-            let all = launches(&events, &cast);
-            let [Recorded { times, inside }] = all.as_slice() else {
-                panic!("{slept}: {all:?}")
-            };
-            assert_eq!(*inside, Some(96.0));
-            assert!((times[Stage::Execute.index()] - 39.0).abs() < 1e-9);
-        }
     }
 
     /// It is not the command, and what the lane hears of it is not the request.

@@ -29,34 +29,6 @@ const ALIKE: &[c_long] = {
     ]
 };
 
-/// What a process does that waits for a call, wearing the filter of its profile, until it
-/// executes the program: all of it is in the default table.
-#[rustfmt::skip]
-const WAITING: &[c_long] = {
-    use libc::*;
-    &[
-        SYS_futex, SYS_close_range, SYS_dup3, SYS_fcntl, SYS_close, SYS_read, SYS_recvmsg, SYS_ppoll, SYS_umask, SYS_setitimer,
-        SYS_prlimit64, SYS_capget, SYS_capset, SYS_prctl, SYS_setgroups, SYS_getgroups, SYS_setresgid, SYS_getresgid,
-        SYS_setresuid, SYS_getresuid, SYS_getuid, SYS_geteuid, SYS_getppid, SYS_chdir, SYS_landlock_restrict_self,
-        SYS_clock_gettime, SYS_mmap, SYS_munmap, SYS_mremap, SYS_brk, SYS_madvise, SYS_execve, SYS_exit, SYS_exit_group,
-        SYS_restart_syscall,
-    ]
-};
-
-/// The older forms of these that only x86-64 has.
-#[cfg(target_arch = "x86_64")]
-const WAITING_HERE: &[c_long] = &[libc::SYS_dup2, libc::SYS_poll, libc::SYS_alarm];
-#[cfg(not(target_arch = "x86_64"))]
-const WAITING_HERE: &[c_long] = &[];
-
-/// Whether `actions` say of what a process does that waits for a call what the default
-/// table says, which it keeps to.
-pub(super) fn leaves_what_a_waiting_process_needs(actions: &BTreeMap<u32, Action>) -> bool {
-    let default = super::table::actions(&SystemCalls::default(), alone(Strength::Default));
-    let same = |call: u32| actions.contains_key(&call) && actions.get(&call) == default.get(&call);
-    numbers(WAITING).chain(numbers(WAITING_HERE)).all(same)
-}
-
 /// What is said of calls where lanes and all commands of `tables` are to be bound: calls
 /// that one of them makes are made, and what all tables say alike is said once, unless
 /// the lane does more itself.

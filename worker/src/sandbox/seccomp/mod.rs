@@ -139,8 +139,6 @@ pub(crate) struct Filters {
 struct Layers {
     whole: BpfProgram,
     rest: BpfProgram,
-    /// Whether a process that wears it can still become a command.
-    serves_waiting: bool,
 }
 
 impl Filters {
@@ -159,7 +157,6 @@ impl Filters {
             let layers = Layers {
                 whole: compile::program(&actions, denied),
                 rest: compile::rest(&actions, denied, &common),
-                serves_waiting: lane::leaves_what_a_waiting_process_needs(&actions),
             };
             (key, layers)
         });
@@ -186,12 +183,6 @@ impl Filters {
         } else {
             &layers.whole
         })
-    }
-
-    /// Whether the filter of `profile` may be installed before the call is known.
-    pub(crate) fn serves_waiting(&self, profile: &Profile) -> bool {
-        let layers = self.each.get(&key(profile));
-        layers.is_some_and(|layers| layers.serves_waiting)
     }
 }
 
