@@ -112,6 +112,12 @@ impl Process {
             .collect()
     }
 
+    /// Whether it has a standard error; it has not when it is gone.
+    #[must_use]
+    pub fn has_stderr(self) -> bool {
+        fs::read_link(self.path("fd/2")).is_ok()
+    }
+
     /// The cgroup in the unified hierarchy.
     #[must_use]
     pub fn cgroup(self) -> String {

@@ -384,7 +384,18 @@ impl Site {
     /// The lanes: the worker's forked copies, each of which serves one connection.
     #[must_use]
     pub fn lanes(&self) -> Vec<Process> {
-        self.worker().children()
+        let mut lanes = self.worker().children();
+        lanes.retain(|process| process.has_stderr());
+        lanes
+    }
+
+    /// The forked copies of the worker that have nothing open but what they wait for: the
+    /// disk that the trail is on.
+    #[must_use]
+    pub fn waiting_for_disk(&self) -> Vec<Process> {
+        let mut waiting = self.worker().children();
+        waiting.retain(|process| !process.has_stderr());
+        waiting
     }
 
     /// The control groups of a worker, this site's or a former one.

@@ -13,7 +13,7 @@ mod socket;
 mod spawn;
 pub(crate) mod terminal;
 
-pub(crate) use descriptors::{close_from, close_on_exec_from};
+pub(crate) use descriptors::{close_all_but, close_from, close_on_exec_from};
 pub(crate) use execute::{Strings, execute};
 pub(crate) use memory::forget_code;
 pub(crate) use process::{

@@ -1,9 +1,11 @@
 //! The file that lines are appended to: a line stands there whole or not at all.
 
+use crate::sys;
 use nix::fcntl::{AT_FDCWD, FcntlArg, RenameFlags, fcntl, renameat2};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -100,6 +102,11 @@ impl TrailFile {
         }
     }
 
+    /// Closes all that a forked process has open but this file.
+    pub(super) fn keep_alone(&self) -> io::Result<()> {
+        Ok(sys::close_all_but(self.file.as_fd())?)
+    }
+
     /// What has become of it that this process did not do; told once. A file that was
     /// moved away is none of that: a program that turns files does so, and says so later.
     pub(super) fn meddled(&mut self) -> Option<String> {
@@ -189,8 +196,9 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// An open file description lock, fcntl(2): lanes have copies of it, and it stays until
-/// this process is gone, whatever they close.
+/// An open file description lock, fcntl(2). Lanes have copies of it for a moment, and a
+/// process that waits for the disk until it ends; it stays until the last of them and this
+/// process are gone, whatever is closed before.
 fn lock(file: &File) -> io::Result<()> {
     let short = |constant: i32| i16::try_from(constant).map_err(io::Error::other);
     let whole = libc::flock {

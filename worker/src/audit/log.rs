@@ -2,9 +2,11 @@
 //! with signed checkpoints now and then.
 //!
 //! Nothing is done here that a lane could not wait for: one write(2) for each line.
-//! What costs more, signing and waiting for the disk, comes when nobody waits,
-//! unless the administrator wants every line on the disk before its effect.
+//! What costs more comes when nobody waits: signing here, waiting for the disk in a
+//! process of its own, unless the administrator wants every line on the disk before its
+//! effect.
 
+mod disk;
 mod meddling;
 mod place;
 #[cfg(test)]
@@ -23,6 +25,7 @@ use super::{Approving, Durable, Entry, Keeping, line};
 use crate::explain::explain;
 use crate::log::{say, tell};
 use crate::worker::Spared;
+use disk::Underway;
 use place::{free, head};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -61,6 +64,8 @@ pub(crate) struct Log {
     unsigned: u32,
     /// When the next checkpoint is to be made, if there is anything to sign.
     due: Option<Instant>,
+    /// What is signed and not on the disk yet.
+    underway: Underway,
 }
 
 impl Log {
@@ -92,6 +97,7 @@ impl Log {
             failures: 0,
             unsigned: 0,
             due: None,
+            underway: Underway::default(),
         })
     }
 
@@ -200,6 +206,7 @@ impl Log {
 
     /// Records that the worker ends in order.
     pub(crate) fn close(&mut self) {
+        self.settle();
         let closed = self.write("close", |object| object);
         if let Err(error) = closed.and_then(|()| self.checkpoint()) {
             say(&explain(&error));
@@ -255,11 +262,11 @@ impl Log {
         self.due
     }
 
-    /// Signs what was written, when it is time.
+    /// Signs what was written, when it is time, and waits for nothing.
     pub(crate) fn tick(&mut self) {
         let due = self.due.is_some_and(|due| due <= Instant::now());
         if (due || self.unsigned >= LINES_UNSIGNED)
-            && let Err(error) = self.checkpoint()
+            && let Err(error) = self.checkpoint_apart()
         {
             say(&explain(&error));
         }

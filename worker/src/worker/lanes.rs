@@ -105,7 +105,12 @@ impl Worker {
 
     /// Waits for ended children: lanes, and what lost lanes left to us.
     pub(super) fn reap(&mut self) {
-        for (pid, ended) in tree::reap_ended() {
+        let reaped = tree::reap_ended();
+        // Before anything is recorded, for which that process may be waited for.
+        if let Err(error) = self.log.ended(&reaped) {
+            say(&explain(&error));
+        }
+        for (pid, ended) in reaped {
             self.hook.ended(pid, ended.status);
             let lane = self
                 .lanes
@@ -138,7 +143,8 @@ impl Worker {
     /// Ends the run of a lost lane.
     fn cut_off(&mut self, lane: &LaneProcess, run: &str, status: i32) {
         let living = self.lanes.values().map(|lane| lane.process.pid);
-        let living: BTreeSet<Pid> = living.chain(self.hook.processes()).collect();
+        let living = living.chain(self.hook.processes());
+        let living: BTreeSet<Pid> = living.chain(self.log.process()).collect();
         self.context.containment.sweep(lane.process.pid, &living);
         lane.user.iter().for_each(|user| self.users.leave(*user));
         let reason =

@@ -4,6 +4,7 @@ use super::super::history::turned;
 use super::place::head;
 use super::*;
 use crate::audit::{Call, Ending};
+use crate::sys;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
@@ -324,11 +325,186 @@ fn two_workers_do_not_share_a_trail() {
     drop(first);
     keeping.may_be_another = false;
     // A process that another test has just forked holds the lock until it executes.
-    let free = (0..500).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        Log::open(&keeping).is_ok()
-    });
-    assert!(free, "the trail stays taken");
+    assert!(Log::open(&keeping).is_ok(), "the trail stays taken");
+}
+
+/// As many lines as are signed at once, signed.
+fn sign_many(log: &mut Log) {
+    for _ in 0..LINES_UNSIGNED {
+        log.record(&start(), Some("a")).unwrap();
+    }
+    log.tick();
+    assert_eq!(log.head().unsigned, 0);
+}
+
+/// Waits for the one that waits for the disk, and tells of its end.
+fn reap(log: &mut Log) -> Result<(), AuditError> {
+    let ended = sys::wait(log.process()).unwrap().unwrap();
+    log.ended(&[ended])
+}
+
+/// What is kept of the last checkpoint.
+fn kept(keeping: &Keeping) -> String {
+    lines(&head(&keeping.trail)).pop().unwrap()
+}
+
+fn last(keeping: &Keeping) -> String {
+    lines(&keeping.trail).pop().unwrap()
+}
+
+/// A disk that takes nothing: where the copy is written first there is a pipe that nobody
+/// reads.
+struct SlowDisk(PathBuf);
+
+impl SlowDisk {
+    fn of(keeping: &Keeping) -> Self {
+        let pipe = beside(&head(&keeping.trail), ".new");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        Self(pipe)
+    }
+
+    /// Nobody else is held up.
+    fn end(self) -> PathBuf {
+        let aside = self.0.with_extension("aside");
+        fs::rename(&self.0, &aside).unwrap();
+        aside
+    }
+
+    /// In a moment whoever is held up goes on, and fails: a pipe is on no disk.
+    fn end_soon(self) -> std::thread::JoinHandle<()> {
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            // Waits for no writer, fifo(7).
+            let mut both = fs::OpenOptions::new();
+            drop(both.read(true).write(true).open(self.end()).unwrap());
+        })
+    }
+}
+
+#[test]
+fn a_process_of_its_own_waits_for_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    assert_eq!(log.process(), None, "the beginning is waited for");
+    sign_many(&mut log);
+    assert!(log.process().is_some());
+    let signed = last(&keeping);
+    log.record(&start(), Some("b")).unwrap();
+    log.ended(&[]).unwrap();
+    assert!(log.process().is_some(), "another child has ended");
+    reap(&mut log).unwrap();
+    assert_eq!(log.process(), None);
+    assert_eq!(kept(&keeping), signed);
+}
+
+#[test]
+fn what_is_signed_meanwhile_comes_to_the_disk_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    sign_many(&mut log);
+    let (first, signed_first) = (log.process(), last(&keeping));
+    sign_many(&mut log);
+    sign_many(&mut log);
+    assert_eq!(log.process(), first, "one at a time");
+    let ended = sys::wait(first).unwrap().unwrap();
+    assert_eq!(kept(&keeping), signed_first);
+    log.ended(&[ended]).unwrap();
+    assert!(log.process().is_some_and(|next| Some(next) != first));
+    reap(&mut log).unwrap();
+    assert_eq!(log.process(), None);
+    assert_eq!(kept(&keeping), last(&keeping));
+}
+
+#[test]
+fn what_the_disk_refuses_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    fs::remove_dir_all(directory.path()).unwrap();
+    sign_many(&mut log);
+    let error = reap(&mut log).unwrap_err();
+    let AuditError::Write(path, error) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(path, head(&keeping.trail));
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+    assert_eq!(log.process(), None);
+}
+
+#[test]
+fn a_process_that_is_lost_is_told_and_another_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    let disk = SlowDisk::of(&keeping);
+    let before = kept(&keeping);
+    sign_many(&mut log);
+    sign_many(&mut log);
+    nix::sys::signal::kill(log.process().unwrap(), nix::sys::signal::SIGKILL).unwrap();
+    disk.end();
+    let error = explain(&reap(&mut log).unwrap_err());
+    assert!(error.ends_with("(wait status 9)"), "{error}");
+    assert!(error.contains("audit.head"), "{error}");
+    assert_eq!(kept(&keeping), before);
+    reap(&mut log).unwrap();
+    assert_eq!(kept(&keeping), last(&keeping));
+}
+
+#[test]
+fn a_trail_that_ends_is_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    let disk = SlowDisk::of(&keeping);
+    sign_many(&mut log);
+    sign_many(&mut log);
+    let held_up = log.process();
+    let end = disk.end_soon();
+    log.close();
+    end.join().unwrap();
+    assert_eq!(log.process(), None);
+    assert_eq!(sys::wait(held_up).unwrap_err(), nix::errno::Errno::ECHILD);
+    assert_eq!(kept(&keeping), last(&keeping));
+}
+
+/// Else a copy of a line in the former file might be kept last.
+#[test]
+fn a_file_is_turned_when_all_of_it_is_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    sign_many(&mut log);
+    sign_many(&mut log);
+    log.turn_at = 1;
+    log.record(&start(), Some("b")).unwrap();
+    assert_eq!(log.process(), None);
+    let new = lines(&keeping.trail);
+    assert_eq!(
+        events(&[&keeping.trail]),
+        ["turn", "running", "checkpoint", "start"]
+    );
+    assert_eq!(kept(&keeping), new[2]);
+}
+
+/// A worker that is killed leaves the one that waits for the disk, which must not write
+/// beside the trail of another worker.
+#[test]
+fn the_next_worker_waits_for_what_the_former_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = keeping(&directory);
+    let mut log = begun(&keeping);
+    let disk = SlowDisk::of(&keeping);
+    sign_many(&mut log);
+    let left = log.process();
+    drop(log);
+    let end = disk.end_soon();
+    let mut log = begun(&keeping);
+    end.join().unwrap();
+    sys::wait(left).unwrap();
+    log.close();
+    assert_eq!(kept(&keeping), last(&keeping));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::history::Link;
 use super::super::json::{Object, hexadecimal};
 use super::super::moment::Moment;
-use super::place::{head, keep};
+use super::place::HeadCopy;
 use super::{AuditError, Log};
 use crate::audit::Durable;
 use crate::explain::explain;
@@ -16,9 +16,26 @@ use std::time::{Duration, Instant};
 pub(super) const TIME_UNSIGNED: Duration = Duration::from_secs(5);
 
 impl Log {
-    /// Writes a line that signs all before it, and keeps a copy of that beside the
-    /// trail: so many lines there must be.
+    /// Writes a line that signs all before it, and waits until it is on the disk.
     pub(super) fn checkpoint(&mut self) -> Result<(), AuditError> {
+        self.settle();
+        match self.sign()? {
+            Some(copy) => self.put(&copy),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, but a process of its own waits for the disk.
+    pub(super) fn checkpoint_apart(&mut self) -> Result<(), AuditError> {
+        match self.sign()? {
+            Some(copy) => self.put_apart(copy),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a line that signs all before it. Returns a copy of it, which is to be kept
+    /// beside the trail: so many lines there must be. Beside a device nothing is kept.
+    fn sign(&mut self) -> Result<Option<HeadCopy>, AuditError> {
         self.due = None;
         self.look()?;
         let key = Rc::clone(&self.key);
@@ -32,14 +49,9 @@ impl Log {
         });
         written?;
         (self.unsigned, self.due) = (0, None);
-        if self.file.size().is_some() {
-            let kept = self
-                .file
-                .sync()
-                .and_then(|()| keep(&head(self.file.path()), &format!("{copy}}}\n")));
-            kept.map_err(|error| AuditError::Write(head(self.file.path()), error))?;
-        }
-        Ok(())
+        copy.push_str("}\n");
+        let is_file = self.file.size().is_some();
+        Ok(is_file.then(|| HeadCopy::new(self.file.path(), copy)))
     }
 
     /// Appends one line.
