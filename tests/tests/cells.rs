@@ -3,6 +3,7 @@
 
 use harness::{ALICE, BOB, Client, Process, Site, eventually};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -47,18 +48,20 @@ const NUMBERS: &str = "readlink /proc/self/ns/pid";
 /// The processes that a command sees, itself among them.
 const SEEN: &str = "set -- /proc/[0-9]*; echo $#";
 
-/// One call after the other, so that they have the same lane.
+/// One call after the other, so that those under one filter have the same lane.
 #[test]
 fn commands_without_a_network_share_one_and_others_do_not() {
     let site = Site::with(&policy()).start();
     let client = Client::attach(&site, ALICE);
     let host = fs::read_link("/proc/self/ns/net").expect("it exists");
-    let shared = reads(&client, "none", WHICH);
-    assert_ne!(shared, host.display().to_string());
-    assert_eq!(reads(&client, "none", WHICH), shared);
-    assert_eq!(reads(&client, "unix", WHICH), shared);
+    let mut all = BTreeSet::from([host.display().to_string()]);
+    for same in ["none", "unix"] {
+        let shared = reads(&client, same, WHICH);
+        assert_eq!(reads(&client, same, WHICH), shared, "{same}");
+        assert!(all.insert(shared), "{same}");
+    }
     for own in ["loopback", "root"] {
-        assert_ne!(reads(&client, own, WHICH), shared, "{own}");
+        assert!(!all.contains(&reads(&client, own, WHICH)), "{own}");
     }
     // Also of whom nobody but the kernel sees.
     let init = reads(&client, "none", "readlink /proc/1/ns/net || echo closed");
@@ -105,19 +108,20 @@ fn nothing_passes_in_a_shared_network_from_one_command_to_the_next() {
     assert_eq!(reads(&client, "none", write), "refused");
 }
 
-/// One call after the other, so that they have the same lane.
+/// As above.
 #[test]
 fn commands_have_one_init_in_turn_and_who_could_change_it_has_his_own() {
     let site = Site::with(&policy()).start();
     let client = Client::attach(&site, ALICE);
-    let shared = reads(&client, "none", NUMBERS);
     let host = fs::read_link("/proc/self/ns/pid").expect("it exists");
-    assert_ne!(shared, host.display().to_string());
+    let mut all = BTreeSet::from([host.display().to_string()]);
     for same in ["none", "unix", "loopback"] {
+        let shared = reads(&client, same, NUMBERS);
         assert_eq!(reads(&client, same, NUMBERS), shared, "{same}");
         assert_eq!(reads(&client, same, SEEN), "2", "{same}: itself and init");
+        assert!(all.insert(shared), "{same}");
     }
-    assert_ne!(reads(&client, "root", NUMBERS), shared);
+    assert!(!all.contains(&reads(&client, "root", NUMBERS)));
     let other = Client::attach(&site, BOB);
     assert_eq!(reads(&other, "none", SEEN), "2");
 }

@@ -37,7 +37,7 @@ pub use metrics::{AuditNumbers, BUCKETS_US, Calls, Counted, Metrics, Process, St
 pub use overview::{Denied, Listed, Overview, Queues, Rate, Runs, Second, Used, Waits, Who};
 
 /// Version of the vocabulary; both sides refuse any other.
-pub const VERSION: u16 = 10;
+pub const VERSION: u16 = 11;
 
 /// Largest packet, in bytes.
 pub const FRAME_MAX: usize = 64 * 1024;

@@ -4,10 +4,10 @@
 
 use crate::open::{beneath, open_root};
 use crate::sandbox::privilege;
-use crate::sys::{self, Fork};
+use crate::sys::{self, Fork, open_within};
 use caps::CapsHashSet;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, openat2};
+use nix::fcntl::OFlag;
 use nix::sys::stat::{self, Mode, fstat, mkdirat};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{Pid, UnlinkatFlags, unlinkat};
@@ -82,8 +82,7 @@ fn make(grant: &PathGrant) -> Result<(), Errno> {
     let root = open_root(grant)?;
     if grant.kind != FileKind::Directory {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-        let how = OpenHow::new().flags(flags).mode(FILE).resolve(beneath());
-        return openat2(&root, &grant.beneath, how).map(drop);
+        return open_within(&root, &grant.beneath, (flags, FILE), beneath()).map(drop);
     }
     let (parent, name) = split(grant)?;
     mkdirat(&open_parent(grant, parent)?, name, DIRECTORY)
@@ -96,10 +95,9 @@ fn unmake(grant: &PathGrant) -> Result<(), Errno> {
         // Refused by the kernel unless it is empty.
         return unlinkat(&parent, name, UnlinkatFlags::RemoveDir);
     }
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW)
-        .resolve(beneath());
-    if fstat(openat2(&parent, name, how)?)?.st_size == 0 {
+    let how = OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let found = open_within(&parent, name, (how, Mode::empty()), beneath())?;
+    if fstat(found)?.st_size == 0 {
         unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)?;
     }
     Ok(())
@@ -113,8 +111,6 @@ fn split(grant: &PathGrant) -> Result<(&Path, &OsStr), Errno> {
 }
 
 fn open_parent(grant: &PathGrant, parent: &Path) -> Result<std::os::fd::OwnedFd, Errno> {
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
-        .resolve(beneath());
-    openat2(&open_root(grant)?, parent, how)
+    let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open_within(open_root(grant)?, parent, (how, Mode::empty()), beneath())
 }

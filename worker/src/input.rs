@@ -1,9 +1,10 @@
 //! What a command reads as its standard input, when that is a text: a file in
 //! memory that nobody can change any more, memfd_create(2).
 
+use crate::sys::file_in_memory;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::memfd::MFdFlags;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
@@ -12,9 +13,9 @@ use std::os::fd::OwnedFd;
 pub(crate) fn sealed(text: &str) -> io::Result<OwnedFd> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let never_executed = MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);
-    let descriptor = match memfd_create(c"stdin", flags | never_executed) {
+    let descriptor = match file_in_memory(c"stdin", flags | never_executed) {
         // Before Linux 6.3; the command's filter lets it execute no such file anyway.
-        Err(Errno::EINVAL) => memfd_create(c"stdin", flags),
+        Err(Errno::EINVAL) => file_in_memory(c"stdin", flags),
         result => result,
     }?;
     let mut file = File::from(descriptor);

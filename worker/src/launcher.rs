@@ -26,7 +26,7 @@ use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
-use policy::{Controller, Grant, Identity, Stdin};
+use policy::{Controller, Grant, Identity, Profile, Stdin};
 use std::ffi::{CString, NulError};
 use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
@@ -50,6 +50,9 @@ pub(crate) enum Refused {
     /// What it may reach.
     #[error(transparent)]
     Domain(#[from] DomainError),
+    /// The filter that its lane is to wear for it.
+    #[error("cannot install the system call filter")]
+    Filter(#[source] Errno),
     /// A limit that nothing here holds.
     #[error(
         "cannot hold `{key}` of profile `{profile}`: the worker has no cgroup controller `{controller}`\n\
@@ -101,9 +104,10 @@ impl From<Refused> for Failure {
                 stage: Stage::Namespaces,
                 source: Errno::EACCES,
             }) => "open",
-            Refused::Domain(_) | Refused::Controller { .. } | Refused::Containment { .. } => {
-                "sandbox"
-            }
+            Refused::Domain(_)
+            | Refused::Filter(_)
+            | Refused::Controller { .. }
+            | Refused::Containment { .. } => "sandbox",
             Refused::Plan(_) | Refused::Launch(_) | Refused::Terminal(_) | Refused::User => {
                 "launch"
             }
@@ -175,6 +179,12 @@ impl Launcher {
         }
     }
 
+    /// Whether commands of `profile` can be launched: a filter that is worn for others
+    /// cannot be taken off.
+    pub(crate) fn serves(&self, profile: &Profile) -> bool {
+        self.context.filters.serves(profile)
+    }
+
     /// Tells when [`Launcher::forget_views`] must be called, if anything is kept at all.
     pub(crate) fn mounts(&self) -> Option<PollFd<'_>> {
         self.domains.mounts().map(Mounts::event)
@@ -230,6 +240,8 @@ impl Launcher {
                 needed: grant.profile().minimum_containment,
             });
         }
+        let worn = self.context.filters.wear_that_of(grant.profile());
+        worn.map_err(Refused::Filter)?;
         let files = Files::open(grant)?;
         let domain = self.domain(grant, &files)?;
         Ok((files, domain))
@@ -401,8 +413,8 @@ fn plan<'a>(
         namespaces: None,
         filter: context
             .filters
-            .of_profile(profile)
-            .ok_or(PlanError::Filter)?,
+            .left_to(profile)
+            .map_err(|_| PlanError::Filter)?,
         patience: u32::try_from(profile.timeout.as_secs() + 1).unwrap_or(u32::MAX),
     })
 }

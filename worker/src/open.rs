@@ -1,8 +1,9 @@
 //! Opens the files that path arguments name: beneath the declared directory,
 //! whatever symbolic links say, openat2(2).
 
+use crate::sys::open_within;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{OFlag, ResolveFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use policy::{Access, Existence, FileKind, PathGrant};
 use std::os::fd::OwnedFd;
@@ -71,10 +72,8 @@ pub(crate) fn open_path(grant: &PathGrant) -> Result<Option<Opened>, OpenError> 
         path: grant.path(),
         source,
     };
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-        .resolve(beneath());
-    let descriptor = match openat2(&root, &grant.beneath, how) {
+    let how = (OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
+    let descriptor = match open_within(&root, &grant.beneath, how, beneath()) {
         Err(Errno::ENOENT) if grant.exists == Existence::May => return Ok(None),
         result => result.map_err(failed)?,
     };
@@ -93,10 +92,8 @@ pub(crate) fn open_again(
     known: &Opened,
     flags: OFlag,
 ) -> Result<OwnedFd, Errno> {
-    let how = OpenHow::new()
-        .flags(flags | OFlag::O_CLOEXEC)
-        .resolve(beneath());
-    let descriptor = openat2(&open_root(grant)?, &grant.beneath, how)?;
+    let how = (flags | OFlag::O_CLOEXEC, Mode::empty());
+    let descriptor = open_within(open_root(grant)?, &grant.beneath, how, beneath())?;
     let (now, then) = (fstat(&descriptor)?, fstat(&known.descriptor)?);
     if (now.st_dev, now.st_ino) == (then.st_dev, then.st_ino) {
         Ok(descriptor)

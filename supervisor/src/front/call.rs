@@ -5,7 +5,7 @@ use super::reading::{Reading, Sink};
 use super::result::Ending;
 use super::traced::{run_attributes, run_error};
 use super::waiting::{self, Standing};
-use crate::lane::{LaneError, Lease, Pool, Reader};
+use crate::lane::{Filter, LaneError, Lease, Pool, Reader};
 use crate::runs::{Run as KeptRun, Stream};
 use crate::telemetry::Stage;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -28,22 +28,21 @@ pub(crate) struct Started {
     stage: Stage,
 }
 
-/// Has the command of `run` executed; or the ending of a call that is refused.
+/// Has the command of `run` executed under its filter; or the ending of a call that is
+/// refused.
 ///
 /// # Errors
 /// A worker that cannot be used.
 pub(crate) async fn start(
     pool: &Arc<Pool>,
     client: &Client,
-    run: Run,
+    run: (Run, Filter),
     standing: &Standing,
 ) -> Result<Result<Started, Ending>, LaneError> {
     let pipes = pool.pipes()?;
     let mut descriptors = pipes.writers().to_vec();
     descriptors.extend(socket(client));
-    let request = Request::Run(run);
-    let submitted = pool.submit(client.owner(), &request, &descriptors).await;
-    let mut lane = submitted?;
+    let mut lane = pool.run(client.owner(), run, &descriptors).await?;
     // The command is being launched: what can wait is done now.
     let (stdout, stderr) = pipes.into_readers();
     pool.make_pipes();

@@ -254,6 +254,7 @@ pub(super) async fn start(
         confirmed: leave.is_confirmed(),
     };
     standing.enters("launch");
+    let run = (run, generation.filters.filter(leave.profile()));
     match call::start(&generation.pool, client, run, standing).await {
         Err(LaneError::Request(error)) => {
             let denied = Denied {

@@ -6,7 +6,7 @@
 
 use super::confirm::Questions;
 use super::schema::Catalogue;
-use crate::lane::Pool;
+use crate::lane::{Filters, Pool};
 use crate::runs::Runs;
 use crate::telemetry::Telemetry;
 use policy::Policy;
@@ -32,6 +32,8 @@ pub(crate) struct Generation {
     pub(super) policy: Policy,
     pub(super) catalogue: Catalogue,
     pub(super) pool: Arc<Pool>,
+    /// Under which system call filters commands run.
+    pub(super) filters: Filters,
 }
 
 impl Generation {
@@ -39,6 +41,7 @@ impl Generation {
     pub(crate) fn new(policy: Policy, pool: Arc<Pool>) -> Self {
         Self {
             catalogue: Catalogue::new(&policy),
+            filters: Filters::of(&policy),
             policy,
             pool,
         }

@@ -111,7 +111,8 @@ impl Leave {
         }
     }
 
-    fn profile(&self) -> &Profile {
+    /// The restrictions it runs under.
+    pub(super) fn profile(&self) -> &Profile {
         match &self.by {
             By::Policy(grant) => grant.profile(),
             By::Administrator(ask) => ask.profile(),

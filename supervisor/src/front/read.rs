@@ -11,7 +11,7 @@ use super::result::Ending;
 use super::who::in_words_of_the_wire;
 use super::{Client, Front, Generation, correlation};
 use crate::http::Visitor;
-use crate::lane::LaneError;
+use crate::lane::{Filter, LaneError};
 use policy::{Arguments, Caller, Decision};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
@@ -115,19 +115,25 @@ impl<'a> Reader<'a> {
         let policy = &generation.policy;
         let caller = client.caller(policy, self.context).await;
         let claim = in_words_of_the_wire(caller.claim.as_ref());
-        if let Decision::Deny(denial) = policy.decide(&caller, command, arguments) {
-            let denied = Denied {
-                denial: Denial {
-                    code: denial.code.to_owned(),
-                    rule: denial.rule,
-                    reason: denial.reason,
-                },
-                arguments: Some(in_packets(arguments.clone())),
-                claim,
-            };
-            let ending = report(generation, client, name, command, denied).await?;
-            return Ok(Err(unread(ending)));
-        }
+        let filters = &generation.filters;
+        let filter = match policy.decide(&caller, command, arguments) {
+            Decision::Allow(grant) => filters.filter(grant.profile()),
+            Decision::Ask(ask) => filters.filter(ask.profile()),
+            Decision::Confirm(held) => filters.filter(held.profile()),
+            Decision::Deny(denial) => {
+                let denied = Denied {
+                    denial: Denial {
+                        code: denial.code.to_owned(),
+                        rule: denial.rule,
+                        reason: denial.reason,
+                    },
+                    arguments: Some(in_packets(arguments.clone())),
+                    claim,
+                };
+                let ending = report(generation, client, name, command, denied).await?;
+                return Ok(Err(unread(ending)));
+            }
+        };
         let run = Run {
             correlation: name.clone(),
             policy: policy.digest(),
@@ -140,7 +146,7 @@ impl<'a> Reader<'a> {
             confirmed: false,
         };
         tokio::select! {
-            read = run_for(generation, client, run, max) => read,
+            read = run_for(generation, client, (run, filter), max) => read,
             () = self.context.ct.cancelled() => Ok(Err(unread(cancelled()))),
             () = gone.cancelled() => Ok(Err(unread(cancelled()))),
         }
@@ -151,7 +157,7 @@ impl<'a> Reader<'a> {
 async fn run_for(
     generation: &Generation,
     client: &Client,
-    run: Run,
+    run: (Run, Filter),
     max: u64,
 ) -> Result<Result<Content, Unread>, LaneError> {
     let Ok(turn) = client.running.acquire().await else {
@@ -163,7 +169,7 @@ async fn run_for(
     descriptors.extend(call::socket(client));
     let mut lane = generation
         .pool
-        .submit(client.owner(), &Request::Run(run), &descriptors)
+        .run(client.owner(), run, &descriptors)
         .await?;
     let (stdout, stderr) = pipes.into_readers();
     let stdout = stdout.watch().map_err(LaneError::Pipe)?;

@@ -1,6 +1,7 @@
 //! Packets on a `SOCK_SEQPACKET` socket, and the wire protocol on top of them.
 
 use super::LaneError;
+use super::filters::Filter;
 use crate::watch::watch;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
@@ -109,6 +110,8 @@ fn to_io(error: SendError) -> io::Error {
 #[derive(Debug)]
 pub(crate) struct Connection {
     packets: Packets,
+    /// That of the commands it has been asked to run.
+    filter: Option<Filter>,
 }
 
 impl Connection {
@@ -117,7 +120,7 @@ impl Connection {
     /// # Errors
     /// A worker of another version or with another policy, or none.
     pub(crate) async fn greet(packets: Packets, policy: PolicyDigest) -> Result<Self, LaneError> {
-        let mut connection = Self { packets };
+        let mut connection = Self::of(packets);
         let version = VERSION;
         let hello = Request::Hello(Hello { version, policy });
         connection.send(&wire::encode(&hello)?, &[]).await?;
@@ -137,10 +140,22 @@ impl Connection {
         Ok(connection)
     }
 
-    /// One that needs no greeting.
-    #[cfg(test)]
+    /// One that is not greeted yet.
     pub(super) fn of(packets: Packets) -> Self {
-        Self { packets }
+        Self {
+            packets,
+            filter: None,
+        }
+    }
+
+    /// Whether it can run a command under `filter`, or any request that runs none.
+    pub(super) fn serves(&self, filter: Option<Filter>) -> bool {
+        self.filter.is_none() || filter.is_none() || self.filter == filter
+    }
+
+    /// Notes that it is asked to run a command under `filter`, if it is.
+    pub(super) fn runs(&mut self, filter: Option<Filter>) {
+        self.filter = filter.or(self.filter);
     }
 
     /// Sends an encoded [`Request`] with its descriptors.

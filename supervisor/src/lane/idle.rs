@@ -4,6 +4,7 @@
 //! them once keeps them for a while.
 
 use super::connection::Connection;
+use super::filters::Filter;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -35,25 +36,29 @@ impl Idle {
         self.lock().lanes.len()
     }
 
-    /// A lane that is still there. The most recent comes first, so that those beyond the
-    /// need stay untouched.
-    pub(super) fn take(&self) -> Option<Connection> {
+    /// A lane that is still there and can run a command under `filter`, if it is to run
+    /// one. The most recent comes first, so that those beyond the need stay untouched.
+    pub(super) fn take(&self, filter: Option<Filter>) -> Option<Connection> {
         let mut state = self.lock();
-        while let Some((_, lane)) = state.lanes.pop() {
+        loop {
+            let mut places = state.lanes.iter().enumerate().rev();
+            let (place, _) = places.find(|(_, (_, lane))| lane.serves(filter))?;
+            let (_, lane) = state.lanes.remove(place);
             if lane.is_quiet() {
                 return Some(lane);
             }
         }
-        None
     }
 
-    /// Keeps `lane`. Whether somebody has to [`Idle::watch`] from now on.
+    /// Keeps `lane`, and where there are many another that was not needed for longer no
+    /// more. Whether somebody has to [`Idle::watch`] from now on.
     #[must_use]
     pub(super) fn keep(&self, lane: Connection) -> bool {
         let mut state = self.lock();
-        if state.lanes.len() < IDLE_MAX {
-            state.lanes.push((Instant::now(), lane));
+        if state.lanes.len() >= IDLE_MAX {
+            state.lanes.remove(0);
         }
+        state.lanes.push((Instant::now(), lane));
         state.lanes.len() > IDLE_KEPT && !std::mem::replace(&mut state.watched, true)
     }
 
@@ -116,7 +121,7 @@ mod tests {
         assert_eq!(idle.len(), IDLE_MAX);
         assert!(idle.shrink(Instant::now()));
         assert_eq!(idle.len(), IDLE_MAX);
-        let used = idle.take().unwrap();
+        let used = idle.take(None).unwrap();
         assert!(!idle.shrink(Instant::now() + LINGER));
         assert_eq!(idle.len(), IDLE_KEPT);
         assert!(!idle.keep(used) || idle.len() > IDLE_KEPT);
@@ -126,7 +131,7 @@ mod tests {
     async fn one_that_has_ended_is_not_taken() {
         let (idle, ends) = lanes(3);
         drop(ends);
-        assert!(idle.take().is_none());
+        assert!(idle.take(None).is_none());
         assert_eq!(idle.len(), 0);
     }
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod door;
+mod filters;
 mod idle;
 mod pipes;
 mod pool;
@@ -13,6 +14,7 @@ mod turns;
 
 pub(crate) use connection::Packets;
 pub(crate) use door::{Door, pair};
+pub(crate) use filters::{Filter, Filters};
 pub(crate) use pipes::{Left, Reader};
 pub(crate) use pool::{Lease, Pool};
 

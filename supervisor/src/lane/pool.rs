@@ -1,6 +1,7 @@
 //! A few lanes kept ready, and a bound on how many there are at once.
 
 use super::connection::Connection;
+use super::filters::Filter;
 use super::idle::{Idle, watch};
 use super::pipes::Pipes;
 use super::turns::{Turn, Turns};
@@ -8,7 +9,7 @@ use super::{Door, LaneError};
 use crate::telemetry::Lanes;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wire::{Identify, PolicyDigest, Reply, Request};
+use wire::{Identify, PolicyDigest, Reply, Request, Run};
 
 /// Most commands at once; further ones wait their turn. Callers share them, so that one
 /// alone has half.
@@ -94,22 +95,46 @@ impl Pool {
         self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends `request` of `caller` on a lane of its own, when it is his turn.
+    /// Has `run` of `caller` executed under `filter`, on a lane of its own, when it is his
+    /// turn.
     ///
     /// A lane that ended before it took the request is replaced; a request is never
     /// sent twice to a worker that may have taken it.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        caller: &Arc<str>,
+        (run, filter): (Run, Filter),
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Lease, LaneError> {
+        let request = (&Request::Run(run), Some(filter));
+        self.send(caller, request, descriptors).await
+    }
+
+    /// The same with a `request` that runs no command.
     pub(crate) async fn submit(
         self: &Arc<Self>,
         caller: &Arc<str>,
         request: &Request,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Lease, LaneError> {
+        self.send(caller, (request, None), descriptors).await
+    }
+
+    async fn send(
+        self: &Arc<Self>,
+        caller: &Arc<str>,
+        (request, filter): (&Request, Option<Filter>),
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Lease, LaneError> {
         let packet = wire::encode(request).map_err(LaneError::Request)?;
-        let runs = matches!(request, Request::Run(_));
-        let turns = if runs { &self.runs } else { &self.reports };
+        let turns = match filter {
+            Some(_) => &self.runs,
+            None => &self.reports,
+        };
         let turn = turns.take(caller).await;
         let turn = turn.map_err(|_| LaneError::Crowded)?;
-        let connection = self.deliver(&packet, descriptors).await?;
+        let mut connection = self.deliver(&packet, filter, descriptors).await?;
+        connection.runs(filter);
         Ok(Lease {
             connection,
             pool: Arc::clone(self),
@@ -188,9 +213,10 @@ impl Pool {
     async fn deliver(
         &self,
         packet: &[u8],
+        filter: Option<Filter>,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Connection, LaneError> {
-        let mut idle = self.idle.take();
+        let mut idle = self.idle.take(filter);
         let mut tries = TRIES;
         loop {
             tries -= 1;
@@ -352,6 +378,20 @@ mod tests {
         })
     }
 
+    fn run(filter: usize) -> (Run, Filter) {
+        let run = Run {
+            correlation: Correlation::default(),
+            policy: POLICY,
+            tool: "t".to_owned(),
+            arguments: Vec::new(),
+            claim: None,
+            key: None,
+            background: false,
+            confirmed: false,
+        };
+        (run, Filter::numbered(filter))
+    }
+
     async fn one_report(pool: &Arc<Pool>) {
         let mut lane = pool.submit(&"a".into(), &report("no"), &[]).await.unwrap();
         assert_eq!(lane.reply().await.unwrap(), Reply::Recorded);
@@ -370,17 +410,7 @@ mod tests {
     #[tokio::test]
     async fn dropping_a_lane_hangs_up() {
         let (_scratch, pool, told) = worker(10);
-        let run = Request::Run(wire::Run {
-            correlation: Correlation::default(),
-            policy: POLICY,
-            tool: "t".to_owned(),
-            arguments: Vec::new(),
-            claim: None,
-            key: None,
-            background: false,
-            confirmed: false,
-        });
-        let mut lane = pool.submit(&"a".into(), &run, &[]).await.unwrap();
+        let mut lane = pool.run(&"a".into(), run(0), &[]).await.unwrap();
         let unanswered = tokio::time::timeout(Duration::from_millis(50), lane.reply());
         assert!(unanswered.await.is_err());
         drop(lane);

@@ -28,7 +28,7 @@ const INSIDE: [(&str, &str, f64); 3] = [
 /// All launches, in one contest; and of three of them the part that the worker has.
 #[must_use]
 pub(super) fn found(plan: &Plan) -> Found {
-    let worker = Direct::start(&policy::launches());
+    let worker = Direct::start(&policy::launches(), &policy::LAUNCHED);
     let (plain, limited) = (Site::with(&policy::launches()).apart().start(), limited());
     let mut session = Session::of(&plain, ALICE);
     let mut counted = Session::of(&limited, ALICE);

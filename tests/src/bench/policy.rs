@@ -60,6 +60,9 @@ concurrency = 256
 quota = 100000000
 "#;
 
+/// The tools of [`launches`] that a benchmark asks a worker for.
+pub const LAUNCHED: [&str; 4] = ["true", "isolated", "own-network", "host-network"];
+
 /// Launches in each strength.
 #[must_use]
 pub fn launches() -> String {

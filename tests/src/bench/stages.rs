@@ -33,7 +33,7 @@ use tracer::Tracer;
 /// # Errors
 /// When the kernel cannot record.
 pub fn bars(rounds: Rounds) -> Result<Vec<Bar>> {
-    let worker = Direct::start(&policy::launches());
+    let worker = Direct::start(&policy::launches(), &policy::LAUNCHED);
     let site = Site::with(&policy::launches()).apart().start();
     let mut session = Session::of(&site, ALICE);
     let line = call("true");

@@ -421,3 +421,31 @@ fn what_comes_along_puts_nothing_off() {
     outcomes.all("afterwards", "finished");
     ground.assert_unharmed();
 }
+
+/// A lane keeps the filter of its first command, so it launches none under another.
+#[test]
+fn a_lane_launches_under_one_filter() {
+    const TALK: &str = r#"
+[profile.talks]
+extends = "plain"
+network = "unix"
+
+[tool.talk]
+description = "Leaves a file"
+command = ["/usr/bin/touch", "@site@/drop/{name}"]
+profile = "talks"
+allow = ["alice"]
+args = { name = { type = "string", pattern = "[a-z0-9]+", max_length = 40 } }
+"#;
+    let ground = Ground::with(&[POLICY, TALK].concat());
+    let outcomes = ground.attacked("filters");
+    outcomes.all("the first", "finished");
+    outcomes.all("the same", "finished");
+    outcomes.all("the other", "hung up");
+    outcomes.all("afterwards", "finished");
+    ground.assert_unharmed();
+    assert_eq!(ground.marks(), ["again", "first", "right"]);
+    let reason =
+        "cannot accept a message of the supervisor: a command under another filter than the first";
+    assert_eq!(ground.violations(), [reason, reason]);
+}

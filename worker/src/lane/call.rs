@@ -17,7 +17,7 @@ use crate::explain::explain;
 use crate::launcher::{Refused, Streams};
 use crate::metrics::Stopwatch;
 use crate::sandbox::launch::{LaunchError, Remains, Running};
-use policy::{Background, Caller, Confirmation, Decision, Grant, Proof};
+use policy::{Background, Caller, Confirmation, Decision, Grant, Profile, Proof};
 use std::error::Error;
 use std::os::fd::OwnedFd;
 use wire::{Argument, Claim, Denial, Failure, Presented, Reply, Report, Run, Stage};
@@ -64,6 +64,7 @@ impl Lane {
         };
         match decision {
             Decision::Allow(grant) => {
+                self.serves(grant.profile())?;
                 let allowed = self.in_background(run, client.as_ref(), |connected| {
                     grant.in_background(connected)
                 });
@@ -76,6 +77,7 @@ impl Lane {
                 self.carry_out(call, grant, streams, (&caller, watched))
             }
             Decision::Ask(ask) => {
+                self.serves(ask.profile())?;
                 let allowed = self.in_background(run, client.as_ref(), |connected| {
                     ask.in_background(connected)
                 });
@@ -101,6 +103,17 @@ impl Lane {
                 self.deny(call, &caller, Decider::Worker, in_words_of_the_wire(denial))
             }
         }
+    }
+
+    /// Whether this lane can launch commands of `profile`. The supervisor keeps those of
+    /// different profiles apart.
+    fn serves(&self, profile: &Profile) -> Result<(), HangUp> {
+        if self.launcher.serves(profile) {
+            return Ok(());
+        }
+        Err(HangUp::Order(
+            "a command under another filter than the first",
+        ))
     }
 
     /// Whether the command of `run` ends when its caller goes away, who is watched for

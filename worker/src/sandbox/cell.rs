@@ -13,11 +13,10 @@ use super::birth::give_up;
 use super::prepared::{own_namespace, told_by_child};
 use super::privilege;
 use super::view;
-use crate::sys::{self, Process};
+use crate::sys::{self, Process, mount};
 use caps::CapsHashSet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::pause;
@@ -88,9 +87,9 @@ impl Cell {
 
     /// Has those be born here whom `bear` makes.
     pub(crate) fn bear<T>(&self, bear: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
-        setns(&self.processes, CloneFlags::CLONE_NEWPID)?;
+        mount::enter(self.processes.as_fd(), libc::CLONE_NEWPID)?;
         let born = bear();
-        if setns(&self.host, CloneFlags::CLONE_NEWPID).is_err() {
+        if mount::enter(self.host.as_fd(), libc::CLONE_NEWPID).is_err() {
             // Else all that this process makes later would be born here as well.
             give_up();
         }
@@ -99,7 +98,7 @@ impl Cell {
 
     /// Takes this process to the network.
     pub(super) fn enter_network(&self) -> Result<(), Errno> {
-        setns(&self.network, CloneFlags::CLONE_NEWNET)
+        mount::enter(self.network.as_fd(), libc::CLONE_NEWNET)
     }
 }
 

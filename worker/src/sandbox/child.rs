@@ -60,8 +60,8 @@ pub(crate) struct Plan<'a> {
     pub domain: RulesetCreated,
     /// What is set apart from the host, if anything is.
     pub namespaces: Option<Namespaces<'a>>,
-    /// System calls.
-    pub filter: &'a BpfProgram,
+    /// System calls; `None` where its lane wears that for it.
+    pub filter: Option<&'a BpfProgram>,
     /// Whole seconds until the set-up must have come to its end.
     pub patience: u32,
 }
@@ -202,7 +202,9 @@ fn stages(
     let limits = plan.limits.apply_to_descriptors();
     limits.map_err(at(Stage::Descriptors))?;
     // Last: what comes before may need calls that the command does not get.
-    super::seccomp::install(plan.filter).map_err(at(Stage::Seccomp))?;
+    if let Some(filter) = plan.filter {
+        super::seccomp::install(filter).map_err(at(Stage::Seccomp))?;
+    }
 
     let program = plan.argv.first().ok_or(Failure {
         stage: Stage::Execute,

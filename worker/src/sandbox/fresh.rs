@@ -10,7 +10,6 @@ use super::view::{self, View};
 use crate::sys::{self, mount};
 use landlock::RulesetCreated;
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use policy::{Network, Profile};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,7 +26,7 @@ pub(crate) struct Fresh {
 impl Fresh {
     /// Takes this process to the mounts.
     pub(super) fn enter_mounts(&self) -> Result<(), Errno> {
-        setns(&self.mounts, CloneFlags::CLONE_NEWNS)
+        mount::enter(self.mounts.as_fd(), libc::CLONE_NEWNS)
     }
 
     /// Whether there is a network.
@@ -37,7 +36,7 @@ impl Fresh {
 
     /// Takes this process to the network, if there is one.
     pub(super) fn enter_network(&self) -> Result<(), Errno> {
-        let enter = |network| setns(network, CloneFlags::CLONE_NEWNET);
+        let enter = |network: &OwnedFd| mount::enter(network.as_fd(), libc::CLONE_NEWNET);
         self.network.as_ref().map_or(Ok(()), enter)
     }
 }
@@ -182,7 +181,7 @@ fn furnish(
     if !recipe.networks {
         return tell(to, &[mounts.as_fd()]);
     }
-    unshare(CloneFlags::CLONE_NEWNET)?;
+    mount::unshare(libc::CLONE_NEWNET)?;
     mount::start_loopback()?;
     tell(to, &[mounts.as_fd(), own_namespace("net")?.as_fd()])
 }

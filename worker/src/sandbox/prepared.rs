@@ -6,10 +6,9 @@
 //! be held.
 
 use super::view::{self, View};
-use crate::sys::{self, Fork, Process};
+use crate::sys::{self, Fork, Process, mount};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use policy::Identity;
@@ -57,7 +56,7 @@ impl AsFd for Shared {
 impl Shared {
     /// Takes this process there.
     pub(super) fn enter(&self) -> Result<(), Errno> {
-        setns(&self.namespace, CloneFlags::CLONE_NEWNS)
+        mount::enter(self.namespace.as_fd(), libc::CLONE_NEWNS)
     }
 }
 

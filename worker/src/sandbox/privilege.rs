@@ -4,7 +4,6 @@
 use crate::sys;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
-use nix::sys::prctl;
 use nix::unistd::{self, Gid, Uid};
 use policy::{Identity, Profile};
 
@@ -32,7 +31,7 @@ pub(crate) fn bound(keep: &CapsHashSet) -> Result<bool, Errno> {
     }
     let bounding = caps::read(None, CapSet::Bounding).map_err(|_| Errno::last())?;
     for capability in bounding.difference(keep) {
-        caps::drop(None, CapSet::Bounding, *capability).map_err(|_| Errno::last())?;
+        sys::bound(capability.index())?;
     }
     sys::forget_root()?;
     Ok(true)
@@ -59,9 +58,9 @@ pub(crate) fn set_uid(identity: &Identity, kept: &CapsHashSet) -> Result<(), Err
         // Nothing is kept unless that is asked for.
         return become_it();
     }
-    prctl::set_keepcaps(true)?;
+    sys::keep_capabilities(true)?;
     become_it()?;
-    prctl::set_keepcaps(false)
+    sys::keep_capabilities(false)
 }
 
 /// Leaves exactly `kept` in the ambient, effective, permitted and inheritable sets.

@@ -19,7 +19,6 @@ use crate::sys::mount::{
 };
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, fchmod, mkdirat, umask};
 use nix::unistd::{chdir, fchdir};
 use policy::{Identity, Strength};
@@ -297,7 +296,7 @@ pub(super) fn join(
 ) -> Result<(), Errno> {
     // A directory above a granted path may have been closed to the user since, or opened.
     if reachable(view, identity)? != shared.reachable {
-        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount::unshare(libc::CLONE_NEWNS)?;
         return enter(view, identity);
     }
     let chosen = view.places.iter().any(|place| place.opened.is_some());
@@ -320,7 +319,7 @@ pub(super) fn furnish(view: &View<'_>) -> Result<(), Errno> {
 
 /// The same, with `trees`.
 fn furnish_with(view: &View<'_>, mut trees: Vec<Tree>) -> Result<(), Errno> {
-    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount::unshare(libc::CLONE_NEWNS)?;
     // What is made here is for the command to pass through, whatever its own mask.
     let mask = umask(Mode::empty());
     if view.isolated() {

@@ -1,11 +1,12 @@
 //! Mounts by descriptor, fsopen(2), open_tree(2), move_mount(2), mount_setattr(2),
 //! and the rest of what a namespace begins with.
 
+use super::countersign;
+use libc::c_long;
 use nix::errno::Errno;
 use std::ffi::CStr;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 // linux/mount.h
 const OPEN_TREE_CLONE: u32 = 1;
@@ -36,17 +37,22 @@ struct Attributes {
     user_namespace: u64,
 }
 
-fn descriptor(result: libc::c_long) -> Result<OwnedFd, Errno> {
-    let raw = i32::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
-    // SAFETY: every caller passes what a system call returned that makes a new descriptor.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+/// An open descriptor as an argument.
+fn raw(descriptor: BorrowedFd<'_>) -> c_long {
+    descriptor.as_raw_fd().into()
+}
+
+/// A string as an argument.
+fn text(text: &CStr) -> c_long {
+    text.as_ptr() as c_long
 }
 
 /// A copy of the mounts at and below the file `at`, attached nowhere.
 pub(crate) fn clone_tree(at: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE;
+    let arguments = [raw(at), text(c""), flags.into(), 0, 0];
     // SAFETY: reads an empty string constant; the descriptor is borrowed and so open.
-    descriptor(unsafe { libc::syscall(libc::SYS_open_tree, at.as_raw_fd(), c"".as_ptr(), flags) })
+    unsafe { countersign::open(libc::SYS_open_tree, arguments) }
 }
 
 /// A new file system of type `kind` with `options`, attached nowhere.
@@ -55,61 +61,31 @@ pub(crate) fn new_file_system(
     options: &[(&CStr, &CStr)],
     attributes: u64,
 ) -> Result<OwnedFd, Errno> {
+    let arguments = [text(kind), FSOPEN_CLOEXEC.into(), 0, 0, 0];
     // SAFETY: reads a string that ends in NUL.
-    let context =
-        descriptor(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) })?;
-    for (key, value) in options {
-        // SAFETY: both strings end in NUL, and the kernel copies them.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_fsconfig,
-                context.as_raw_fd(),
-                FSCONFIG_SET_STRING,
-                key.as_ptr(),
-                value.as_ptr(),
-                0,
-            )
-        };
-        Errno::result(result)?;
-    }
-    let none = ptr::null::<u8>();
-    // SAFETY: this command takes no pointers.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_fsconfig,
-            context.as_raw_fd(),
-            FSCONFIG_CMD_CREATE,
-            none,
-            none,
-            0,
-        )
+    let context = unsafe { countersign::open(libc::SYS_fsopen, arguments) }?;
+    let context = raw(context.as_fd());
+    let configure = |command: u32, key: c_long, value: c_long| {
+        let arguments = [context, command.into(), key, value, 0];
+        // SAFETY: what is no string that ends in NUL is 0; the kernel copies strings.
+        unsafe { countersign::call(libc::SYS_fsconfig, arguments) }
     };
-    Errno::result(result)?;
+    for (key, value) in options {
+        configure(FSCONFIG_SET_STRING, text(key), text(value))?;
+    }
+    configure(FSCONFIG_CMD_CREATE, 0, 0)?;
+    let attributes = attributes.cast_signed();
+    let arguments = [context, FSMOUNT_CLOEXEC.into(), attributes, 0, 0];
     // SAFETY: takes integers only.
-    descriptor(unsafe {
-        libc::syscall(
-            libc::SYS_fsmount,
-            context.as_raw_fd(),
-            FSMOUNT_CLOEXEC,
-            attributes,
-        )
-    })
+    unsafe { countersign::open(libc::SYS_fsmount, arguments) }
 }
 
 /// Attaches `tree` over the file `target`.
 pub(crate) fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = MOVE_EMPTY_PATHS.into();
+    let arguments = [raw(tree), text(c""), raw(target), text(c""), flags];
     // SAFETY: reads empty string constants; both descriptors are borrowed and so open.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            tree.as_raw_fd(),
-            c"".as_ptr(),
-            target.as_raw_fd(),
-            c"".as_ptr(),
-            MOVE_EMPTY_PATHS,
-        )
-    };
-    Errno::result(result).map(drop)
+    unsafe { countersign::call(libc::SYS_move_mount, arguments) }.map(drop)
 }
 
 /// Adds `attributes` to the mount of `tree`, and with `below` to all below it.
@@ -130,50 +106,56 @@ fn set(tree: BorrowedFd<'_>, set: u64, propagation: u64, below: bool) -> Result<
         user_namespace: 0,
     };
     let flags = AT_EMPTY_PATH | if below { AT_RECURSIVE } else { 0 };
+    let structure = (&raw const attributes) as c_long;
+    let size = size_of::<Attributes>() as c_long;
+    let arguments = [raw(tree), text(c""), flags.into(), structure, size];
     // SAFETY: the structure lives until the call returns, and its size is passed along.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            tree.as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            &raw const attributes,
-            size_of::<Attributes>(),
-        )
-    };
-    Errno::result(result).map(drop)
+    unsafe { countersign::call(libc::SYS_mount_setattr, arguments) }.map(drop)
 }
 
 /// Makes the working directory, a mount, the root, and leaves the former one; see
 /// the notes on `pivot_root(".", ".")` in pivot_root(2).
 pub(crate) fn pivot_here() -> Result<(), Errno> {
-    let here = c".".as_ptr();
+    let arguments = [text(c"."), text(c"."), 0, 0, 0];
     // SAFETY: reads a string constant.
-    Errno::result(unsafe { libc::syscall(libc::SYS_pivot_root, here, here) })?;
+    unsafe { countersign::call(libc::SYS_pivot_root, arguments) }?;
     detach(c".")
 }
 
 /// Takes the mount at `path` out of the tree, umount2(2).
 fn detach(path: &CStr) -> Result<(), Errno> {
+    let arguments = [text(path), libc::MNT_DETACH.into(), 0, 0, 0];
     // SAFETY: reads a string that ends in NUL.
-    let result = unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
-    Errno::result(result).map(drop)
+    unsafe { countersign::call(libc::SYS_umount2, arguments) }.map(drop)
 }
 
 /// Names the host in this process's namespace, sethostname(2).
 pub(crate) fn set_host_name(name: &CStr) -> Result<(), Errno> {
-    let length = name.count_bytes();
-    // SAFETY: reads `length` bytes of a live string.
-    let result = unsafe { libc::sethostname(name.as_ptr(), length) };
-    Errno::result(result).map(drop)
+    let arguments = [text(name), name.count_bytes() as c_long, 0, 0, 0];
+    // SAFETY: reads as many bytes of a live string as it has.
+    unsafe { countersign::call(libc::SYS_sethostname, arguments) }.map(drop)
+}
+
+/// Takes this process to the namespace that `namespace` stands for, of the kind that
+/// `flag` of clone(2) makes, setns(2).
+pub(crate) fn enter(namespace: BorrowedFd<'_>, flag: i32) -> Result<(), Errno> {
+    let arguments = [raw(namespace), flag.into(), 0, 0, 0];
+    // SAFETY: takes integers only.
+    unsafe { countersign::call(libc::SYS_setns, arguments) }.map(drop)
+}
+
+/// Gives this process namespaces of its own, by flags of clone(2), unshare(2).
+pub(crate) fn unshare(flags: i32) -> Result<(), Errno> {
+    // SAFETY: takes integers only.
+    unsafe { countersign::call(libc::SYS_unshare, [flags.into(), 0, 0, 0, 0]) }.map(drop)
 }
 
 /// Starts the loopback interface of this process's network namespace, netdevice(7).
 pub(crate) fn start_loopback() -> Result<(), Errno> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+    let arguments = [libc::AF_INET.into(), kind.into(), 0, 0, 0];
     // SAFETY: takes integers only.
-    let socket = descriptor(libc::c_long::from(unsafe {
-        libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0)
-    }))?;
+    let socket = unsafe { countersign::open(libc::SYS_socket, arguments) }?;
     // SAFETY: `ifreq` is a plain structure of integers, for which zero is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
@@ -187,11 +169,10 @@ pub(crate) fn start_loopback() -> Result<(), Errno> {
 
 /// Gives this process a session keyring that nobody else has, keyctl(2).
 pub(crate) fn new_session_keyring() -> Result<(), Errno> {
-    const JOIN_SESSION_KEYRING: libc::c_int = 1;
+    const JOIN_SESSION_KEYRING: c_long = 1;
     // SAFETY: without a name the kernel reads no memory.
-    let result =
-        unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, ptr::null::<u8>()) };
-    match Errno::result(result) {
+    let joined = unsafe { countersign::call(libc::SYS_keyctl, [JOIN_SESSION_KEYRING, 0, 0, 0, 0]) };
+    match joined {
         Ok(_) => Ok(()),
         // No keyrings in the kernel, or a filter over the worker, and so over the
         // command, that keeps both from all of them.

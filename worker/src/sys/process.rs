@@ -1,5 +1,7 @@
 //! Processes: how they are made with a copy of the memory, waited for, told and ended.
 
+use super::countersign;
+use libc::c_long;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::signal::Signal;
@@ -47,13 +49,12 @@ pub(crate) struct Ended {
 /// directory, the child starts its life in it.
 pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork, Errno> {
     let mut birth = Birth::new(u64::from(namespaces.cast_unsigned()), cgroup);
-    let arguments = birth.arguments();
+    let size = size_of::<libc::clone_args>() as c_long;
+    let arguments = [birth.arguments() as c_long, size, 0, 0, 0];
     // SAFETY: without CLONE_VM the child has its own copy of all memory, like fork(2),
     // and this process has one thread, so no lock is held by a thread that is not copied;
     // the kernel writes only to `birth`, which outlives the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_clone3, arguments, size_of::<libc::clone_args>()) };
-    match Errno::result(result) {
+    match unsafe { countersign::call(libc::SYS_clone3, arguments) } {
         Err(Errno::ENOSYS) => older_fork(namespaces, cgroup),
         Err(errno) => Err(errno),
         Ok(0) => Ok(Fork::Child),
@@ -67,10 +68,10 @@ pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fo
 fn older_fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork, Errno> {
     let mut pidfd: RawFd = -1;
     let flags = namespaces | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let arguments = [flags.into(), 0, (&raw mut pidfd) as c_long, 0, 0];
     // SAFETY: as in `fork`; the kernel writes only to `pidfd`, and a stack of 0 is a copy
     // of this one. On both architectures flags, stack and that place come first.
-    let result = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
-    match Errno::result(result)? {
+    match unsafe { countersign::call(libc::SYS_clone, arguments) }? {
         0 => match cgroup.map(enter_group) {
             None | Some(Ok(())) => Ok(Fork::Child),
             Some(Err(_)) => exit(127),
@@ -95,8 +96,8 @@ pub(crate) fn has_clone3() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| {
         // SAFETY: a structure of size 0 is refused before anything is read or done.
-        let result = unsafe { libc::syscall(libc::SYS_clone3, ptr::null::<u8>(), 0) };
-        Errno::result(result) != Err(Errno::ENOSYS)
+        let refused = unsafe { countersign::call(libc::SYS_clone3, [0; 5]) };
+        refused != Err(Errno::ENOSYS)
     })
 }
 

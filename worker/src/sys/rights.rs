@@ -1,11 +1,13 @@
 //! What this process may do, and in which turn: groups, capabilities, priorities, and what
 //! the kernel has to take more away.
 
+use super::countersign;
+use libc::c_long;
 use nix::errno::Errno;
 use std::ptr;
 
 /// linux/securebits.h: `SECBIT_NOROOT` and `SECBIT_NOROOT_LOCKED`.
-const NO_ROOT: libc::c_ulong = 0x3;
+const NO_ROOT: c_long = 0x3;
 
 /// The supplementary groups of this process, getgroups(2), of which there are at most `most`:
 /// else `EINVAL`.
@@ -40,16 +42,32 @@ pub(crate) fn capabilities() -> Result<[u64; 3], Errno> {
 /// Makes user id 0 a user like any other when a program is executed, for good,
 /// `SECBIT_NOROOT` in capabilities(7). Needs `CAP_SETPCAP`.
 pub(crate) fn forget_root() -> Result<(), Errno> {
+    prctl(libc::PR_SET_SECUREBITS, NO_ROOT)
+}
+
+/// Takes the capability with the number `index` out of the bounding set of this process, for
+/// good. Needs `CAP_SETPCAP`.
+pub(crate) fn bound(index: u8) -> Result<(), Errno> {
+    prctl(libc::PR_CAPBSET_DROP, index.into())
+}
+
+/// Whether the permitted set stays when this process becomes another user than root.
+pub(crate) fn keep_capabilities(keep: bool) -> Result<(), Errno> {
+    prctl(libc::PR_SET_KEEPCAPS, keep.into())
+}
+
+/// An operation of prctl(2) that takes one number and that no command may ask for.
+fn prctl(operation: libc::c_int, number: c_long) -> Result<(), Errno> {
+    let arguments = [operation.into(), number, 0, 0, 0];
     // SAFETY: takes integers only.
-    let result = unsafe { libc::prctl(libc::PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) };
-    Errno::result(result).map(drop)
+    unsafe { countersign::call(libc::SYS_prctl, arguments) }.map(drop)
 }
 
 /// Whether that was done to this process, or one before it.
 pub(crate) fn has_forgotten_root() -> Result<bool, Errno> {
     // SAFETY: takes integers only.
     let bits = Errno::result(unsafe { libc::prctl(libc::PR_GET_SECUREBITS, 0, 0, 0, 0) })?;
-    Ok(libc::c_ulong::try_from(bits).is_ok_and(|bits| bits & NO_ROOT == NO_ROOT))
+    Ok(c_long::from(bits) & NO_ROOT == NO_ROOT)
 }
 
 /// Lets this process stand behind others when processors are scarce, setpriority(2).

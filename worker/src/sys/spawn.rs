@@ -2,6 +2,7 @@
 //! with `CLONE_VM` and `CLONE_VFORK`: nothing is copied for it, neither page tables
 //! nor, afterwards, the pages that either side writes to.
 
+use super::countersign;
 use super::process::{Birth, Process};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect};
@@ -51,7 +52,7 @@ extern "C" fn begin(life: *mut Life<'_>) -> ! {
     match life() {}
 }
 
-/// clone3(2) for a child that begins with `begin(life)` on the stack in `arguments`.
+/// clone3(2), countersigned, for a child that begins with `begin(life)` on the stack in `arguments`.
 ///
 /// # Safety
 /// As for vfork(2): no other thread, a stack that is nobody else's, and everything that
@@ -72,14 +73,15 @@ unsafe fn clone_onto(
             "jnz 2f",
             "xor ebp, ebp",
             "mov rdi, r8",
-            "call r9",
+            "call r10",
             "ud2",
             "2:",
             inlateout("rax") libc::SYS_clone3 => result,
             in("rdi") arguments,
             in("rsi") size_of::<libc::clone_args>(),
             in("r8") life,
-            in("r9") begin,
+            in("r9") countersign::word(),
+            in("r10") begin,
             lateout("rcx") _,
             lateout("r11") _,
         );
@@ -97,6 +99,7 @@ unsafe fn clone_onto(
             "2:",
             inlateout("x0") arguments => result,
             in("x1") size_of::<libc::clone_args>(),
+            in("x5") countersign::word(),
             in("x8") libc::SYS_clone3,
             in("x9") life,
             in("x10") begin,

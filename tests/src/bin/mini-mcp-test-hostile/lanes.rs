@@ -130,6 +130,22 @@ pub(crate) fn linger(own: &mut Supervisor) -> Attack {
     Ok(())
 }
 
+/// Has a lane launch commands under two filters, of which it can wear one.
+pub(crate) fn filters(own: &mut Supervisor) -> Attack {
+    let client = own.client();
+    for (first, second) in [("mark", "talk"), ("talk", "mark")] {
+        let lane = own.lane();
+        let _pipes = lane.ask(own.run(first, &[("name", "first")]), fd(&client));
+        tell("the first", &told(&lane));
+        let _pipes = lane.ask(own.run(first, &[("name", "again")]), fd(&client));
+        tell("the same", &told(&lane));
+        let _pipes = lane.ask(own.run(second, &[("name", "forged")]), fd(&client));
+        tell("the other", &told(&lane));
+    }
+    tell("afterwards", &own.mark(fd(&client), "right"));
+    Ok(())
+}
+
 /// A connection whose peer does not read what was sent.
 pub(crate) fn lingering() -> std::io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;

@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "crowd" => lanes::crowd(&mut supervisor),
         "deaf" => lanes::deaf(&mut supervisor),
         "linger" => lanes::linger(&mut supervisor),
+        "filters" => lanes::filters(&mut supervisor),
         other => Err(format!("unknown attack `{other}`").into()),
     }
 }

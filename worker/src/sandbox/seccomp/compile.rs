@@ -3,7 +3,7 @@
 
 use super::{Action, Check, Denied, KIND, Sockets, Test};
 use seccompiler::{BpfProgram, sock_filter};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 // linux/bpf_common.h
 const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
@@ -41,9 +41,39 @@ struct Range {
 
 /// What a range leads to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+struct Outcome {
+    /// Whoever says this word with a call makes it in any case.
+    word: Option<u64>,
+    answer: Answer,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
     Act(Action),
     Kill,
+}
+
+impl Outcome {
+    const KILL: Self = Self {
+        word: None,
+        answer: Answer::Kill,
+    };
+
+    const fn act(action: Action) -> Self {
+        Self {
+            word: None,
+            answer: Answer::Act(action),
+        }
+    }
+}
+
+/// The calls that a process makes beyond its children, and the word with which it says
+/// that it is that process, [`crate::sys::draw_countersign`].
+#[derive(Debug)]
+pub(super) struct Countersigned {
+    pub(super) calls: BTreeSet<u32>,
+    pub(super) word: u64,
 }
 
 /// The program for `actions`; every call that is not in it is `denied`, and a
@@ -67,21 +97,28 @@ pub(super) fn base(common: &BTreeMap<u32, Action>) -> BpfProgram {
 
 /// What [`base`] leaves to say of `actions`, which allow nothing beyond it: where both
 /// are installed the kernel takes the stricter of two answers, and of two errors that of
-/// the program installed last.
+/// the program installed last. Whoever puts it on himself makes calls that are
+/// `countersigned` all the same.
 pub(super) fn rest(
     actions: &BTreeMap<u32, Action>,
     denied: Denied,
     common: &BTreeMap<u32, Action>,
+    countersigned: Option<&Countersigned>,
 ) -> BpfProgram {
     let (whole, said) = (outcome_of(actions, denied), outcome_of(common, BASE_DENIES));
+    let word =
+        |number| countersigned.and_then(|own| own.calls.contains(&number).then_some(own.word));
     let left = |number| match whole(number) {
-        outcome if outcome == said(number) => Outcome::Act(Action::Allow),
-        outcome => outcome,
+        outcome if outcome == said(number) => Outcome::act(Action::Allow),
+        outcome => Outcome {
+            word: word(number),
+            ..outcome
+        },
     };
     let mut program = vec![statement(LOAD, NUMBER)];
     let above = Range {
         first: UNASSIGNED,
-        outcome: Outcome::Act(Action::Allow),
+        outcome: Outcome::act(Action::Allow),
     };
     program.extend(search(&ranges(left, &[above])));
     program
@@ -92,11 +129,11 @@ const BASE_DENIES: Denied = Denied::Fails(libc::EPERM);
 
 fn outcome_of(actions: &BTreeMap<u32, Action>, denied: Denied) -> impl Fn(u32) -> Outcome {
     let denied = match denied {
-        Denied::Fails(errno) => Outcome::Act(Action::Refuse(errno)),
-        Denied::Killed => Outcome::Kill,
+        Denied::Fails(errno) => Outcome::act(Action::Refuse(errno)),
+        Denied::Killed => Outcome::KILL,
     };
     move |number| match actions.get(&number) {
-        Some(action) => Outcome::Act(*action),
+        Some(action) => Outcome::act(*action),
         None => denied,
     }
 }
@@ -123,11 +160,11 @@ fn ranges(outcome: impl Fn(u32) -> Outcome, above: &[Range]) -> Vec<Range> {
 const ABOVE: [Range; 2] = [
     Range {
         first: UNASSIGNED,
-        outcome: Outcome::Act(Action::Refuse(libc::ENOSYS)),
+        outcome: Outcome::act(Action::Refuse(libc::ENOSYS)),
     },
     Range {
         first: FOREIGN,
-        outcome: Outcome::Kill,
+        outcome: Outcome::KILL,
     },
 ];
 
@@ -161,7 +198,7 @@ impl Backwards {
     /// Where the search of `ranges` begins.
     fn search(&mut self, ranges: &[Range]) -> usize {
         match ranges {
-            [] => self.leaf(Outcome::Kill),
+            [] => self.leaf(Outcome::KILL),
             [one] => self.leaf(one.outcome),
             // One number between others.
             [below, one, above]
@@ -219,14 +256,30 @@ impl Backwards {
 }
 
 fn leaf(outcome: Outcome) -> BpfProgram {
-    match outcome {
-        Outcome::Kill => vec![kill()],
-        Outcome::Act(Action::Allow) => vec![allow()],
-        Outcome::Act(Action::Refuse(errno)) => vec![refuse(errno)],
-        Outcome::Act(Action::Check(test)) => check(test),
-        Outcome::Act(Action::Just(values)) => just(values),
-        Outcome::Act(Action::Socket(allowed)) => sockets(allowed),
-    }
+    let mut program = outcome.word.map_or_else(BpfProgram::new, countersigned);
+    program.extend(match outcome.answer {
+        Answer::Kill => vec![kill()],
+        Answer::Act(Action::Allow) => vec![allow()],
+        Answer::Act(Action::Refuse(errno)) => vec![refuse(errno)],
+        Answer::Act(Action::Check(test)) => check(test),
+        Answer::Act(Action::Just(values)) => just(values),
+        Answer::Act(Action::Socket(allowed)) => sockets(allowed),
+    });
+    program
+}
+
+/// Allows a call whose sixth argument is `word`, and else goes on behind these.
+fn countersigned(word: u64) -> BpfProgram {
+    const SIXTH: u32 = ARGUMENTS + 8 * 5;
+    let half = |shift| u32::try_from(word >> shift & u64::from(u32::MAX)).unwrap_or_default();
+    // Little-endian: the low half comes first.
+    vec![
+        statement(LOAD, SIXTH),
+        jump(JUMP_IF_EQUAL, half(0), 0, 3),
+        statement(LOAD, SIXTH + 4),
+        jump(JUMP_IF_EQUAL, half(32), 0, 1),
+        allow(),
+    ]
 }
 
 fn check(

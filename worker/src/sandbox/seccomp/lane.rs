@@ -1,14 +1,14 @@
 //! The system calls of a lane itself, which it keeps for its whole life, and of a command
 //! on its way to being executed.
 
-use super::{Action, alone};
+use super::{Action, Around, alone};
 use libc::c_long;
 use policy::{Strength, SystemCalls};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a lane does with arguments that no command may use: it makes namespaces, mounts,
 /// sockets, files in memory and keyrings, opens arguments beneath their directory, and
-/// forks a command into its cgroup.
+/// forks a command into its cgroup. It countersigns all of them, and no other call.
 #[rustfmt::skip]
 const BEYOND: &[c_long] = {
     use libc::*;
@@ -29,6 +29,22 @@ const ALIKE: &[c_long] = {
     ]
 };
 
+/// The same by number.
+pub(super) fn beyond() -> BTreeSet<u32> {
+    numbers(BEYOND).collect()
+}
+
+/// Whether a lane can wear a filter that says `actions`, of a list of system calls for what
+/// is `around` its commands, and go on: the list takes nothing of the default one away, which
+/// has all that a lane calls without a countersign.
+pub(super) fn can_wear(actions: &BTreeMap<u32, Action>, around: Around) -> bool {
+    let default = super::table::actions(&SystemCalls::default(), around);
+    default.iter().all(|(call, action)| {
+        let said = actions.get(call);
+        said == Some(action) || said == Some(&Action::Allow)
+    })
+}
+
 /// What is said of calls where lanes and all commands of `tables` are to be bound: calls
 /// that one of them makes are made, and what all tables say alike is said once, unless
 /// the lane does more itself.
@@ -44,7 +60,7 @@ pub(super) fn common(tables: &[&BTreeMap<u32, Action>]) -> BTreeMap<u32, Action>
 
 /// What all of `tables` say of a call that a lane makes at most as commands do.
 fn said_alike(tables: &[&BTreeMap<u32, Action>]) -> Vec<(u32, Action)> {
-    let beyond: BTreeSet<u32> = numbers(BEYOND).collect();
+    let beyond = beyond();
     let first = tables.first().copied().into_iter().flatten();
     let alike = first.filter(|(call, action)| {
         let same = |table: &&BTreeMap<u32, Action>| table.get(call) == Some(action);

@@ -11,6 +11,8 @@ mod lane;
 mod reference;
 mod table;
 
+use crate::sys;
+use compile::Countersigned;
 use nix::errno::Errno;
 use policy::{Network, Policy, Profile, Refusal, Strength, SystemCalls};
 use seccompiler::BpfProgram;
@@ -123,22 +125,38 @@ impl From<Refusal> for Denied {
 /// The filters of a policy, one for each list of system calls and network that its
 /// profiles have.
 ///
-/// A lane wears what they have in common, as far as it keeps to that itself. Its commands
-/// inherit that for nothing and install only the rest, which costs a fraction of the
-/// whole; and a lane that is taken over makes no calls that no command and no lane makes.
+/// A lane wears what they have in common, as far as it keeps to that itself, and with its
+/// first command the rest of that one's filter, but for the calls that it countersigns. Its
+/// commands inherit both for nothing; so it serves none of another filter. Where the rest
+/// takes something away that the lane itself needs, each command installs it.
 #[derive(Debug)]
 pub(crate) struct Filters {
     each: BTreeMap<Key, Layers>,
+    common: BTreeMap<u32, Action>,
     base: BpfProgram,
-    /// Whether this process has installed `base`.
-    worn: bool,
+    /// Whether the policy has lanes look callers up, as the library does it that knows of
+    /// no countersign.
+    look_up: bool,
+    worn: Worn,
 }
 
 /// The filter for one key: by itself, and where the base is there already.
 #[derive(Debug)]
 struct Layers {
+    actions: BTreeMap<u32, Action>,
+    denied: Denied,
     whole: BpfProgram,
     rest: BpfProgram,
+}
+
+/// What this process has installed, for itself and for what it starts.
+#[derive(Debug)]
+enum Worn {
+    Nothing,
+    /// What all filters have in common.
+    Base,
+    /// The whole filter for one key.
+    All(Key),
 }
 
 impl Filters {
@@ -156,14 +174,18 @@ impl Filters {
             let denied = key.0.refusal.into();
             let layers = Layers {
                 whole: compile::program(&actions, denied),
-                rest: compile::rest(&actions, denied, &common),
+                rest: compile::rest(&actions, denied, &common, None),
+                actions,
+                denied,
             };
             (key, layers)
         });
         Self {
             each: each.collect(),
             base: compile::base(&common),
-            worn: false,
+            common,
+            look_up: policy.names_callers(),
+            worn: Worn::Nothing,
         }
     }
 
@@ -171,27 +193,72 @@ impl Filters {
     /// of the policy need.
     pub(crate) fn wear(&mut self) -> Result<(), Errno> {
         install(&self.base)?;
-        self.worn = true;
+        self.worn = Worn::Base;
         Ok(())
     }
 
+    /// Confines it further to what commands of `profile` may do and what it countersigns,
+    /// so that they need not be confined one by one; if it can go on like that.
+    pub(crate) fn wear_that_of(&mut self, profile: &Profile) -> Result<(), Errno> {
+        if self.look_up || !matches!(self.worn, Worn::Base) {
+            return Ok(());
+        }
+        let key = key(profile);
+        let wearable = |layers: &&Layers| lane::can_wear(&layers.actions, key.1);
+        let Some(layers) = self.each.get(&key).filter(wearable) else {
+            return Ok(());
+        };
+        let own = Countersigned {
+            calls: lane::beyond(),
+            word: sys::draw_countersign()?,
+        };
+        let (actions, denied) = (&layers.actions, layers.denied);
+        install(&compile::rest(actions, denied, &self.common, Some(&own)))?;
+        self.worn = Worn::All(key);
+        Ok(())
+    }
+
+    /// Whether this process can start commands of `profile`: what it wears it cannot take
+    /// off again.
+    pub(crate) fn serves(&self, profile: &Profile) -> bool {
+        match &self.worn {
+            Worn::Nothing | Worn::Base => true,
+            Worn::All((calls, around)) => {
+                *calls == profile.system_calls && *around == Around::of(profile)
+            }
+        }
+    }
+
     /// What a command of `profile` is still to install.
-    pub(crate) fn of_profile(&self, profile: &Profile) -> Option<&BpfProgram> {
-        let layers = self.each.get(&key(profile))?;
-        Some(if self.worn {
-            &layers.rest
-        } else {
-            &layers.whole
-        })
+    ///
+    /// # Errors
+    /// There is no filter for it here.
+    pub(crate) fn left_to(&self, profile: &Profile) -> Result<Option<&BpfProgram>, NoFilter> {
+        let layers = || self.each.get(&key(profile)).ok_or(NoFilter);
+        match &self.worn {
+            Worn::Nothing => layers().map(|layers| Some(&layers.whole)),
+            Worn::Base => layers().map(|layers| Some(&layers.rest)),
+            Worn::All(_) if self.serves(profile) => Ok(None),
+            Worn::All(_) => Err(NoFilter),
+        }
+    }
+}
+
+/// A profile is none of the policy's, or another's filter is worn.
+#[derive(Debug)]
+pub(crate) struct NoFilter;
+
+impl Around {
+    fn of(profile: &Profile) -> Self {
+        Self {
+            network: Reach::from(&profile.network),
+            strength: profile.isolation.strength,
+        }
     }
 }
 
 fn key(profile: &Profile) -> Key {
-    let around = Around {
-        network: Reach::from(&profile.network),
-        strength: profile.isolation.strength,
-    };
-    (profile.system_calls.clone(), around)
+    (profile.system_calls.clone(), Around::of(profile))
 }
 
 /// A command without a network.

@@ -1,6 +1,7 @@
 //! The proof that the tree means what the table says: by an interpreter, against a
 //! plain reading of the table and against filters that seccompiler lays out.
 
+use super::compile::Countersigned;
 use super::compile::{ARCHITECTURE, ARGUMENTS, FOREIGN, NUMBER, THIS_ARCHITECTURE, UNASSIGNED};
 use super::{
     Action, Around, Check, Denied, KIND, Reach, Sockets, Test, alone, compile, lane, table,
@@ -9,7 +10,7 @@ use crate::sandbox::settings::tests::policy;
 use policy::{Strength, SystemCalls};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
 use seccompiler::{SeccompFilter, SeccompRule, TargetArch, sock_filter};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[cfg(target_arch = "x86_64")]
 const TARGET: TargetArch = TargetArch::x86_64;
@@ -451,9 +452,16 @@ fn is_result(
         .all(|(outcome, filter)| matches(filter) == (*outcome == result))
 }
 
-/// A lane of a policy with all these lists, and of one with each alone.
-#[test]
-fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
+/// A lane of a policy with all these lists, and of one with each alone: what it wears from
+/// its beginning, and how it goes on with `rest`.
+fn layers(
+    word: Option<u64>,
+    mut each_of: impl FnMut(&BTreeMap<u32, Action>, u32, Around, (&BpfProgram, &BpfProgram)),
+) {
+    let countersigned = word.map(|word| Countersigned {
+        calls: lane::beyond(),
+        word,
+    });
     let tables = || each().map(|(list, around)| table::actions(&list, around));
     let together: Vec<_> = tables().collect();
     let together = lane::common(&together.iter().collect::<Vec<_>>());
@@ -462,20 +470,83 @@ fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
         let alone = lane::common(&[&actions]);
         for common in [&together, &alone] {
             let base = compile::base(common);
-            let rest = compile::rest(&actions, list.refusal.into(), common);
-            for call in calls(&actions) {
-                let result = run_both(&base, &rest, THIS_ARCHITECTURE, call);
-                let expected = read(&actions, denied(&list), call);
-                assert_eq!(result, expected, "{call:x?} of {list:?} and {around:?}");
-            }
-            let foreign = Call {
-                number: 1,
-                arguments: [0; 6],
-            };
-            let result = run_both(&base, &rest, 0x4000_0003, foreign);
-            assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
+            let refusal = list.refusal.into();
+            let rest = compile::rest(&actions, refusal, common, countersigned.as_ref());
+            each_of(&actions, denied(&list), around, (&base, &rest));
         }
     }
+}
+
+#[test]
+fn what_a_lane_wears_and_the_rest_mean_what_the_table_says() {
+    layers(None, |actions, denied, around, (base, rest)| {
+        for call in calls(actions) {
+            let result = run_both(base, rest, THIS_ARCHITECTURE, call);
+            let expected = read(actions, denied, call);
+            assert_eq!(result, expected, "{call:x?} under {around:?}");
+        }
+        let foreign = Call {
+            number: 1,
+            arguments: [0; 6],
+        };
+        let result = run_both(base, rest, 0x4000_0003, foreign);
+        assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
+    });
+}
+
+/// It opens those calls that lanes countersign, and none else, to whoever knows all of it.
+#[test]
+fn a_word_opens_what_lanes_countersign() {
+    const WORD: u64 = 0x0123_4567_89ab_cdef;
+    let beyond = lane::beyond();
+    layers(Some(WORD), |actions, denied, around, (base, rest)| {
+        for call in calls(actions) {
+            let saying = |word| {
+                let mut arguments = call.arguments;
+                arguments[5] = word;
+                let result = run_both(base, rest, THIS_ARCHITECTURE, Call { arguments, ..call });
+                (result, read(actions, denied, Call { arguments, ..call }))
+            };
+            for other in [
+                call.arguments[5],
+                WORD ^ 1,
+                WORD ^ 1 << 63,
+                WORD & 0xffff_ffff,
+            ] {
+                let (result, expected) = saying(other);
+                assert_eq!(result, expected, "{other:x}: {call:x?} under {around:?}");
+            }
+            let (result, expected) = saying(WORD);
+            if beyond.contains(&call.number) {
+                assert_eq!(
+                    result,
+                    libc::SECCOMP_RET_ALLOW,
+                    "{call:x?} under {around:?}"
+                );
+            } else {
+                assert_eq!(result, expected, "{call:x?} under {around:?}");
+            }
+        }
+    });
+}
+
+/// What a lane calls and does not countersign is left to it, or it does not wear the filter.
+#[test]
+fn a_lane_wears_no_list_that_takes_away_what_it_needs() {
+    let worn = |body: &str| {
+        let policy = policy(body);
+        let list = &policy.profiles().next().unwrap().system_calls;
+        let can = |around| lane::can_wear(&table::actions(list, around), around);
+        let all: BTreeSet<bool> = around().map(can).collect();
+        assert_eq!(all.len(), 1, "{body}");
+        all.contains(&true)
+    };
+    assert!(worn(""));
+    assert!(worn("system_calls = ['+ptrace', '+@ipc', '+getxattr']"));
+    assert!(worn("system_call_error_number = 'kill'"));
+    assert!(!worn("system_calls = ['~setsid']"));
+    assert!(!worn("system_calls = ['~prctl']"));
+    assert!(!worn("system_calls = ['@basic-io']"));
 }
 
 #[test]
@@ -499,7 +570,7 @@ fn the_programs_stay_small() {
     let list = SystemCalls::default();
     let actions = table::actions(&list, super::alone(Strength::Default));
     let common = lane::common(&[&actions]);
-    let length = compile::rest(&actions, list.refusal.into(), &common).len();
+    let length = compile::rest(&actions, list.refusal.into(), &common, None).len();
     assert!(length < 80, "{length} instructions for each launch");
 }
 

@@ -2,8 +2,9 @@
 
 use super::tree::{Tree, merged};
 use crate::sys::mount::{attach, restrict};
+use crate::sys::open_within;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{OFlag, ResolveFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::unistd::symlinkat;
 use std::os::fd::{AsFd, OwnedFd};
@@ -67,7 +68,7 @@ impl Root {
             | ResolveFlag::RESOLVE_NO_SYMLINKS
             | ResolveFlag::RESOLVE_NO_MAGICLINKS;
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        openat2(&self.top, path, OpenHow::new().flags(flags).resolve(strict))
+        open_within(&self.top, path, (flags, Mode::empty()), strict)
     }
 
     /// Makes an empty directory or file, and the directories above.
