@@ -52,6 +52,11 @@ impl Groups {
         }
     }
 
+    /// Whether there is a next one.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// Makes the next one ahead; whether that can be made is told to whom it is for.
     pub(crate) fn prepare(&mut self, containment: &Containment) {
         if self.next.is_none() {

@@ -3,6 +3,7 @@
 //! It takes a [`Grant`], which only the policy makes, and decides nothing. What
 //! can be refused before a start is recorded is refused by [`Launcher::open`].
 
+use crate::audit::Counted;
 use crate::context::{Context, Trust};
 use crate::create::Maker;
 use crate::denials::Observer;
@@ -195,10 +196,27 @@ impl Launcher {
         self.domains.forget_views();
     }
 
+    /// Whether [`Launcher::prepare`] has nothing to do.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.groups.is_prepared() && self.domains.is_prepared()
+    }
+
     /// Makes ahead what the next command needs, while nobody waits.
     pub(crate) fn prepare(&mut self) {
         self.groups.prepare(&self.context.containment);
         self.domains.prepare();
+    }
+
+    /// What was counted here and nobody else knows yet.
+    pub(crate) fn counted(&mut self) -> Option<Counted> {
+        self.tasks.counted()
+    }
+
+    /// Takes what another lane has `counted` for its own.
+    pub(crate) fn learn(&mut self, counted: Option<Counted>) {
+        if let Some(counted) = counted {
+            self.tasks.learn(counted);
+        }
     }
 
     /// Has nobody be born any more where what has just been killed may still be on its way

@@ -31,6 +31,7 @@ pub(crate) use crate::log::say;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::recordings::Recordings;
+use crate::sandbox::tasks::Told;
 use crate::service::{Manager, ServiceError};
 use crate::source::Source;
 use crate::sys;
@@ -129,6 +130,8 @@ pub(crate) struct Worker {
     clients: Clients,
     client_names: RunNames,
     recordings: Recordings,
+    /// What lanes have counted.
+    tasks: Told,
     /// What administrators are told in numbers.
     metrics: Metrics,
     /// Room for one ask of a lane.
@@ -185,6 +188,7 @@ impl Worker {
             clients: Clients::default(),
             client_names: RunNames::new(),
             recordings,
+            tasks: Told::default(),
             metrics: Metrics::default(),
             buffer: vec![0; ASK_MAX],
             deadline: None,

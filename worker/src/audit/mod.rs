@@ -214,6 +214,19 @@ pub(crate) struct Began {
     pub user: Option<u32>,
     /// How many bytes may be recorded in the two files that come along.
     pub record_max: u64,
+    /// What another lane has counted last.
+    pub counted: Option<Counted>,
+}
+
+/// How many tasks a user has, as one lane tells the others, since to count them takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    /// The user.
+    pub uid: u32,
+    /// How many.
+    pub tasks: u64,
+    /// For how long that is good yet.
+    pub good_for: Duration,
 }
 
 impl Entry {
@@ -446,7 +459,8 @@ pub(crate) enum Ask<E> {
     Leave(Left),
     /// To write the end of a run, which took so long, and to tell the supervisor of it over
     /// the lane's connection: what it hears of stands in the trail. The lane is not answered.
-    Ended(Box<Ending>, Times),
+    /// With what it has counted itself of late.
+    Ended(Box<Ending>, Times, Option<Counted>),
     /// To end: the supervisor is of a newer release, which speaks this version of the
     /// wire. Not answered.
     Outdated(u16),

@@ -164,6 +164,7 @@ impl Lane {
                 Start::Recorded(began, running) => {
                     // The readers must see the end of the output when the command's tree has ended.
                     drop((streams, files));
+                    self.launcher.learn(began.counted);
                     let proofs = (proofs, None);
                     return self.follow(&began.run, *running, &grant, proofs);
                 }
@@ -185,7 +186,9 @@ impl Lane {
             run: name,
             user,
             record_max,
+            counted,
         } = began;
+        self.launcher.learn(counted);
         let recording = match passage {
             Some(passage) => Some(passage.recorded(self.records.handed(), record_max)?),
             None => None,
@@ -360,9 +363,10 @@ impl Lane {
     /// `remains` are kept for the next command, or dropped.
     pub(super) fn end(&mut self, ending: Ending, remains: Remains) -> Result<(), HangUp> {
         self.finished = matches!(ending, Ending::Finished(_));
-        let asked = self.records.end(ending, self.watch.stop())?;
+        let (times, counted) = (self.watch.stop(), self.launcher.counted());
+        let asked = self.records.end(ending, times, counted)?;
         self.launcher.keep(remains);
-        self.prepared = false;
+        self.prepared = self.launcher.is_prepared();
         match asked {
             Ok(()) => Ok(()),
             Err(refusal) => self.reply(&refusal.into()),

@@ -3,7 +3,7 @@
 
 use super::HangUp;
 use super::call::stale;
-use crate::audit::{ASK_MAX, Ask, Attachment, Began, Ending, Entry, Left, Note, Waiting};
+use crate::audit::{ASK_MAX, Ask, Attachment, Began, Counted, Ending, Entry, Left, Note, Waiting};
 use crate::metrics::Times;
 use crate::sys;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -158,14 +158,15 @@ impl Records {
             .map_err(|_| HangUp::Records)
     }
 
-    /// Has the first process record the end of a run, and answer the supervisor itself. A
-    /// refusal is for the lane to tell.
+    /// Has the first process record the end of a run, and answer the supervisor itself, and
+    /// tells it what was `counted`. A refusal is for the lane to tell.
     pub(super) fn end(
         &mut self,
         ending: Ending,
         times: Times,
+        counted: Option<Counted>,
     ) -> Result<Result<(), Refusal>, HangUp> {
-        self.send(&Ask::Ended(Box::new(ending), times))
+        self.send(&Ask::Ended(Box::new(ending), times, counted))
     }
 
     fn ask(&mut self, ask: &Ask<&Entry>) -> Result<Result<Option<Began>, Refusal>, HangUp> {

@@ -122,6 +122,11 @@ impl Ahead {
         self.wanted = Some(wanted);
     }
 
+    /// Whether there is nothing to be made and nothing to be given back.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.wanted.is_none() && self.ready.is_none() && self.given.is_none()
+    }
+
     /// What is to be made, when the last command has ended.
     pub(crate) fn begin(&mut self) -> Option<Wanted> {
         self.given = None;

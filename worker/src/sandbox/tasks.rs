@@ -1,7 +1,9 @@
 //! How many tasks a user runs besides a command, for `RLIMIT_NPROC`, which the
-//! kernel counts by user: the floor under `tasks_max` where no cgroup counts.
+//! kernel counts by user: the floor under `tasks_max` where no cgroup counts. What one lane
+//! has counted all others know, so that many do not count more than one.
 
 use super::containment::Containment;
+use crate::audit::Counted;
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,9 +16,16 @@ const FRESH: Duration = Duration::from_secs(1);
 /// there are many processes, it does not take more than a hundredth of the time.
 const WORTH: u32 = 100;
 
+/// How long others believe a lane at most.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// Counts by user.
 #[derive(Debug, Default)]
-pub(crate) struct TaskCounts(HashMap<u32, Count>);
+pub(crate) struct TaskCounts {
+    by_user: HashMap<u32, Count>,
+    /// Whom this process has counted and told nobody of yet.
+    news: Option<u32>,
+}
 
 #[derive(Debug)]
 struct Count {
@@ -34,6 +43,38 @@ impl Count {
             good_until: begin + good_for,
         }
     }
+
+    fn is_good(&self, now: Instant) -> bool {
+        now <= self.good_until
+    }
+}
+
+/// The count that lanes have told last, for the others.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Option<(Counted, Instant)>);
+
+impl Told {
+    /// Notes what a lane has counted, if it has.
+    pub(crate) fn note(&mut self, counted: Option<Counted>) {
+        if let Some(counted) = counted {
+            let good_for = counted.good_for.min(LONGEST);
+            let counted = Counted {
+                good_for,
+                ..counted
+            };
+            self.0 = Some((counted, Instant::now()));
+        }
+    }
+
+    /// What a lane may take for its own.
+    pub(crate) fn known(&self) -> Option<Counted> {
+        let (counted, since) = self.0?;
+        let good_for = counted.good_for.checked_sub(since.elapsed())?;
+        Some(Counted {
+            good_for,
+            ..counted
+        })
+    }
 }
 
 impl TaskCounts {
@@ -50,9 +91,32 @@ impl TaskCounts {
         }
     }
 
+    /// What this process has counted itself since it was asked last.
+    pub(crate) fn counted(&mut self) -> Option<Counted> {
+        let uid = self.news.take()?;
+        let count = self.by_user.get(&uid)?;
+        Some(Counted {
+            uid,
+            tasks: count.tasks,
+            good_for: count.good_until.checked_duration_since(Instant::now())?,
+        })
+    }
+
+    /// Takes what another process has counted, unless that is good for less long than what
+    /// is known.
+    pub(crate) fn learn(&mut self, counted: Counted) {
+        let good_until = Instant::now() + counted.good_for;
+        let tasks = counted.tasks;
+        let known = self.by_user.get(&counted.uid);
+        if known.is_none_or(|known| known.good_until < good_until) {
+            self.by_user
+                .insert(counted.uid, Count { tasks, good_until });
+        }
+    }
+
     /// The counts are no good: they are made anew.
     pub(crate) fn forget(&mut self) {
-        self.0.clear();
+        self.by_user.clear();
     }
 
     fn count(&mut self, uid: u32) -> u64 {
@@ -60,11 +124,15 @@ impl TaskCounts {
         if uid == 0 {
             return 0;
         }
-        let count = self.0.entry(uid).or_insert_with(|| Count::of(uid));
-        if Instant::now() > count.good_until {
-            *count = Count::of(uid);
+        let now = Instant::now();
+        if let Some(count) = self.by_user.get(&uid).filter(|count| count.is_good(now)) {
+            return count.tasks;
         }
-        count.tasks
+        let count = Count::of(uid);
+        let tasks = count.tasks;
+        self.by_user.insert(uid, count);
+        self.news = Some(uid);
+        tasks
     }
 }
 
@@ -83,4 +151,62 @@ fn tasks_of(uid: u32) -> u64 {
             fs::read_dir(entry.path().join("task")).map_or(1, |tasks| tasks.count() as u64)
         })
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the user who runs this test, which is a task of his.
+    fn counts() -> (TaskCounts, u32) {
+        let uid = fs::metadata("/proc/self").unwrap().uid();
+        let mut counts = TaskCounts::default();
+        counts.by_user.insert(uid, Count::of(uid));
+        counts.news = Some(uid);
+        (counts, uid)
+    }
+
+    #[test]
+    fn what_one_has_counted_the_others_know() {
+        let (mut one, uid) = counts();
+        let mut told = Told::default();
+        assert_eq!(told.known(), None);
+        told.note(one.counted());
+        told.note(one.counted());
+        let known = told.known().unwrap();
+        assert!(known.uid == uid && known.tasks > 0 && known.good_for <= FRESH);
+        let mut other = TaskCounts::default();
+        other.learn(known);
+        assert!(other.by_user[&uid].is_good(Instant::now()));
+        assert_eq!(other.counted(), None, "it is no news of its own");
+    }
+
+    #[test]
+    fn what_is_good_for_longer_stays() {
+        let (mut counts, uid) = counts();
+        let learn = |counts: &mut TaskCounts, tasks, good_for| {
+            counts.learn(Counted {
+                uid,
+                tasks,
+                good_for,
+            });
+            counts.by_user[&uid].tasks
+        };
+        assert_ne!(learn(&mut counts, 7, Duration::ZERO), 7);
+        assert_eq!(learn(&mut counts, 7, 2 * FRESH), 7);
+    }
+
+    #[test]
+    fn no_lane_is_believed_for_long() {
+        let mut told = Told::default();
+        told.note(Some(Counted {
+            uid: 1,
+            tasks: 0,
+            good_for: Duration::MAX,
+        }));
+        assert!(told.known().unwrap().good_for <= LONGEST);
+        let mut lane = TaskCounts::default();
+        lane.learn(told.known().unwrap());
+        assert_eq!(lane.count(1), 0);
+    }
 }

@@ -263,6 +263,7 @@ impl LaneProcess {
                     run: self.run.clone().unwrap_or_default(),
                     user: self.user,
                     record_max: self.recording.as_ref().map_or(0, Recording::max),
+                    counted: None,
                 })
             }
             Entry::End(_) => {

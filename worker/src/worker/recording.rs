@@ -31,7 +31,8 @@ impl Worker {
             Some(Ask::<Entry>::Record(entry)) => self.take_down(number, entry),
             Some(Ask::Approval(waiting)) => self.approval(number, *waiting),
             Some(Ask::Leave(left)) => self.leave(number, left),
-            Some(Ask::Ended(ending, times)) => {
+            Some(Ask::Ended(ending, times, counted)) => {
+                self.tasks.note(counted);
                 self.metrics.took(&times);
                 self.end(number, *ending);
                 return Ok(());
@@ -60,7 +61,7 @@ impl Worker {
     /// run is recorded. Whatever else it has said, it died before it was answered.
     pub(super) fn hear_out(&mut self, number: u64) {
         while let Some(ask) = self.last_words(number) {
-            if let Ask::Ended(ending, times) = ask {
+            if let Ask::Ended(ending, times, _) = ask {
                 self.metrics.took(&times);
                 self.end(number, *ending);
             }
@@ -196,7 +197,10 @@ impl Worker {
             Ok(()) => {
                 let policy = &self.context.policy;
                 self.metrics.recorded(policy, &mut lane.counting, entry);
-                let began = lane.note_recorded(entry);
+                let mut began = lane.note_recorded(entry);
+                if let Some(began) = &mut began {
+                    began.counted = self.tasks.known();
+                }
                 self.seen(entry);
                 Note::Recorded(began)
             }

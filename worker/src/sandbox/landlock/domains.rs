@@ -3,7 +3,7 @@
 
 mod sight;
 
-use super::rules::{Right, Rule, build, rights, rules, serves};
+use super::rules::{Right, Rules, build, rights, serves};
 use super::{DomainError, holds};
 use crate::open::Opened;
 use crate::sandbox::cell::Cell;
@@ -46,7 +46,7 @@ pub(crate) struct Domains {
 
 #[derive(Debug)]
 struct Prepared {
-    rules: Vec<Rule>,
+    rules: Rules,
     ruleset: RulesetCreated,
     /// Of the program, when the policy pins it.
     pinned: Option<Fingerprint>,
@@ -66,8 +66,7 @@ enum Kept {
 impl Prepared {
     fn is_current(&self, program: &Path) -> bool {
         let pinned = self.pinned.as_ref();
-        self.rules.iter().all(Rule::is_current)
-            && pinned.is_none_or(|fingerprint| fingerprint.is_current(program))
+        self.rules.are_current() && pinned.is_none_or(|fingerprint| fingerprint.is_current(program))
     }
 }
 
@@ -104,7 +103,7 @@ impl Domains {
             let path = |error| DomainError::Path(grant.program().to_path_buf(), error);
             return prepared.ruleset.try_clone().map_err(path);
         }
-        let mut ruleset = build(abi, &prepared.rules, &profile.network)?;
+        let mut ruleset = build(abi, prepared.rules.all(), &profile.network)?;
         for file in opened {
             let right = Right::from(file.access);
             let rights = rights(abi, right, file.directory, serves(&profile.network));
@@ -124,8 +123,8 @@ impl Domains {
         let pin = grant.sha256();
         let pinned = pin.map(|wanted| pin::verify(grant.program(), wanted));
         let pinned = pinned.transpose()?;
-        let rules = rules(grant)?;
-        let ruleset = build(abi, &rules, &grant.profile().network)?;
+        let rules = Rules::of(grant)?;
+        let ruleset = build(abi, rules.all(), &grant.profile().network)?;
         if self.tools.len() >= REMEMBERED {
             self.tools.clear();
         }

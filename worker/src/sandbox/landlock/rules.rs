@@ -22,6 +22,9 @@ const DEVICES: [(&str, bool); 5] = [
     ("/dev/urandom", false),
 ];
 
+/// Where they are.
+const DEV: &str = "/dev";
+
 /// What a program calls its terminal, where it has one.
 const TERMINAL: &str = "/dev/tty";
 
@@ -56,6 +59,8 @@ pub(super) struct Rule {
     pub(super) right: Right,
     /// `None` for an optional path that does not exist.
     anchor: Option<Anchor>,
+    /// Another rule has the same path.
+    repeated: bool,
 }
 
 /// Device, inode, owner and mode.
@@ -80,10 +85,15 @@ impl Rule {
             path: path.to_path_buf(),
             right,
             anchor,
+            repeated: false,
         })
     }
 
-    pub(super) fn is_current(&self) -> bool {
+    fn is_in(&self, directory: &Path) -> bool {
+        self.path.parent() == Some(directory)
+    }
+
+    fn is_current(&self) -> bool {
         let now = fs::metadata(&self.path).ok().as_ref().map(identity);
         now == self.anchor.as_ref().map(|anchor| anchor.identity)
     }
@@ -113,8 +123,51 @@ fn identity(metadata: &Metadata) -> Identity {
     )
 }
 
-/// Everything that calls of this tool have in common.
-pub(super) fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
+/// Everything that calls of a tool have in common.
+#[derive(Debug)]
+pub(super) struct Rules {
+    all: Vec<Rule>,
+    /// Of /dev, before anything there was looked up.
+    devices: Option<Entries>,
+}
+
+/// A directory as long as nothing in it is replaced: device, inode, and when its entries
+/// changed, in seconds and nanoseconds.
+type Entries = (u64, u64, i64, i64);
+
+impl Rules {
+    /// Those of `grant`.
+    pub(super) fn of(grant: &Grant) -> Result<Self, DomainError> {
+        let devices = entries(Path::new(DEV));
+        let mut all: Vec<Rule> = Vec::new();
+        for rule in rules(grant)? {
+            let repeated = all.iter().any(|one| one.path == rule.path);
+            all.push(Rule { repeated, ..rule });
+        }
+        Ok(Self { all, devices })
+    }
+
+    /// Whether all paths are still what they were. Of devices, which are half of them and
+    /// hardly ever replaced, their directory tells it.
+    pub(super) fn are_current(&self) -> bool {
+        let devices = self.devices.is_some() && entries(Path::new(DEV)) == self.devices;
+        let known = |rule: &&Rule| rule.repeated || devices && rule.is_in(Path::new(DEV));
+        let mut others = self.all.iter().filter(|rule| !known(rule));
+        others.all(Rule::is_current)
+    }
+
+    pub(super) fn all(&self) -> &[Rule] {
+        &self.all
+    }
+}
+
+fn entries(directory: &Path) -> Option<Entries> {
+    let found = fs::metadata(directory).ok()?;
+    let changed = (found.mtime(), found.mtime_nsec());
+    Some((found.dev(), found.ino(), changed.0, changed.1))
+}
+
+fn rules(grant: &Grant) -> Result<Vec<Rule>, DomainError> {
     let profile = grant.profile();
     let mut rules = Vec::new();
     for (device, writable) in DEVICES {

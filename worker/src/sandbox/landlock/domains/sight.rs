@@ -77,6 +77,11 @@ impl Domains {
         Some(self.ahead.give(ready))
     }
 
+    /// Whether [`Domains::prepare`] has nothing to do.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.ahead.is_idle()
+    }
+
     /// Makes what the next command will have of its own, if it is of the same tool, and
     /// gives back what the last one had. What cannot be made is told to whom it is for.
     pub(crate) fn prepare(&mut self) {
@@ -87,7 +92,7 @@ impl Domains {
             return;
         };
         let network = &wanted.recipe.network;
-        let Ok(ruleset) = build(self.abi(), &prepared.rules, network) else {
+        let Ok(ruleset) = build(self.abi(), prepared.rules.all(), network) else {
             return;
         };
         let make = || fresh::make(&wanted.recipe, &wanted.shared, &ruleset);
@@ -134,7 +139,8 @@ impl Domains {
     ) -> Result<View<'a>, DomainError> {
         let isolation = grant.profile().isolation;
         let prepared = self.tools.get(key(grant).as_ref());
-        let rules = prepared.map_or_else(Vec::new, |prepared| prepared.rules.iter().collect());
+        let rules =
+            prepared.map_or_else(Vec::new, |prepared| prepared.rules.all().iter().collect());
         let common = rules.into_iter().map(|rule| Place {
             path: rule.path.clone(),
             opened: None,
