@@ -32,7 +32,7 @@ pub(crate) fn connect(options: &Connect) -> Result<(), Error> {
         socket.try_clone().map_err(Error::Bridge)?,
         Arc::clone(&expecting),
     );
-    let received = pass(&socket, &output);
+    let received = pass(Patient(&socket), &output);
     match received {
         Ok(0) if expecting.load(Ordering::Relaxed) => Err(Error::Refused {
             path: options.socket.clone(),
@@ -87,6 +87,20 @@ fn watch(output: File, socket: UnixStream) {
         }
         let _ = socket.shutdown(Shutdown::Both);
     });
+}
+
+/// Reads a socket when there is something. Who is blocked in read(2) instead is woken by the
+/// kernel also when the other end has read what was said, with each request for nothing.
+struct Patient<'a>(&'a UnixStream);
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        poll(
+            &mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)],
+            PollTimeout::NONE,
+        )?;
+        self.0.read(buffer)
+    }
 }
 
 /// Copies until the end of `from`; how many bytes came.

@@ -102,7 +102,8 @@ mod tests {
     use super::*;
     use crate::lane::Packets;
     use crate::lane::pair;
-    use std::os::fd::OwnedFd;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::{AsFd, OwnedFd};
 
     fn lanes(number: usize) -> (Idle, Vec<OwnedFd>) {
         let idle = Idle::default();
@@ -125,6 +126,37 @@ mod tests {
         assert!(!idle.shrink(Instant::now() + LINGER));
         assert_eq!(idle.len(), IDLE_KEPT);
         assert!(!idle.keep(used) || idle.len() > IDLE_KEPT);
+    }
+
+    #[tokio::test]
+    async fn one_that_wears_a_filter_serves_no_other() {
+        let (idle, _ends) = lanes(2);
+        let [one, other] = [1, 2].map(|number| Some(Filter::numbered(number)));
+        let mut lane = idle.take(one).unwrap();
+        lane.runs(one);
+        let _ = idle.keep(lane);
+        // The one that has run nothing yet.
+        let mut lane = idle.take(other).unwrap();
+        lane.runs(other);
+        assert!(idle.take(other).is_none());
+        let _ = idle.keep(lane);
+        for filter in [other, one, None] {
+            let mut lane = idle.take(filter).unwrap();
+            lane.runs(None);
+            let _ = idle.keep(lane);
+        }
+        assert_eq!(idle.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn of_too_many_the_one_goes_that_was_not_needed_for_longest() {
+        let (idle, ends) = lanes(IDLE_MAX + 1);
+        assert_eq!(idle.len(), IDLE_MAX);
+        let gone = |end: &OwnedFd| {
+            let mut end = [PollFd::new(end.as_fd(), PollFlags::empty())];
+            poll(&mut end, PollTimeout::ZERO) == Ok(1)
+        };
+        assert!(gone(&ends[0]) && !ends[1..].iter().any(gone));
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! A client that does as little as a client can: writes a line, reads a line.
 
 use crate::{Site, User, connect_as};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::SockType;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -27,6 +29,18 @@ pub fn call(tool: &str) -> String {
 pub struct Session {
     answers: BufReader<Box<dyn Read + Send>>,
     requests: Box<dyn Write + Send>,
+}
+
+/// Waits by poll(2), as event loops do and `mini-mcp connect`: who is blocked in read(2) is
+/// woken also when the server has read the request.
+struct Patient(UnixStream);
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let readable = PollFd::new(self.0.as_fd(), PollFlags::POLLIN);
+        poll(&mut [readable], PollTimeout::NONE)?;
+        self.0.read(buffer)
+    }
 }
 
 impl fmt::Debug for Session {
@@ -55,7 +69,7 @@ impl Session {
     }
 
     pub(super) fn over(socket: UnixStream) -> io::Result<Session> {
-        Session::through(socket.try_clone()?, socket)
+        Session::through(Patient(socket.try_clone()?), socket)
     }
 
     /// Through two ends of anything.

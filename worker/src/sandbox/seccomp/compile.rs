@@ -70,7 +70,6 @@ impl Outcome {
 
 /// The calls that a process makes beyond its children, and the word with which it says
 /// that it is that process, [`crate::sys::draw_countersign`].
-#[derive(Debug)]
 pub(super) struct Countersigned {
     pub(super) calls: BTreeSet<u32>,
     pub(super) word: u64,
