@@ -106,7 +106,7 @@ impl Lane {
     }
 
     /// Whether this lane can launch commands of `profile`. The supervisor keeps those of
-    /// different profiles apart.
+    /// different filters apart.
     fn serves(&self, profile: &Profile) -> Result<(), HangUp> {
         if self.launcher.serves(profile) {
             return Ok(());

@@ -282,3 +282,67 @@ pub(super) fn rights(abi: ABI, right: Right, directory: bool, serves: bool) -> B
         rights & AccessFs::from_file(abi)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process;
+
+    /// Something in /dev that is removed again.
+    struct Device(PathBuf);
+
+    impl Device {
+        fn make(name: &str) -> Self {
+            let path = Path::new(DEV).join(format!("mini-mcp-test-{}-{name}", process::id()));
+            File::create(&path).unwrap();
+            Self(path)
+        }
+
+        /// Puts another file in its place, as who replaces a device does.
+        fn replace(&self) {
+            let other = Self::make("other");
+            fs::rename(&other.0, &self.0).unwrap();
+        }
+    }
+
+    impl Drop for Device {
+        fn drop(&mut self) {
+            let _renamed = fs::remove_file(&self.0);
+        }
+    }
+
+    fn rule(path: &Path, repeated: bool) -> Rule {
+        let rule = Rule::new(path, Right::Read, false).unwrap();
+        Rule { repeated, ..rule }
+    }
+
+    #[test]
+    fn a_device_that_is_replaced_is_noticed() {
+        let device = Device::make("device");
+        let rules = Rules {
+            devices: entries(Path::new(DEV)),
+            all: vec![rule(&device.0, false)],
+        };
+        assert!(rules.are_current());
+        // The clock of a directory may stand still for a tick.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        device.replace();
+        assert!(!rules.are_current());
+    }
+
+    #[test]
+    fn what_two_rules_name_is_looked_at_once() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("file");
+        File::create(&path).unwrap();
+        let rules = Rules {
+            devices: None,
+            all: vec![rule(&path, false), rule(&path, true)],
+        };
+        assert!(rules.are_current());
+        let other = scratch.path().join("other");
+        File::create(&other).unwrap();
+        fs::rename(other, path).unwrap();
+        assert!(!rules.are_current());
+    }
+}

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a lane does with arguments that no command may use: it makes namespaces, mounts,
 /// sockets, files in memory and keyrings, opens arguments beneath their directory, and
-/// forks a command into its cgroup. It countersigns all of them, and no other call.
+/// forks a command into its cgroup. It countersigns these where no command may make them
+/// so, and no other call.
 #[rustfmt::skip]
 const BEYOND: &[c_long] = {
     use libc::*;
@@ -29,7 +30,7 @@ const ALIKE: &[c_long] = {
     ]
 };
 
-/// The same by number.
+/// [`BEYOND`] by number.
 pub(super) fn beyond() -> BTreeSet<u32> {
     numbers(BEYOND).collect()
 }
