@@ -122,3 +122,25 @@ fn what_a_profile_says_holds_for_its_command_alone() {
         assert_eq!(sh(&client, "sh", "nice"), "0\n", "{keys}");
     }
 }
+
+/// Where the policy has lanes look callers up, each command installs its filter itself.
+#[test]
+fn every_call_has_its_own_filter_where_callers_are_looked_up() {
+    let named =
+        "\n[profile.named]\nextends = \"plain\"\nenvironment = { WHO = \"${caller.name}\" }\n";
+    let site = Site::with(&[&policy(), named, &shells(&["named"])].concat()).start();
+    let client = Client::attach(&site, ALICE);
+    for (tool, seen) in [
+        ("sh", "no socket\n"),
+        ("talks", ""),
+        ("named", "no socket\n"),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(sh(&client, tool, SOCKET), seen, "{tool}");
+        }
+    }
+    // None of them is worn by a lane.
+    for lane in site.lanes() {
+        assert_eq!(lane.status()["Seccomp_filters"], "1");
+    }
+}
