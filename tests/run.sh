@@ -124,8 +124,16 @@ step "Build"
 cargo build --quiet --locked --workspace --bins
 step "Tests"
 report=target/tests.txt
+# Not through a pipe, which whatever a failed test has left behind would keep open; and as a
+# group of its own, which is ended with this.
+set -m
+cargo test --quiet --locked --workspace --no-fail-fast </dev/null >"$report" 2>&1 &
+tests=$!
+set +m
+trap 'kill -- "-$tests" 2>/dev/null || true' EXIT
+tail -n +1 -f --pid="$tests" "$report"
 status=0
-cargo test --quiet --locked --workspace --no-fail-fast 2>&1 | tee "$report" || status=$?
+wait "$tests" || status=$?
 # One line for all of cargo's, of which there is one for each test binary.
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$report"
 exit "$status"

@@ -464,14 +464,16 @@ fn by(script: &str, command: &Command) -> Command {
 }
 
 impl Drop for Site {
-    /// Stops both processes and panics when a process of the site survives them.
+    /// Stops both processes and panics when a process of the site survives them. After a
+    /// failure nothing of it may stay, whoever has started it: it would keep what reads the
+    /// test's output waiting.
     fn drop(&mut self) {
         if std::thread::panicking() {
             for name in ["worker", "supervisor"] {
                 eprintln!("--- {name} log ---\n{}", self.log_text(name));
             }
-            for child in [&mut self.supervisor, &mut self.worker] {
-                child.iter_mut().for_each(|child| drop(child.kill()));
+            for left in Process::mentioning(&self.text()) {
+                let _ended_already = kill(Pid::from_raw(left.id()), Signal::SIGKILL);
             }
             return;
         }

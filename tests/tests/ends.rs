@@ -1,7 +1,7 @@
 //! The end of a command is told by whoever has recorded it: nobody hears of it before it
 //! stands in the trail, and what stands there counts, whatever becomes of the lane.
 
-use harness::{ALICE, BASE, Client, FailingDisk, Process, Site, assert_whole, eventually};
+use harness::{ALICE, BASE, Client, FailingDisk, Lane, Process, Site, assert_whole, eventually};
 use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 use std::thread;
 use std::time::Duration;
+use wire::{Hello, Request, VERSION};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -95,6 +96,30 @@ fn what_a_lane_has_said_last_counts() {
     };
     let end = site.audited("its end is recorded", end);
     assert_eq!(end.field("outcome")["exit_code"], 0);
+    assert_whole(&site);
+}
+
+/// A newer supervisor would stay with an older worker for ever.
+#[test]
+fn that_a_newer_supervisor_greets_counts_as_well() {
+    let (site, _client) = started();
+    let others = lanes(&site);
+    let connection = Lane::open(&site);
+    let lane = eventually("it has a lane", SOON, || {
+        lanes(&site).into_iter().find(|one| !others.contains(one))
+    });
+    send(site.worker(), Signal::SIGSTOP);
+    // As above.
+    let other = *others.first().expect("there are two");
+    other.kill();
+    eventually("it ends", SOON, || has_ended(other).then_some(()));
+    let (version, policy) = (VERSION + 1, site.digest());
+    connection.say(&Request::Hello(Hello { version, policy }), &[]);
+    eventually("the lane ends", SOON, || has_ended(lane).then_some(()));
+    send(site.worker(), Signal::SIGCONT);
+    let told = site.audited("it is told", |entry| entry.event() == "violation");
+    let words = format!("a supervisor of version {version} greets");
+    assert!(told.text("reason").starts_with(&words), "{told:?}");
     assert_whole(&site);
 }
 

@@ -58,12 +58,17 @@ impl Worker {
     }
 
     /// Takes what a lane that is gone has said last: it does not wait until the end of its
-    /// run is recorded. Whatever else it has said, it died before it was answered.
+    /// run is recorded, nor until somebody is told to be older. Whatever else it has said,
+    /// it died before it was answered.
     pub(super) fn hear_out(&mut self, number: u64) {
         while let Some(ask) = self.last_words(number) {
-            if let Ask::Ended(ending, times, _) = ask {
-                self.metrics.took(&times);
-                self.end(number, *ending);
+            match ask {
+                Ask::Ended(ending, times, _) => {
+                    self.metrics.took(&times);
+                    self.end(number, *ending);
+                }
+                Ask::Outdated(version) => self.greeted_by_newer(version),
+                Ask::Record(_) | Ask::Approval(_) | Ask::Leave(_) | Ask::Reload(_) => {}
             }
         }
     }
