@@ -3,6 +3,7 @@
 use crate::{DESCRIPTORS_MAX, FRAME_MAX};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -38,11 +39,43 @@ pub enum SendError {
 /// # Errors
 /// [`FrameError::TooLarge`] above [`FRAME_MAX`] bytes.
 pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
-    let packet = postcard::to_allocvec(message).map_err(FrameError::Malformed)?;
+    let packet = pack(message).map_err(FrameError::Malformed)?;
     if packet.len() > FRAME_MAX {
         return Err(FrameError::TooLarge(packet.len()));
     }
     Ok(packet)
+}
+
+/// `message` as bytes, however many.
+///
+/// # Errors
+/// Postcard's, of what it has no form for.
+pub fn pack<T: Serialize>(message: &T) -> postcard::Result<Vec<u8>> {
+    postcard::serialize_with_flavor(message, Growing(Vec::with_capacity(USUAL)))
+}
+
+/// Bytes that most messages do without more than; postcard's own vector grows from nothing,
+/// and moves with each doubling.
+const USUAL: usize = 512;
+
+struct Growing(Vec<u8>);
+
+impl Flavor for Growing {
+    type Output = Vec<u8>;
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 /// The message of `packet`, which must be exactly one.

@@ -27,7 +27,7 @@ pub use admin::{
     ADMIN_VERSION, About, Answer, Approve, Asked, AuditHead, Calling, Covers, PAGE_MAX, Question,
     Shown, Standing, WorkerStatus,
 };
-pub use frame::{FrameError, SendError, decode, encode, send};
+pub use frame::{FrameError, SendError, decode, encode, pack, send};
 pub use message::{
     Argument, Attach, Blocked, Claim, Correlation, Denial, Failure, Floor, Given, Hello, Identify,
     Outcome, Output, PolicyDigest, Presented, Reply, Report, Request, Run, Secret, Speech, Status,

@@ -21,14 +21,14 @@ use crate::sandbox::privilege;
 use crate::sandbox::stage::Stage;
 use crate::sandbox::tasks::TaskCounts;
 use crate::sandbox::terminal::Terminal;
-use crate::sys::{Ignored, Strings};
+use crate::sys::{Ignored, Nul, Strings};
 use landlock::RulesetCreated;
 use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 use policy::{Controller, Grant, Identity, Profile, Stdin};
-use std::ffi::{CString, NulError};
+use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
 use wire::Failure;
@@ -124,8 +124,8 @@ impl From<Refused> for Failure {
 #[derive(Debug, Error)]
 pub(crate) enum PlanError {
     /// Execve(2) cannot pass it.
-    #[error("cannot pass a NUL byte")]
-    Nul(#[from] NulError),
+    #[error(transparent)]
+    Nul(#[from] Nul),
     /// A capability that this worker does not know.
     #[error("cannot grant capabilities")]
     Capability(#[source] Errno),
@@ -386,12 +386,6 @@ impl Launcher {
     }
 }
 
-/// For execve(2).
-fn strings(texts: impl Iterator<Item = impl Into<Vec<u8>>>) -> Result<Strings, NulError> {
-    let strings: Result<Vec<CString>, NulError> = texts.map(CString::new).collect();
-    strings.map(Strings::from)
-}
-
 fn plan<'a>(
     context: &'a Context,
     (grant, identity): (&'a Grant, Option<&'a Identity>),
@@ -400,19 +394,18 @@ fn plan<'a>(
     streams: &'a Streams,
 ) -> Result<Plan<'a>, PlanError> {
     let profile = grant.profile();
-    let variables = profile
-        .environment
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"));
-    let words = grant.argv().iter().map(String::as_str);
+    let variables = profile.environment.iter();
+    let variables = variables.map(|(name, value)| [name.as_str(), "=", value.as_str()]);
+    let words = grant.argv().iter().map(|word| [word.as_str()]);
     Ok(Plan {
-        argv: strings(words)?,
-        environment: strings(variables)?,
+        argv: Strings::new(words)?,
+        environment: Strings::new(variables)?,
         directory: match files.directory() {
             Some((path, opened)) => Directory::Argument(path, opened),
-            None => Directory::Path(CString::new(
-                profile.working_directory.as_os_str().as_encoded_bytes(),
-            )?),
+            None => {
+                let path = profile.working_directory.as_os_str().as_encoded_bytes();
+                Directory::Path(CString::new(path).map_err(|_| Nul)?)
+            }
         },
         stdin: match &streams.stdin {
             Some(stdin) => child::Stdin::Open(stdin.as_fd()),

@@ -17,7 +17,7 @@ pub(crate) mod terminal;
 
 pub(crate) use countersign::draw as draw_countersign;
 pub(crate) use descriptors::{close_all_but, close_from, close_on_exec_from};
-pub(crate) use execute::{Strings, execute};
+pub(crate) use execute::{Nul, Strings, execute};
 pub(crate) use files::{file_in_memory, open_within};
 pub(crate) use memory::forget_code;
 pub(crate) use process::{

@@ -9,7 +9,7 @@ use super::place::Place;
 use super::recording::{Passage, Recording};
 use super::records::Admitted;
 use super::request::{arguments, cut, sound, streams};
-use super::watch::{Telling, outcome};
+use super::watch::outcome;
 use super::{HangUp, Lane};
 use crate::audit::{Began, Call, Decider, Ending, Entry, Proven, Told};
 use crate::context::{Context, Trust};
@@ -224,7 +224,7 @@ impl Lane {
         };
         self.watch.lap(Stage::Launch);
         let reason = self.watch(
-            (&running, Telling::new(name)),
+            (&running, name),
             proofs.client,
             grant.profile(),
             &mut recording,

@@ -255,10 +255,11 @@ impl Lane {
 
     /// Whether the connection and the way to the first process have something to read.
     fn readable(&mut self, patience: PollTimeout) -> Result<(bool, bool), HangUp> {
-        let mut descriptors = vec![
+        let mut descriptors = Vec::with_capacity(3);
+        descriptors.extend([
             PollFd::new(self.connection.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
-        ];
+        ]);
         descriptors.extend(self.launcher.mounts());
         match poll(&mut descriptors, patience) {
             Ok(_) | Err(Errno::EINTR) => {}

@@ -177,7 +177,7 @@ impl Records {
     }
 
     fn send(&mut self, ask: &Ask<&Entry>) -> Result<Result<(), Refusal>, HangUp> {
-        let packet = postcard::to_allocvec(ask).ok();
+        let packet = wire::pack(ask).ok();
         let Some(packet) = packet.filter(|packet| packet.len() <= ASK_MAX) else {
             let reason =
                 "cannot record a call of this size\nhint: lower `max_length` in the policy"

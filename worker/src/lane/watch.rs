@@ -34,16 +34,6 @@ pub(super) enum Reason {
 /// then, and to wake it twice takes as long as many of them.
 const UNTOLD: Duration = Duration::from_millis(2);
 
-/// The start of a run, of which the supervisor hears if it does not end at once.
-pub(super) struct Telling(Reply);
-
-impl Telling {
-    pub(super) fn new(run: &str) -> Self {
-        let run = run.to_owned();
-        Self(Reply::Started { run })
-    }
-}
-
 /// What happened first.
 enum Event {
     Ended,
@@ -58,11 +48,11 @@ enum Event {
 impl Lane {
     /// Waits until the program of `running` ends, or must be ended. When its time is
     /// up it is asked to end and has `timeout_stop` for that; a caller who gives up, or
-    /// goes away, waits for nothing. A `start` of which nothing is said yet is told
-    /// meanwhile.
+    /// goes away, waits for nothing. If it does not end at once, the supervisor is told
+    /// meanwhile that the run `name` has started.
     pub(super) fn watch(
         &mut self,
-        (running, start): (&Running, Telling),
+        (running, name): (&Running, &str),
         client: Option<&OwnedFd>,
         profile: &Profile,
         recording: &mut Option<Recording>,
@@ -71,7 +61,8 @@ impl Lane {
         let deadline = now + profile.timeout;
         let mut reason = self.watch_until(running, client, deadline.min(now + UNTOLD), recording);
         if reason == Reason::Deadline {
-            if self.reply(&start.0).is_err() {
+            let run = name.to_owned();
+            if self.reply(&Reply::Started { run }).is_err() {
                 return Reason::Abandoned;
             }
             reason = self.watch_until(running, client, deadline, recording);
@@ -133,11 +124,12 @@ impl Lane {
             } else {
                 PollFlags::POLLIN
             };
-            let mut descriptors = vec![
+            let mut descriptors = Vec::with_capacity(8);
+            descriptors.extend([
                 PollFd::new(running.pidfd(), PollFlags::POLLIN),
                 PollFd::new(self.connection.as_fd(), words),
                 PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
-            ];
+            ]);
             // No event but the peer's complete hang-up, which is always reported.
             descriptors
                 .extend(client.map(|client| PollFd::new(client.as_fd(), PollFlags::empty())));

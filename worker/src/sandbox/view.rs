@@ -26,6 +26,7 @@ use root::Root;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use tree::{Common, Links, SYSTEM, Tree, is_system, look_up, with_rights_of};
 
 /// What a mount namespace is made to hold.
@@ -48,7 +49,7 @@ pub(crate) struct View<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Place<'a> {
     /// As the command names it.
-    pub path: PathBuf,
+    pub path: Rc<Path>,
     /// The very file, where it was chosen by an argument.
     pub opened: Option<BorrowedFd<'a>>,
     pub write: bool,
@@ -197,7 +198,7 @@ impl View<'_> {
     fn system(&self) -> Vec<Place<'static>> {
         let all = SYSTEM.into_iter().filter(|_| !self.isolated());
         all.map(|path| Place {
-            path: path.into(),
+            path: Path::new(path).into(),
             opened: None,
             write: false,
             execute: false,
@@ -230,7 +231,7 @@ fn reachable(view: &View<'_>, identity: Option<&Identity>) -> Result<Vec<bool>, 
         return Ok(Vec::new());
     }
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let reach = |place: &Place<'_>| open(&place.path, flags, Mode::empty()).is_ok();
+    let reach = |place: &Place<'_>| open(&*place.path, flags, Mode::empty()).is_ok();
     with_rights_of(identity, || Ok(view.places.iter().map(reach).collect()))
 }
 

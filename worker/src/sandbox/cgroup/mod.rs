@@ -17,9 +17,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use policy::{Controller, Profile};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -142,6 +143,9 @@ impl Base {
 pub(crate) struct Cgroup {
     path: PathBuf,
     directory: File,
+    /// `cgroup.procs`: whenever a process is born in the group the kernel asks who may write
+    /// to it, and would have to make its inode each time where nobody holds that.
+    _processes: Option<File>,
     /// `cgroup.events`.
     events: File,
     counters: Counters,
@@ -159,7 +163,10 @@ impl Drop for Cgroup {
 impl Cgroup {
     fn open(path: &Path, controllers: &BTreeSet<Controller>) -> Result<Self, CgroupError> {
         let events = File::open(path.join("cgroup.events"));
+        let mut held = OpenOptions::new();
+        held.read(true).custom_flags(libc::O_PATH);
         Ok(Self {
+            _processes: held.open(path.join("cgroup.procs")).ok(),
             directory: File::open(path).map_err(failed("open", path))?,
             events: events.map_err(failed("watch", path))?,
             counters: Counters::open(path, controllers),

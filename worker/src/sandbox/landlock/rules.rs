@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Devices that hold nothing and that programs take for granted.
 const DEVICES: [(&str, bool); 5] = [
@@ -55,12 +56,37 @@ impl From<Access> for Right {
 /// One path and what it was when it was looked up.
 #[derive(Debug)]
 pub(super) struct Rule {
-    pub(super) path: PathBuf,
+    pub(super) path: Rc<Path>,
     pub(super) right: Right,
+    /// How it belongs to [`DEV`].
+    place: Dev,
     /// `None` for an optional path that does not exist.
     anchor: Option<Anchor>,
     /// Another rule has the same path.
     repeated: bool,
+}
+
+/// How a path belongs to the directory of devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dev {
+    /// Right in it.
+    Entry,
+    /// Somewhere beneath, or the directory itself.
+    Beneath,
+    /// Elsewhere.
+    No,
+}
+
+impl Dev {
+    fn of(path: &Path) -> Self {
+        if path.parent() == Some(Path::new(DEV)) {
+            Self::Entry
+        } else if path.starts_with(DEV) {
+            Self::Beneath
+        } else {
+            Self::No
+        }
+    }
 }
 
 /// Device, inode, owner and mode.
@@ -82,15 +108,17 @@ impl Rule {
             Err(error) => return Err(DomainError::Path(path.to_path_buf(), error)),
         };
         Ok(Self {
-            path: path.to_path_buf(),
+            path: path.into(),
             right,
+            place: Dev::of(path),
             anchor,
             repeated: false,
         })
     }
 
-    fn is_in(&self, directory: &Path) -> bool {
-        self.path.parent() == Some(directory)
+    /// Whether it is a device, or stands where devices do.
+    pub(super) fn is_device(&self) -> bool {
+        matches!(self.right, Right::Device { .. }) || self.place != Dev::No
     }
 
     fn is_current(&self) -> bool {
@@ -151,7 +179,7 @@ impl Rules {
     /// hardly ever replaced, their directory tells it.
     pub(super) fn are_current(&self) -> bool {
         let devices = self.devices.is_some() && entries(Path::new(DEV)) == self.devices;
-        let known = |rule: &&Rule| rule.repeated || devices && rule.is_in(Path::new(DEV));
+        let known = |rule: &&Rule| rule.repeated || devices && rule.place == Dev::Entry;
         let mut others = self.all.iter().filter(|rule| !known(rule));
         others.all(Rule::is_current)
     }

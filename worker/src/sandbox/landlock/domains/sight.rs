@@ -139,17 +139,16 @@ impl Domains {
     ) -> Result<View<'a>, DomainError> {
         let isolation = grant.profile().isolation;
         let prepared = self.tools.get(key(grant).as_ref());
-        let rules =
-            prepared.map_or_else(Vec::new, |prepared| prepared.rules.all().iter().collect());
-        let common = rules.into_iter().map(|rule| Place {
-            path: rule.path.clone(),
+        let rules = prepared.map_or(&[][..], |prepared| prepared.rules.all());
+        let common = rules.iter().map(|rule| Place {
+            path: Rc::clone(&rule.path),
             opened: None,
             write: rule.right == Right::Write,
             execute: rule.right == Right::Execute,
-            device: matches!(rule.right, Right::Device { .. }) || rule.path.starts_with("/dev"),
+            device: rule.is_device(),
         });
         let chosen = opened.iter().map(|(path, file)| Place {
-            path: path.clone(),
+            path: path.as_path().into(),
             opened: Some(file.descriptor.as_fd()),
             write: file.access != Access::Read,
             execute: false,
@@ -157,7 +156,7 @@ impl Domains {
         });
         let places: Vec<Place<'_>> = common.chain(chosen).collect();
         let isolated = isolated(grant);
-        if isolated && places.iter().any(|place| place.path == Path::new("/")) {
+        if isolated && places.iter().any(|place| *place.path == *Path::new("/")) {
             return Err(DomainError::Whole(grant.profile().name.clone()));
         }
         Ok(View {
