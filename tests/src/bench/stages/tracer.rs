@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
 
+/// What instances of a process are called, before its id and their number.
+const PREFIX: &str = "mini-mcp-bench-";
+
 /// What is recorded.
 const EVENTS: [&str; 5] = [
     "raw_syscalls/sys_enter",
@@ -33,8 +36,9 @@ impl Tracer {
         // Several may record at once, each in an instance of its own.
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("instances/mini-mcp-bench-{}-{number}", std::process::id());
-        let instance = Path::new(TRACEFS).join(name);
+        let instances = Path::new(TRACEFS).join("instances");
+        remove_left(&instances);
+        let instance = instances.join(format!("{PREFIX}{}-{number}", std::process::id()));
         fs::create_dir(&instance).with_context(|| {
             format!("cannot trace\nhint: mount -t tracefs tracefs {TRACEFS}, as root")
         })?;
@@ -84,5 +88,46 @@ impl Drop for Tracer {
         // Events that are enabled keep the directory busy.
         drop(self.set("events/enable", "0"));
         drop(fs::remove_dir(&self.instance));
+    }
+}
+
+/// Removes what processes have left that are gone: they were killed, or a child of theirs
+/// kept it busy.
+fn remove_left(instances: &Path) {
+    let entries = fs::read_dir(instances).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let process = rest.and_then(|rest| Some(rest.split_once('-')?.0));
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            drop(Tracer {
+                instance: entry.path(),
+                marker: None,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn what_was_left_by_who_is_gone_is_removed() {
+        let mut gone = Command::new("true").spawn().expect("coreutils");
+        gone.wait().expect("ours");
+        let instance = |process: u32| {
+            let name = format!("instances/{PREFIX}{process}-left");
+            Path::new(TRACEFS).join(name)
+        };
+        let (left, own) = (instance(gone.id()), instance(std::process::id()));
+        for instance in [&left, &own] {
+            fs::create_dir(instance).expect("tracefs is mounted, and this is root");
+        }
+        drop(Tracer::start(&[]).expect("root may trace"));
+        let there = [left.exists(), own.exists()];
+        fs::remove_dir(own).expect("ours");
+        assert_eq!(there, [false, true]);
     }
 }
