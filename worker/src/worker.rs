@@ -42,7 +42,7 @@ pub(crate) use left_out::Spared;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use reloading::Reloads;
 use slowing::Slowing;
@@ -315,7 +315,7 @@ impl Worker {
             .is_some_and(|deadline| deadline <= Instant::now())
         {
             for lane in self.lanes.values() {
-                let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
+                lane.kill();
             }
         }
     }

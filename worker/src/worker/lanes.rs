@@ -16,7 +16,7 @@ use crate::recordings::Recording;
 use crate::sandbox::tree;
 use crate::sys::{self, Fork, Process};
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
@@ -230,8 +230,14 @@ impl LaneProcess {
     /// Tells it, and never waits for it: a lane that does not listen is ended.
     pub(super) fn tell(&self, note: &Note) {
         if hand_note(self.records.as_fd(), note, &self.handed(note)).is_err() {
-            let _ended_already = kill(self.process.pid, Signal::SIGKILL);
+            self.kill();
         }
+    }
+
+    /// Ends it, and nobody else: it may be reaped already, when its number is another's.
+    pub(super) fn kill(&self) {
+        let lane = self.process.pidfd.as_fd();
+        let _ended_already = sys::pidfd_send_signal(lane, Signal::SIGKILL);
     }
 
     /// The name of the run that `entry` is about.

@@ -10,7 +10,6 @@ use crate::log::tell;
 use crate::recordings::Recording;
 use crate::sys;
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
@@ -47,7 +46,7 @@ impl Worker {
             },
             None => {
                 // It has ended, or does not make sense any more.
-                let _ended_already = kill(lane.process.pid, Signal::SIGKILL);
+                lane.kill();
                 self.events.delete(&lane.records)?;
                 self.forsaken(number);
                 return Ok(());
