@@ -123,6 +123,19 @@ fn that_a_newer_supervisor_greets_counts_as_well() {
     assert_whole(&site);
 }
 
+/// Neither by its orders nor by the end of its connection.
+#[test]
+fn a_lane_that_does_not_end_with_the_worker_is_ended() {
+    let (site, _client) = started();
+    let (worker, lanes) = (site.worker(), lanes(&site));
+    let stuck = *lanes.first().expect("there are two");
+    send(stuck, Signal::SIGSTOP);
+    send(worker, Signal::SIGTERM);
+    eventually("both end", 3 * SOON, || {
+        (has_ended(stuck) && has_ended(worker)).then_some(())
+    });
+}
+
 /// The command has run, and its caller hears that the trail does not tell how it ended.
 #[test]
 fn an_end_that_cannot_be_recorded_is_told_as_such() {
